@@ -30,7 +30,7 @@ pub struct Ledger {
     pub revocation: Spent,
 }
 
-/// Measures all ledgers in turns on parallel servers, so that noise of the machine affects all.
+/// Measures all ledgers in turns on parallel servers. So noise of the machine affects all.
 pub async fn all(options: &Options) -> Vec<Ledger> {
     let counts = options.number([0, 100_000, 1_000_000], [0, 1000, 10_000]);
     let mut sites = Vec::new();

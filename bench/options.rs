@@ -24,7 +24,7 @@ pub enum Part {
     Worst,
 }
 
-/// Measures issuances and their floor, size, start-up, a full ledger, CRLs, and each kind of request.
+/// Measures issuances, their floor, size, start-up, a full ledger, CRLs, and each kind of request.
 #[derive(Parser)]
 pub struct Options {
     /// A quick run with rough figures.

@@ -1,6 +1,7 @@
-//! The platform's share of an issuance: bare requests that do one operation each, times their number in an issuance.
+//! The platform's share of an issuance, measured by bare requests.
 //!
-//! No change of our code can save it while the issuance has these steps.
+//! Each request does one operation; its cost is multiplied by the number of such operations in an issuance. No change
+//! of our code can save this cost while the issuance has these steps.
 
 use crate::common::load::process::Process;
 use crate::common::load::responder::Responder;

@@ -5,7 +5,9 @@ use crate::options::CLIENTS;
 use crate::round::Round;
 use crate::units::{Spent, ms, percentile};
 
-/// step-ca with 8 clients, durable: issuances per second, and CPU milliseconds per issuance, least and most.
+/// step-ca with 8 clients, durable: issuances per second, and CPU per issuance.
+///
+/// CPU in milliseconds, least and most.
 const STEP_CA: (f64, [f64; 2]) = (69.0, [10.0, 14.0]);
 /// Pebble with 8 clients, in memory: CPU milliseconds per issuance, least and most.
 const PEBBLE_CPU: [f64; 2] = [3.5, 4.7];

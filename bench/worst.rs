@@ -71,7 +71,9 @@ impl Run<'_> {
         self.finalize(&wire, &http, "finalize, P-384 CSR and account key", SigAlg::Es384);
     }
 
-    /// Sends a request for each item and records the cost under a name, unless that is empty.
+    /// Sends a request for each item and records the cost under the name `what`.
+    ///
+    /// An empty name records nothing.
     fn each<T>(&mut self, what: &'static str, items: &[T], send: impl FnMut(&T) -> Answer) -> Vec<Answer> {
         let (start, cpu) = (Instant::now(), self.workerd.cpu());
         let answers: Vec<Answer> = items.iter().map(send).collect();
@@ -86,7 +88,7 @@ impl Run<'_> {
         answers
     }
 
-    /// Creates accounts; gives a client with the last one.
+    /// Creates accounts; returns a client with the last one.
     fn accounts(&mut self) -> Wire {
         let mut wire = Wire::plain(self.server.fact("directory"));
         let url = wire.url("/acme/new-account");
@@ -141,7 +143,7 @@ impl Run<'_> {
         });
     }
 
-    /// Requests certificates for keys of `alg`; gives their URLs.
+    /// Requests certificates for keys of `alg`; returns their URLs.
     fn finalize(&mut self, wire: &Wire, placed: &[Placed], what: &'static str, alg: SigAlg) -> Vec<String> {
         let csr = |name: &str| b64::encode(&CsrShape::dns(&[name]).build(ClientKey::generate(alg).native()));
         let requests: Vec<(&str, String)> =
@@ -151,7 +153,7 @@ impl Run<'_> {
     }
 }
 
-/// Checks that the work is complete, so that it is not counted for the next request.
+/// Checks that the work is complete and does not count for the next request.
 fn valid(answer: Answer) -> Answer {
     assert_eq!(body(&answer)["status"], "valid", "{}", answer.body());
     answer

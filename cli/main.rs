@@ -1,4 +1,5 @@
-//! The companion: the native program that gets the tools, builds the wasm module and runs the commands.
+//! The companion, a native program.
+//! It gets the tools, builds the wasm module and runs the commands.
 // Native programs may read clocks; the library is passed the time.
 #![allow(clippy::disallowed_methods)]
 
@@ -30,18 +31,18 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run the whole authority on this machine: the wasm module that deploys, on the same runtime.
+    /// Run the whole authority on this machine, with the wasm module and runtime of deployments.
     Dev(dev::Options),
-    /// Create a persistent CA: a root with an encrypted key, an issuer below it, and its settings in wrangler.toml.
+    /// Create a persistent CA: a root (encrypted key), an issuer below it, and its settings in wrangler.toml.
     Init(ceremony::InitOptions),
-    /// Create, import and revoke the issuers of a persistent CA, below its own root or a company's.
+    /// Create, import and revoke a persistent CA's issuers, below its own root or a company's.
     Issuer {
         #[command(subcommand)]
         command: ceremony::IssuerCommand,
     },
     /// Check a CA, store its secrets and deploy the Worker to Cloudflare.
     Deploy(deploy::Options),
-    /// Store an issuer's key at Cloudflare as a non-extractable key: the Worker signs with it and cannot read it.
+    /// Store an issuer's key at Cloudflare as a non-extractable key. The Worker signs with it and cannot read it.
     SecretKey(deploy::SecretKeyOptions),
     /// Show the state of an authority, and what has to be renewed when.
     Status(status::Options),

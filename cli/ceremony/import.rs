@@ -25,7 +25,7 @@ use crate::common::{files, host};
 pub struct Options {
     #[command(flatten)]
     place: CaPaths,
-    /// The certificate of the request, then the ones above it (PEM); the root may be the last.
+    /// The certificate of the request, then those above it (PEM). The root may be the last.
     #[arg(long, value_name = "FILE")]
     certificate: PathBuf,
     /// The company's root (PEM), unless it is in the chain or was given before.
@@ -91,7 +91,7 @@ fn check_when(options: &Options, folder: &CaFolder, slot: u8, now: Time) -> Resu
     }
 }
 
-/// Whether the folder has a root, and the root that the chain has to lead to.
+/// Whether the folder has a root, and the root where the chain has to end.
 fn root(options: &Options, folder: &CaFolder) -> Result<(bool, Option<String>)> {
     let before = folder.read(ROOT)?;
     let given = options.root.as_deref().map(files::read_pem).transpose()?;

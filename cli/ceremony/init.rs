@@ -31,7 +31,7 @@ pub struct Options {
     base_url: String,
     #[command(flatten)]
     place: CaPaths,
-    /// The name in the CA's certificates: "NAME Root" and "NAME Issuing CA" [default: the host of --base-url].
+    /// The name in the CA's certificates: "NAME Root" and "NAME Issuing CA". [default: the host of --base-url]
     #[arg(long, value_parser = ca_name)]
     name: Option<String>,
     /// The algorithm of the root's key.
@@ -128,7 +128,7 @@ fn make_root(options: &Options, folder: &CaFolder, name: &str, now: Time) -> Res
     Ok((root, Some(encrypted.context("cannot encrypt the root's key")?)))
 }
 
-/// The end of an issuer, until which the root's CRL is valid: the next issuer brings the next CRL.
+/// The expiry of an issuer, until which the root's CRL is valid. The next issuer brings the next CRL.
 pub fn issuer_end(chain: &str) -> Result<Time> {
     Ok(Issuer::from_pem_chain(chain).context("the new issuer")?.not_after())
 }

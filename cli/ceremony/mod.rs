@@ -32,7 +32,7 @@ pub use webcrypto::webcrypto;
 /// The commands for issuers.
 #[derive(Clone, Debug, clap::Subcommand)]
 pub enum IssuerCommand {
-    /// Create the next issuer below the CA's own root; it takes over at a given time.
+    /// Create the next issuer below the CA's own root. It takes over at a given time.
     New(new::Options),
     /// Create a key and its request (CSR), to be signed by a company's CA.
     Request(request::Options),

@@ -98,7 +98,7 @@ fn present<'a>(folder: &CaFolder, slots: &'a [IssuerSlot]) -> Result<&'a IssuerS
     })
 }
 
-/// Checks that a takeover is in the future and that the issuer before it is valid until then.
+/// Checks that a takeover is in the future. The issuer before it has to be valid until then.
 ///
 /// # Errors
 /// The conflict.

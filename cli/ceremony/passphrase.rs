@@ -1,4 +1,5 @@
-//! The passphrase of a root's key: from the terminal without echo, or from a file; never an argument.
+//! The passphrase of a root's key: from the terminal without echo, or from a file.
+//! It is never an argument.
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions};

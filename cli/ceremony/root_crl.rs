@@ -81,7 +81,7 @@ pub struct RevokeOptions {
     /// The number of the issuer.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=9))]
     issuer: Option<u8>,
-    /// The certificate of an intermediate that the root signed (PEM), if it is not in the folder.
+    /// The certificate of an intermediate that the root signed (PEM), if not in the folder.
     #[arg(long, value_name = "FILE")]
     certificate: Option<PathBuf>,
     /// The reason.
@@ -121,7 +121,7 @@ pub fn url(settings: &ConfigEdit) -> Result<String> {
     Ok(format!("http://{}{PATH}", rest.trim_end_matches('/')))
 }
 
-/// The present CRL.
+/// The current CRL.
 ///
 /// # Errors
 /// When it cannot be read, or is not the root's.
@@ -168,7 +168,7 @@ pub fn sign(
     root.create_crl(before, revoked, now, until).context("cannot sign the root's CRL")
 }
 
-/// Puts a CRL into the settings; gives its file.
+/// Writes a CRL into the settings; returns its file.
 ///
 /// # Errors
 /// When the settings cannot hold it.
@@ -274,7 +274,7 @@ pub fn renew(options: &CrlOptions) -> Result<()> {
 /// The end of a CRL that is valid for so many years.
 ///
 /// # Errors
-/// When the present CRL is valid for longer: verifiers keep that one.
+/// When the current CRL is valid for longer: verifiers keep that one.
 fn end_after(years: u32, before: Option<&ReceivedCrl>, now: Time) -> Result<Time> {
     let until = now.plus(core::time::Duration::from_secs(u64::from(years) * 365 * 24 * 3600));
     match before.map(|before| before.next_update).filter(|present| *present > until) {
@@ -287,7 +287,7 @@ fn end_after(years: u32, before: Option<&ReceivedCrl>, now: Time) -> Result<Time
     }
 }
 
-/// Checks that an imported CRL is valid and not older than the present one.
+/// Checks that an imported CRL is valid and not older than the current one.
 fn check_newer(taken: &ReceivedCrl, before: Option<&ReceivedCrl>, now: Time) -> Result<()> {
     if taken.next_update <= now {
         bail!("the CRL expired at {}; sign another", taken.next_update.rfc3339());

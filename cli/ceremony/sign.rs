@@ -30,7 +30,7 @@ pub struct Options {
     /// The issuer's lifetime in years, from now.
     #[arg(long, value_name = "YEARS", default_value_t = 5, value_parser = crate::common::number::range::<u32, 1, 30>)]
     years: u32,
-    /// The URL of the root's CRL in the certificate: `http://HOST/crl/root.crl` of the CA that gets the issuer.
+    /// The URL of the root's CRL in the certificate. It is `http://HOST/crl/root.crl` of the CA that gets the issuer.
     #[arg(long, value_name = "URL", value_parser = list_url)]
     crl_url: Option<String>,
     /// A file with the passphrase of the root's key [default: ask on the terminal].

@@ -1,4 +1,4 @@
-//! What a command cannot be brought to from outside: a failure at the very last step, and the words that it prints.
+//! Conditions that tests of whole commands cannot cause, as a failure of the last step.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -27,14 +27,14 @@ fn failed_write_of_settings_removes_the_keys() {
     let file = dir.path().join("wrangler.toml");
     fs::write(&file, WRANGLER).unwrap();
     let settings = ConfigEdit::read(&file).unwrap();
-    // No file can be renamed to a folder that has something in it: what fails is the last step of all.
+    // No file can be renamed to a folder with content: only the last step fails.
     fs::remove_file(&file).unwrap();
     fs::create_dir_all(file.join("in the way")).unwrap();
     let said = format!("{:#}", folder(dir.path()).write(&files(), Some(&settings)).unwrap_err());
     assert!(said.contains("wrangler.toml"), "{said}");
     assert!(!dir.path().join("ca").exists());
     assert!(!dir.path().join("wrangler.toml.part").exists());
-    // A folder that was there stays, with what was in it.
+    // An existing folder stays, with its content.
     fs::create_dir(dir.path().join("ca")).unwrap();
     fs::set_permissions(dir.path().join("ca"), fs::Permissions::from_mode(0o700)).unwrap();
     fs::write(dir.path().join("ca/root.pem"), "old").unwrap();

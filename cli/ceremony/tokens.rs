@@ -1,4 +1,4 @@
-//! The admin tokens of the operations API: a file in the CA's folder that becomes the secret `ADMIN_TOKENS`.
+//! The admin tokens of the operations API: the CA folder's file for the secret `ADMIN_TOKENS`.
 
 use std::fmt::Write;
 
@@ -36,7 +36,7 @@ impl Tokens {
     /// Parses the text of the file, as the Worker parses the secret.
     ///
     /// # Errors
-    /// What is wrong, without quoting a token.
+    /// The fault, without a quoted token.
     pub fn read(text: &str) -> Result<Self> {
         let object: Map<String, Value> =
             serde_json::from_str(text).ok().context("it is not a JSON object from name to token")?;

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-/// Who may read a file.
+/// The permitted readers of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readers {
     /// Its owner.
     Owner,
-    /// Everyone who gets into the folder.
+    /// All users with access to the folder.
     Everyone,
 }
 
@@ -28,7 +28,7 @@ pub fn read(path: &Path) -> Result<Option<String>> {
     }
 }
 
-/// The text of a PEM file; the text around its blocks may be in any encoding.
+/// The text of a PEM file. The text around its blocks may be in any encoding.
 ///
 /// # Errors
 /// When it cannot be read, or has no PEM block.
@@ -91,7 +91,7 @@ fn write_through(path: &Path, content: &str, readers: Readers) -> std::io::Resul
         Readers::Owner => 0o600,
         Readers::Everyone => 0o644,
     };
-    // The mode counts only when the file is made: a leftover of a crash must not lend it another.
+    // The mode applies only to a new file: a leftover of a crash could have another one.
     match fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -109,7 +109,9 @@ fn sync_folder(path: &Path) -> std::io::Result<()> {
     })
 }
 
-/// Files in one folder that are created together: after a crash either none exist or, after [`Set::finish`], all.
+/// Files in one folder that are created together.
+///
+/// After a crash either none exist or, after [`Set::finish`], all.
 #[derive(Clone, Copy, Debug)]
 pub struct Set<'a> {
     /// The folder.
@@ -178,7 +180,7 @@ pub fn mode(path: &Path) -> Result<Option<u32>> {
     }
 }
 
-/// The text of a file, with invalid UTF-8 replaced: the PEM reader reports what is wrong.
+/// The text of a file, with invalid UTF-8 replaced. The PEM reader reports the fault.
 ///
 /// # Errors
 /// When the system refuses.

@@ -39,7 +39,7 @@ pub struct PrivateKey {
     kind: KeyKind,
 }
 
-/// Why a text is not the private key of an issuer: a clause about the key.
+/// Fault of a text that is not an issuer's private key. The message is a clause about the key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyFault {
     /// The key is encrypted.
@@ -68,7 +68,7 @@ impl PrivateKey {
             Err(KeyBlockFault::None(Some(label))) => return Err(KeyFault::Form(label)),
             Err(_) => return Err(KeyFault::Unreadable),
         };
-        // The older form of an encrypted key (RFC 1421) says so in a header.
+        // The older form of an encrypted key (RFC 1421) has a header for it.
         match block.label() {
             "ENCRYPTED PRIVATE KEY" => return Err(KeyFault::Encrypted),
             _ if block.has_headers() => return Err(KeyFault::Encrypted),

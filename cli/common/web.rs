@@ -1,4 +1,4 @@
-//! HTTP as a client: few requests, bounded answers, no surprises on the way.
+//! The HTTP client: few requests, bounded responses, no redirects.
 
 use std::io::Read;
 use std::net::SocketAddr;
@@ -33,7 +33,7 @@ impl Resolver for FixedAddress {
     }
 }
 
-/// The authority was not reached or gave no valid answer: another exit code than a refusal.
+/// An unreachable authority, or an invalid answer. The exit code differs from that of a refusal.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Unreachable(pub String);

@@ -17,7 +17,7 @@ pub struct WorkerConfig {
     name: Option<String>,
     /// The Cloudflare account; `None` where the file has none.
     pub account: Option<String>,
-    /// Whether the Worker also has an address below workers.dev; `None` where the file has no such line.
+    /// Whether the Worker also has an address below workers.dev. `None` without such a line.
     pub workers_dev: Option<bool>,
     /// The plain variables by name.
     pub vars: BTreeMap<String, Var>,
@@ -61,7 +61,7 @@ pub struct ObjectBinding {
 pub struct ObjectClass {
     /// Its name in the code.
     pub class: String,
-    /// The name it was created under, which names its storage: a renamed class keeps its objects.
+    /// The name it was created under, which names its storage. A renamed class keeps its objects.
     pub storage: String,
     /// Whether it has the SQL interface.
     pub sqlite: bool,
@@ -223,7 +223,7 @@ impl Var {
     }
 }
 
-/// Applies all migrations in their order; gives the remaining classes.
+/// Applies all migrations in their order; returns the remaining classes.
 fn migrate(migrations: &[Migration]) -> Vec<ObjectClass> {
     let mut classes: Vec<ObjectClass> = Vec::new();
     for step in migrations {

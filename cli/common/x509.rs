@@ -6,7 +6,7 @@ use selvedge::values::x509::Parts;
 use x509_cert::ext::pkix::CrlDistributionPoints;
 use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
 
-/// The result of a future that is ready at once, as in native cryptography; `None` otherwise.
+/// The result of a future that is ready at once; `None` otherwise. Native cryptography is ready at once.
 pub fn immediate<T>(future: impl Future<Output = T>) -> Option<T> {
     future.now_or_never()
 }

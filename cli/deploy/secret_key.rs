@@ -99,8 +99,9 @@ struct ApiError {
 }
 
 impl Api {
-    /// The API for the Worker `script`, with the token of the environment; `account` is the one that `wrangler.toml`
-    /// names.
+    /// The API for the Worker `script`, with the token of the environment.
+    ///
+    /// `account` is the account that `wrangler.toml` names.
     ///
     /// # Errors
     /// When token or account is missing, or the URL is not https.

@@ -1,4 +1,4 @@
-//! The admin token of `dev`: created once in the state folder, for the commands of the operations API.
+//! The admin token of `dev` for operator commands, created once in the state folder.
 
 use anyhow::Result;
 use selvedge::values::b64;
@@ -10,7 +10,7 @@ use crate::common::host;
 
 /// The token, alone in its file.
 pub const TOKEN: &str = "admin.token";
-/// The same token as the secret `ADMIN_TOKENS`, in a file: secrets stay out of the configuration.
+/// The file with the same token as the secret `ADMIN_TOKENS`. Secrets stay out of the configuration.
 pub const TOKENS: &str = "admin.tokens";
 /// The name in the audit record.
 const NAME: &str = "dev";

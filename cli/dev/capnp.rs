@@ -77,7 +77,9 @@ pub struct Served<'a> {
 /// The variable that permits private addresses, for validation and for the network.
 const ALLOW_PRIVATE: &str = "ALLOW_PRIVATE";
 
-/// The variable with the resolver's URL, and the binding of a resolver outside the permitted network.
+/// The variable with the resolver's URL, and the binding for it.
+///
+/// The binding is for a resolver outside the permitted network.
 const RESOLVER: (&str, &str) = ("RESOLVER_URL", "RESOLVER_SERVICE");
 
 impl Served<'_> {

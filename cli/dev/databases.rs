@@ -1,4 +1,6 @@
-//! Checks the Durable Objects' databases at the start: workerd reports damage late, as an internal error.
+//! Checks the Durable Objects' databases at the start.
+//!
+//! workerd reports damage late, as an internal error.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
@@ -68,7 +70,7 @@ fn damage(file: &Path) -> std::io::Result<Option<String>> {
     if !header.starts_with(MAGIC) {
         return Ok(Some("it does not begin like an SQLite file".to_owned()));
     }
-    // With a write-ahead log beside it, the file may be shorter than its header says.
+    // With a write-ahead log beside it, the file may be shorter than the size in its header.
     let logged = fs::metadata(file.with_extension("sqlite-wal")).is_ok_and(|log| log.len() > 0);
     let wanted = size_in_header(&header);
     let cut = !logged && wanted.is_some_and(|wanted| length < wanted);

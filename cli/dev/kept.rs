@@ -1,7 +1,7 @@
-//! `dev --ca`: a persistent CA with stand-in issuers, or with its real keys, instead of the disposable one.
+//! `dev --ca`: a persistent CA instead of the disposable one.
 //!
-//! Every program of this machine can set DNS records here, and the deployed CA's ledger has none of these certificates. So
-//! its real keys are used only on request.
+//! It signs with stand-in issuers, or on request with its real keys. Reasons: every program of this machine can set DNS
+//! records here, and the deployed CA's ledger has none of these certificates.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -45,7 +45,7 @@ pub struct KeptCa {
 }
 
 impl KeptCa {
-    /// Reads the CA of a folder; checks that keys and chains match and the active issuer is valid.
+    /// Reads the CA of a folder. Checks that keys and chains match and the active issuer is valid.
     ///
     /// # Errors
     /// The mismatch.
@@ -93,9 +93,10 @@ impl KeptCa {
         Ok(Self { dir: dir.to_path_buf(), root, keys: Keys::Real, active: chain, bindings })
     }
 
-    /// Replaces each issuer by a stand-in with the same name, kind of key, dates and constraints, below `root`.
+    /// Replaces each issuer by a stand-in below `root`.
     ///
-    /// Stand-ins are created once and kept in the state folder.
+    /// A stand-in has the same name, kind of key, dates and constraints.
+    /// It is created once and kept in the state folder.
     ///
     /// # Errors
     /// When they cannot be created or written.

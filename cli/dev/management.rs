@@ -1,6 +1,6 @@
-//! The management address: DNS over HTTPS for the Worker, and small HTTP calls that set DNS records.
+//! The management address: DNS over HTTPS for the Worker, and HTTP calls that set records.
 //!
-//! It speaks two dialects that clients know already: that of `pebble-challtestsrv` (`/set-txt`, `/add-a` …)
+//! It supports two dialects that clients already use: that of `pebble-challtestsrv` (`/set-txt`, `/add-a` …)
 //! and that of lego's `httpreq` provider (`/present`, `/cleanup`), which acme.sh and Caddy call `acmeproxy`.
 //! On the same port number, plain DNS over UDP answers the clients that wait for their own record.
 
@@ -42,10 +42,10 @@ pub struct Sockets {
 }
 
 impl Sockets {
-    /// Binds them on `host`: at `preferred` when it is free, else at any port that is.
+    /// Binds both on `host`: at `preferred` when it is free, else at any free port.
     ///
     /// # Errors
-    /// When no port could be had at all.
+    /// When no free port was found.
     pub async fn bind(host: IpAddr, preferred: Option<u16>) -> Result<Self> {
         let ports = preferred.into_iter().chain(std::iter::repeat_n(0, PORT_TRIES));
         let mut last = None;

@@ -17,14 +17,14 @@ pub struct Options {
     /// The address to listen at. Port 0 takes a free one.
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:14000")]
     pub listen: Listen,
-    /// The server's URL for clients, as https://ca.lan:14000, if it differs from the address it listens at. The server then
-    /// answers by that one only.
+    /// The server's URL for clients, as https://ca.lan:14000, if other than its listening address. The server then
+    /// answers under that URL only.
     #[arg(long, value_name = "URL", value_parser = base::parse)]
     pub base_url: Option<Base>,
-    /// The folder of the disposable CA and of all accounts and certificates; clients have to trust DIR/root.pem.
+    /// The folder of the disposable CA and of all accounts and certificates. Clients have to trust DIR/root.pem.
     #[arg(long, value_name = "DIR", default_value = ".selvedge")]
     pub state: PathBuf,
-    /// The folder of a persistent CA (see `init`) to try out: stand-in issuers with the same names, kinds of keys and
+    /// The folder of a persistent CA (see `init`) to try out. Stand-in issuers with the same names, kinds of keys and
     /// constraints sign, with throw-away keys below the root of the state folder.
     #[arg(long, value_name = "DIR")]
     pub ca: Option<PathBuf>,
@@ -44,15 +44,15 @@ pub struct Options {
     /// Serve http instead of https. Some clients refuse that.
     #[arg(long)]
     pub plain_http: bool,
-    /// Bind the issuers' keys like Cloudflare's `secret_key`: the Worker signs with them and cannot read them.
+    /// Bind the issuers' keys like Cloudflare's `secret_key`. The Worker signs with them and cannot read them.
     #[arg(long)]
     pub key_binding: bool,
-    /// Set a variable or secret of the Worker, as POLICY or TERMS_OF_SERVICE, in place of that of wrangler.toml or `dev`.
-    /// NAME=@FILE reads a file, so that a secret is on no command line; write @@ for a leading @. Repeatable.
+    /// Set a variable or secret of the Worker, as POLICY or TERMS_OF_SERVICE. It replaces that of wrangler.toml or
+    /// `dev`. NAME=@FILE reads a file, so that a secret is on no command line; write @@ for a leading @. Repeatable.
     #[arg(long, value_name = "NAME=VALUE", value_parser = assignment)]
     pub set: Vec<Assignment>,
-    /// Refuse this share of valid nonces, as a CA with several data centres may, to test clients. The nonce in the
-    /// refusal is accepted.
+    /// Refuse this share of valid nonces, to test clients. A CA with several data centres may refuse some. The nonce in
+    /// the refusal is accepted.
     #[arg(long, value_name = "PERCENT", default_value_t = 0, value_parser = number::range::<u8, 0, 50>)]
     pub refuse_nonces: u8,
     /// How long the server's own certificate is used before it is renewed, in seconds. For tests.

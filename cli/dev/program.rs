@@ -21,10 +21,10 @@ pub struct Program {
 }
 
 impl Program {
-    /// Gets the tools and builds the wasm from the present sources.
+    /// Gets the tools and builds the wasm from the current sources.
     ///
     /// # Errors
-    /// When a tool cannot be had, or the sources do not compile.
+    /// When a tool cannot be installed, or the sources do not compile.
     pub fn build(toolbox: &Toolbox) -> Result<Self> {
         toolbox.ensure_npm_runtime()?;
         let Built { js, wasm, .. } = toolbox.build_wasm()?;

@@ -96,7 +96,7 @@ impl Workerd {
         self.pid
     }
 
-    /// Waits for its exit; gives the reason from its output.
+    /// Waits for its exit; returns the reason from its output.
     pub async fn ended(&mut self) -> Error {
         let status = match self.child.wait().await {
             Ok(status) => status,
@@ -231,12 +231,14 @@ async fn read_lines(from: impl AsyncRead + Unpin, output: Arc<Output>, is_error:
     }
 }
 
-/// Whether a line of workerd's standard error is an error: not a warning, and not a stack address.
+/// Whether a line of workerd's standard error is an error.
+///
+/// Warnings, infos and stack addresses are not errors.
 fn is_error_line(line: &str) -> bool {
     !(line.trim().is_empty() || line.starts_with("stack:") || line.contains(": warning: ") || line.contains(": info: "))
 }
 
-/// Whether a line is a request log of the CA, which does not explain an exit.
+/// Whether a line is a request log of the CA. It does not explain an exit.
 fn is_event(line: &str) -> bool {
     line.starts_with("{\"event\":\"")
 }

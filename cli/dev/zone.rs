@@ -1,4 +1,4 @@
-//! The DNS records that were set, and the domains that resolve to this machine by default.
+//! DNS records that were set, and domains that resolve to this machine by default.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};

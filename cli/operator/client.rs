@@ -133,7 +133,7 @@ impl Client {
         self.send(path, &[], &body.to_string())
     }
 
-    /// The first entries of a list, or all of them, over as many pages as it takes.
+    /// Reads the first `most` entries of a list, or all, over all necessary pages.
     ///
     /// # Errors
     /// As [`Client::get`].

@@ -48,7 +48,7 @@ pub fn value(file: &Path) -> Result<Value> {
     serde_json::from_str(&text).with_context(|| format!("{} is not JSON", file.display()))
 }
 
-/// Converts the policy in a TOML text, in the table of `wrangler.toml` or bare, to JSON.
+/// Converts a TOML policy, bare or in a table of `wrangler.toml`, to JSON.
 fn from_toml(text: &str) -> Result<String> {
     let table: toml::Table = toml::from_str(text)?;
     let within = |table: &toml::Table| table.get("POLICY").and_then(toml::Value::as_table).cloned();

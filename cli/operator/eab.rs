@@ -58,7 +58,7 @@ pub enum Command {
     Policy {
         /// The key identifier.
         kid: String,
-        /// The policy document (docs/POLICY.md), JSON or, where its name ends in .toml, TOML; `-` is standard input.
+        /// The policy document (docs/POLICY.md): JSON, or TOML in a .toml file. `-` is standard input.
         file: PathBuf,
     },
 }
@@ -89,7 +89,7 @@ pub struct New {
     /// The challenge types offered to its accounts, as dns-01. Repeatable.
     #[arg(long, value_name = "TYPE")]
     challenge: Vec<String>,
-    /// The whole policy as a file (docs/POLICY.md), JSON or, where its name ends in .toml, TOML.
+    /// The whole policy as a file (docs/POLICY.md): JSON, or TOML in a .toml file.
     #[arg(
         long,
         value_name = "FILE",

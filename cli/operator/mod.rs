@@ -1,7 +1,7 @@
 //! Commands for the operations API: external account keys, certificates, accounts, policy, audit record, notices.
 //!
-//! They work with a `dev` on this machine and with a deployed Worker. No token is on a command line, where every process of
-//! the machine could read it; only `token new` prints one. Responses are printed without control characters.
+//! They work with a `dev` on this machine and with a deployed Worker. Command lines have no tokens, since every process
+//! of the machine could read them; only `token new` prints one. Responses are printed without control characters.
 
 mod accounts;
 mod audit;
@@ -30,7 +30,7 @@ const REFUSED: u8 = 1;
 /// Exit code when the authority could not be reached.
 const UNREACHABLE: u8 = 2;
 
-/// The commands for a authority.
+/// The commands for an authority.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// External account keys: create, list, change and disable them.
@@ -84,7 +84,7 @@ pub enum Command {
         #[arg(long = "move")]
         to_another: bool,
     },
-    /// Admin tokens of the operations API: names and secrets in the file admin.tokens of the CA's folder.
+    /// Admin tokens of the operations API: names and secrets in admin.tokens of the CA's folder.
     Token {
         #[command(subcommand)]
         command: token::Command,

@@ -33,7 +33,7 @@ pub enum Command {
                             policy.toml --note \"the web team has moved\""
     )]
     Put {
-        /// The policy document (docs/POLICY.md), JSON or, where its name ends in .toml, TOML; `-` is standard input.
+        /// The policy document (docs/POLICY.md): JSON, or TOML in a .toml file. `-` is standard input.
         file: PathBuf,
         /// A note, shown in the list of versions.
         #[arg(long, value_name = "TEXT")]
@@ -74,7 +74,7 @@ pub enum Shadow {
         after_help = "Example: selvedge policy shadow put stricter.toml; a week later: selvedge policy shadow show"
     )]
     Put {
-        /// The policy document, JSON or, where its name ends in .toml, TOML; `-` is standard input.
+        /// The policy document: JSON, or TOML in a .toml file. `-` is standard input.
         file: PathBuf,
     },
     /// Remove the shadow policy.

@@ -1,4 +1,6 @@
-//! The authority that a command is for, and its token: explicit options, else a running `dev`, else the deployed CA.
+//! The authority that a command addresses, and its token.
+//!
+//! Explicit options come first, then a running `dev`, then the deployed CA.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -23,12 +25,12 @@ const TOKEN: &str = "SELVEDGE_TOKEN";
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Authority and token")]
 pub struct Target {
-    /// The authority's URL, as https://ca.example.org, or the variable SELVEDGE_URL [default: a `dev` that runs here, else
-    /// BASE_URL in wrangler.toml].
+    /// The authority's URL, as https://ca.example.org, or the variable SELVEDGE_URL. [default: a running `dev`, else
+    /// BASE_URL in wrangler.toml]
     #[arg(long, value_name = "URL", global = true)]
     url: Option<String>,
-    /// A file with the admin token, or the variable SELVEDGE_TOKEN [default: that of `dev`, or the CA's admin.tokens]. Tokens
-    /// are not options: other users of this machine can read command lines.
+    /// A file with the admin token, or the variable SELVEDGE_TOKEN. [default: that of `dev`, or the CA's admin.tokens]
+    /// Tokens are not options: other users of this machine can read command lines.
     #[arg(long, value_name = "FILE", global = true)]
     token_file: Option<PathBuf>,
     /// The name of the token, where the file has several. The audit record has this name.
@@ -115,7 +117,7 @@ impl Target {
         url.map(str::to_owned).or_else(|| set(URL))
     }
 
-    /// The token for a known authority; `None` without one, for commands that do not need it.
+    /// The token for a known authority. `None` without one, for commands that need no token.
     ///
     /// # Errors
     /// When a file cannot be read.

@@ -56,7 +56,9 @@ pub fn current_crl(agent: &Agent, issuer: &Issuer) -> Option<Result<FetchedCrl, 
     Some(fetch(agent, issuer, url).map_err(|error| plain(&format!("{error:#}"))))
 }
 
-/// Fetches CRLs at former addresses that certificates still name, one per address, and the root's CRL.
+/// Fetches CRLs at former addresses that certificates still name, and the root's CRL.
+///
+/// Each former origin is asked once.
 pub fn other_crls(agent: &Agent, issuer: &Issuer, root: Option<&[u8]>) -> Vec<Result<FetchedCrl, String>> {
     let said = |found: Result<FetchedCrl>| found.map_err(|error| plain(&format!("{error:#}")));
     let renewed = issuer.crls.iter().filter(|list| list.due.is_some());

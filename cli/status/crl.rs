@@ -79,7 +79,7 @@ mod tests {
         assert!(read_as(&good, &ca("one")).unwrap_err().contains("not signed by the key of one"));
         assert!(read_as(&list(&one, &other.key), &one).unwrap_err().contains("not signed"));
         let mut bent = good.clone();
-        // One bit of a time: what is signed is no longer what was signed.
+        // One bit of a time: the signed bytes differ.
         let at = bent.windows(2).position(|two| two == [0x17, 13]).unwrap() + 5;
         bent[at] ^= 1;
         assert!(read_as(&bent, &one).is_err());

@@ -14,7 +14,7 @@ use crate::operator::OperatorAnswer;
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// How long before its takeover the next issuer is due: a company's CA may take weeks to sign.
+/// How long before its takeover the next issuer is due. A company's CA may take weeks to sign.
 pub const ISSUER_LEAD: Duration = DAY.saturating_mul(90);
 /// The same for the root, which every client has to trust first.
 pub const ROOT_LEAD: Duration = DAY.saturating_mul(365);
@@ -25,7 +25,7 @@ pub const CRL_OVERDUE: Duration = HOUR;
 /// Remaining validity that needs a warning: renewal, eight days ahead, has failed for days.
 pub const CRL_EXPIRY_WARNING: Duration = HOUR.saturating_mul(48);
 
-/// How long before its end the root's CRL is due: it needs the offline key and a deployment.
+/// How long before its expiry the root's CRL is due. It needs the offline key and a deployment.
 pub const ROOT_CRL_LEAD: Duration = DAY.saturating_mul(90);
 
 /// The severity of a finding.
@@ -115,7 +115,7 @@ fn judge_root(root: &Root, now: Time) -> Option<Finding> {
     })
 }
 
-/// The finding about a root CRL that is due; the authority itself reports an expired one.
+/// The finding about a root CRL that is due. The authority itself reports an expired one.
 fn root_list(overview: &Overview, now: Time) -> Option<Finding> {
     let end = overview.root_crl.as_ref()?.next_update;
     (end > now && end <= now.plus(ROOT_CRL_LEAD)).then(|| {
@@ -135,7 +135,9 @@ fn has_expired(not_after: Time, now: Time) -> bool {
     now.secs() > not_after.secs()
 }
 
-/// The latest takeover from an issuer that expires at `not_after`: later, the longest certificates would outlive it.
+/// The latest takeover from an issuer that expires at `not_after`.
+///
+/// After a later one, the longest certificates would outlive the issuer.
 pub fn handover(not_after: Time, longest: Duration) -> Time {
     not_after.minus(longest)
 }
@@ -217,7 +219,7 @@ fn succession(issuer: &Issuer, next: Option<&Issuer>, longest: Duration, now: Ti
 
 /// The finding about a retired issuer that may be removed.
 ///
-/// Short-lived certificates are not counted, so the longest lifetime after its end is waited for too.
+/// Short-lived certificates are not counted, so the longest lifetime after the takeover has to pass too.
 fn retired(issuer: &Issuer, followed: Time, longest: Duration, now: Time) -> Option<Finding> {
     // After the last certificate expires its CRL is signed once more (RFC 5280 §3.3).
     let counted = issuer.certificates_until.map_or(followed, |until| until.plus(RENEWED).plus(RENEWED));

@@ -38,7 +38,7 @@ const UNKNOWN: u8 = 2;
 /// Options of `status`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
-    /// The authority's URL, or the variable SELVEDGE_URL [default: a `dev` that runs here, else BASE_URL in wrangler.toml].
+    /// The authority's URL, or the variable SELVEDGE_URL. [default: a running `dev`, else BASE_URL in wrangler.toml]
     #[arg(long, value_name = "URL")]
     url: Option<String>,
     /// The state folder of `dev`.
@@ -47,8 +47,8 @@ pub struct Options {
     /// A root certificate to trust for https, in place of those that browsers trust.
     #[arg(long, value_name = "FILE")]
     root: Option<PathBuf>,
-    /// A file with the admin token, or the variable SELVEDGE_TOKEN [default: that of `dev`, or the CA's admin.tokens where
-    /// the URL is BASE_URL]. With a token the operator's status is added.
+    /// A file with the admin token, or the variable SELVEDGE_TOKEN. [default: that of `dev`, or the CA's admin.tokens
+    /// where the URL is BASE_URL] With a token the operator's status is added.
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
     /// Print JSON.

@@ -7,8 +7,9 @@ use anyhow::{Result, bail};
 
 use super::programs::find_program;
 
-/// Cargo, in the repository, without what an outer `cargo run` or `cargo test` put into the environment for
-/// this program alone.
+/// Cargo in the repository, without what an outer `cargo run` or `cargo test` set.
+///
+/// Those variables are for this program alone.
 pub(super) fn cargo(folder: &Path) -> Result<Command> {
     let program = std::env::var_os("CARGO").map(PathBuf::from).or_else(|| find_program("cargo"));
     let Some(program) = program else {
@@ -20,7 +21,7 @@ pub(super) fn cargo(folder: &Path) -> Result<Command> {
     Ok(command)
 }
 
-/// Takes from the environment of `command` what cargo set for this program alone, and a default target.
+/// Removes from `command`'s environment what cargo set for this program, and a default target.
 pub(super) fn remove_outer_cargo(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         let is_outer = name.to_str().is_some_and(|name| {

@@ -77,7 +77,7 @@ impl Apt {
         for (setting, place) in places {
             command.arg("-o").arg(format!("Dir::{setting}={}", self.folder.join(place).display()));
         }
-        // Without the sources of the system, and without changing to a user who could not write here.
+        // Without the system's sources, and without a change to a user that cannot write here.
         command.args(["-o", "Dir::Etc::SourceParts=-", "-o", "APT::Sandbox::User=root"]);
         command
     }

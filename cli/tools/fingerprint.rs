@@ -1,7 +1,8 @@
-//! What the wasm module was built from, as one hash: equal means that a build would give the same again.
+//! One hash of everything that the wasm module was built from.
 //!
-//! The compiler says which files it read. So test doubles, unit tests and what is for the companion only never cause
-//! another build, and a new module does by the `mod` line that names it.
+//! An equal hash means that a build would give the same module. The compiler reports the files that it read. So test
+//! doubles, unit tests and code for the companion only never cause another build. A new module does, by the `mod`
+//! line that names it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,8 +12,9 @@ use anyhow::{Context, Result};
 use selvedge::values::hex;
 use sha2::{Digest, Sha256};
 
-/// The files beside `src/` on which the wasm depends. `wrangler.toml` is not among them: it says where the
-/// module runs, not what is in it.
+/// The files beside `src/` on which the wasm depends.
+///
+/// `wrangler.toml` is not among them: it determines where the module runs, not its content.
 const FILES: [&str; 6] = [
     "Cargo.toml",
     "Cargo.lock",
@@ -27,8 +29,10 @@ pub fn digest(bytes: &[u8]) -> String {
     hex::encode(&Sha256::digest(bytes))
 }
 
-/// The sources that the compiler read for a build, by the dep-info file (`.d`) that cargo writes beside its result; those
-/// of the repository `root` relative to it, so that a repository that was moved is not built again.
+/// The sources that the compiler read for a build, from its dep-info file.
+///
+/// Cargo writes that file (`.d`) beside the result. Sources in the repository `root` are relative to it: a moved
+/// repository is not built again.
 pub fn compiled_sources(dep_info: &str, root: &Path) -> Vec<PathBuf> {
     // One rule, `result: source source`, in which a space of a path follows a backslash.
     let (_, sources) = dep_info.lines().next().and_then(|rule| rule.split_once(": ")).unwrap_or_default();
@@ -41,11 +45,13 @@ pub fn compiled_sources(dep_info: &str, root: &Path) -> Vec<PathBuf> {
     sources.map(relative).collect()
 }
 
-/// Digests of all files that may become part of the wasm module, as they were at one moment.
+/// Digests, at one moment, of all files that may become part of the wasm module.
 pub struct Sources(BTreeMap<PathBuf, String>);
 
 impl Sources {
-    /// Reads what is below `src/` of the repository `root`, and `more` files, as [`compiled_sources`] names them.
+    /// Reads the files below `src/` of the repository `root`, and `more` files.
+    ///
+    /// `more` has paths as [`compiled_sources`] returns them.
     ///
     /// # Errors
     /// When a file cannot be read.
@@ -65,9 +71,9 @@ impl Sources {
         Ok(Self(digests))
     }
 
-    /// The hash of the `compiled` sources, the manifests and `settings`, on which a build depends besides.
+    /// The hash of the `compiled` sources, the manifests and `settings`.
     ///
-    /// A source that was not there when the files were read counts by its name.
+    /// A build depends on all of these. A source that did not exist when the files were read counts by its name.
     pub fn fingerprint(&self, compiled: &[PathBuf], settings: &str) -> String {
         let mut names: Vec<&Path> = FILES.iter().map(Path::new).filter(|file| self.0.contains_key(*file)).collect();
         names.extend(compiled.iter().map(PathBuf::as_path));
@@ -83,7 +89,9 @@ impl Sources {
     }
 }
 
-/// A source without its unit tests, where these end it: then no line number of the module depends on them.
+/// A source without the unit tests at its end.
+///
+/// Earlier tests stay: the module contains the numbers of the lines after them.
 fn without_tests(source: &[u8]) -> &[u8] {
     const BEGIN: &[u8] = b"\n#[cfg(test)]\nmod tests {\n";
     const END: &[u8] = b"\n}\n";
@@ -93,7 +101,7 @@ fn without_tests(source: &[u8]) -> &[u8] {
     if ends { code } else { source }
 }
 
-/// One part, with its length: so that no two lists of parts hash the same bytes.
+/// Adds one part, preceded by its length. So different lists of parts never hash the same bytes.
 fn add(hash: &mut Sha256, part: &[u8]) {
     hash.update(part.len().to_string());
     hash.update(b":");

@@ -21,7 +21,9 @@ struct Tool {
     takes: &'static str,
 }
 
-/// Builds the wasm module and its JavaScript shell; its minor version must equal that of the `worker` library.
+/// Builds the wasm module and its JavaScript shell.
+///
+/// Its minor version must equal that of the `worker` library.
 const WORKER_BUILD: Tool =
     Tool { package: "worker-build", program: "worker-build", version: "0.8.7", features: None, takes: "2 minutes" };
 /// Must equal the `wasm-bindgen` library's version in Cargo.lock.
@@ -112,7 +114,7 @@ impl Toolbox {
     pub fn cargo_deny(&self, args: &[String]) -> Result<ExitCode> {
         self.ensure_installed(&CARGO_DENY)?;
         let mut command = Command::new(self.dir.join("bin").join(CARGO_DENY.program));
-        // It asks cargo about the dependencies, and is not to change what is locked.
+        // It asks cargo about the dependencies, and must not change the lock file.
         command.current_dir(&self.root).arg("--locked").args(args);
         remove_outer_cargo(&mut command);
         Ok(exit_code(command.status().context("cannot start cargo-deny")?))

@@ -1,5 +1,6 @@
-//! The tools from npm: workerd, esbuild and binaryen for the build and `dev`; wrangler and node for deployments.
+//! The tools from npm.
 //!
+//! workerd, esbuild and binaryen are for the build and `dev`, wrangler and node for deployments.
 //! No install script is run: the platform packages of workerd, esbuild and node carry their binaries.
 
 use std::fs;
@@ -46,7 +47,7 @@ impl Toolbox {
         Ok(())
     }
 
-    /// Ensures wrangler and a recent node; gives the node and wrangler's folder.
+    /// Ensures wrangler and a recent node; returns the node and wrangler's folder.
     ///
     /// # Errors
     /// When npm is missing or fails, or no recent node is available.
@@ -94,7 +95,7 @@ impl Toolbox {
         self.root.join("node_modules/binaryen/bin/wasm-opt")
     }
 
-    /// Ensures the tool; gives its command.
+    /// Ensures the tool; returns its command.
     ///
     /// # Errors
     /// When the tool is unavailable.
@@ -126,12 +127,12 @@ impl Toolbox {
         Err(error).with_context(|| format!("cannot start {}", command.get_program().display()))
     }
 
-    /// Installs what `folder`'s lock file says, unless it is installed.
+    /// Installs the packages of `folder`'s lock file, unless they are installed.
     fn npm_ci(&self, folder: &Path, why: &str, name: &str) -> Result<()> {
         let modules = folder.join("node_modules");
         let lock_file = folder.join("package-lock.json");
         let lock = fs::read(&lock_file).with_context(|| format!("cannot read {}", lock_file.display()))?;
-        // Inside node_modules, so that it goes when that goes.
+        // Inside node_modules, so that it is removed with it.
         let stamp = Stamp::new(modules.join(".selvedge"), digest(&lock));
         if stamp.holds(&modules) {
             return Ok(());

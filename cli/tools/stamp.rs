@@ -22,7 +22,7 @@ impl Stamp {
         fs::read_to_string(&self.path).is_ok_and(|found| found == self.value) && product.exists()
     }
 
-    /// Records the step; written last and by renaming, so that an incomplete step leaves no stamp.
+    /// Records the step. Written last and by renaming, so that an incomplete step leaves no stamp.
     ///
     /// # Errors
     /// When the file cannot be written.

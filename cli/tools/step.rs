@@ -1,4 +1,4 @@
-//! A long step of the set-up: a program whose output is logged while progress is shown.
+//! A long step of the set-up: logs the output of a program and shows progress.
 
 use std::collections::VecDeque;
 use std::fs::{self, File};

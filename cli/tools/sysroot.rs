@@ -1,4 +1,4 @@
-//! A private sysroot: the toolchain's library folder by links, with a wasm32 standard library of our own.
+//! A private sysroot: links to the toolchain's libraries, and our own wasm32 standard library.
 //!
 //! It is compiled with cargo's `-Zbuild-std`, which is allowed on the stable toolchain through
 //! `RUSTC_BOOTSTRAP` as the toolchain's own build does it. Because the rlibs are then in a sysroot, everything
@@ -29,14 +29,15 @@ pub struct PrivateSysroot {
     dir: PathBuf,
     /// The toolchain's sysroot.
     real: PathBuf,
-    /// What `rustc -vV` says.
+    /// The output of `rustc -vV`.
     rustc: String,
     stamp: Stamp,
 }
 
 impl PrivateSysroot {
-    /// The sysroot in the tools' folder, for the compiler of the sysroot `real` that describes itself as
-    /// `rustc` (what `rustc -vV` prints). It is there once [`PrivateSysroot::is_ready`].
+    /// The sysroot in the tools' folder, for the compiler of the sysroot `real`.
+    ///
+    /// `rustc` is the output of that compiler's `rustc -vV`. The folder exists once [`PrivateSysroot::is_ready`].
     ///
     /// # Errors
     /// When `rustc` names no release.

@@ -79,8 +79,10 @@ impl Toolbox {
         }
     }
 
-    /// The target folder for the wasm: not the one of `cargo run` and `cargo test`, whose lock an outer cargo
-    /// may hold; and one for each standard library, since cargo does not notice that one was replaced.
+    /// The target folder for the wasm, one for each standard library.
+    ///
+    /// Cargo does not notice a replaced standard library. The folder of `cargo run` and `cargo test` is another one: an
+    /// outer cargo may hold its lock.
     pub(super) fn wasm_target(&self, std_suffix: &str, fast: bool) -> PathBuf {
         self.target.join(format!("wasm{}{}", std_suffix, if fast { "-fast" } else { "" }))
     }

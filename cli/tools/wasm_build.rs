@@ -26,12 +26,13 @@ pub struct Built {
     pub wasm_bytes: u64,
 }
 
-/// The list of the sources that the last build compiled, in the folder of the tools.
+/// The list of the sources of the last build, in the tools' folder.
 const SOURCES: &str = "stamps/wasm-sources";
 
-/// The options of wasm-opt: the smallest module, without function names, which are a seventh of it.
+/// The options of wasm-opt for the smallest module.
 ///
-/// The features are those of the compiler's output; the runtime may not support newer ones.
+/// Function names, a seventh of the module, are dropped. The features are those of the compiler's output; the runtime
+/// may not support newer ones.
 const WASM_OPT: [&str; 8] = [
     "-Oz",
     "--enable-mutable-globals",
@@ -102,7 +103,7 @@ impl Toolbox {
         Ok(compiled)
     }
 
-    /// Runs worker-build; gives the dep-info file of the module.
+    /// Runs worker-build; returns the dep-info file of the module.
     fn run_worker_build(&self, fast: bool) -> Result<PathBuf> {
         self.ensure_npm_runtime()?;
         let wasm_std = self.ensure_wasm_std()?;

@@ -41,7 +41,7 @@ pub struct Assertion {
     signing_input: Vec<u8>,
 }
 
-/// Assertion with a verified signature; the caller knows the owner of the key.
+/// Assertion with a verified signature. The caller has to pass a key of the team.
 #[derive(Clone)]
 pub struct VerifiedAssertion {
     claims: Map<String, Value>,
@@ -149,7 +149,9 @@ impl VerifiedAssertion {
         self.name()
     }
 
-    /// A person has an `email`; a service token has its client id as `common_name` and no `email`.
+    /// The identity: the `email` of a person, or the `common_name` of a service token.
+    ///
+    /// The `common_name` is the token's client id; such assertions have no `email`.
     fn name(&self) -> Result<Identity, AccessFault> {
         let given = |claim| self.text(claim).map(|text| text.filter(|text| !text.is_empty()));
         let (claim, name) = match (given("email")?, given("common_name")?) {

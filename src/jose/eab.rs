@@ -38,7 +38,7 @@ enum MacAlg {
     Hs512,
 }
 
-/// Proof that the holder of a MAC key has bound the account key of a request.
+/// Proof that the holder of a MAC key bound the account key of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExternalAccount {
     kid: String,
@@ -115,8 +115,10 @@ impl EabUnverified {
         &self.kid
     }
 
-    /// Checks the binding with the MAC key that [`EabUnverified::kid`] names, against the `url` and the `jwk` of the
-    /// newAccount request around it. The MAC is compared in constant time.
+    /// Checks the binding with the MAC key that [`EabUnverified::kid`] names.
+    ///
+    /// Its `url` and key have to be the `url` and the `jwk` of the newAccount request around it. The MAC is compared in
+    /// constant time.
     ///
     /// # Errors
     /// [`EabFault::MacWrong`] (also for an empty MAC key), [`EabFault::UrlMismatch`], [`EabFault::KeyMismatch`], or

@@ -117,8 +117,9 @@ impl Jwk {
         Thumbprint::of_canonical(&self.to_json())
     }
 
-    /// The key as DER SubjectPublicKeyInfo, uncompressed and with the parameters of
-    /// [RFC 5480 §2](https://www.rfc-editor.org/rfc/rfc5480#section-2),
+    /// The key as DER SubjectPublicKeyInfo, uncompressed.
+    ///
+    /// The parameters are those of [RFC 5480 §2](https://www.rfc-editor.org/rfc/rfc5480#section-2),
     /// [RFC 3279 §2.3.1](https://www.rfc-editor.org/rfc/rfc3279#section-2.3.1) and
     /// [RFC 8410 §4](https://www.rfc-editor.org/rfc/rfc8410#section-4).
     pub fn spki_der(&self) -> &[u8] {
@@ -136,7 +137,9 @@ impl Jwk {
         }
     }
 
-    /// The key as JSON text in RFC 7638's canonical form: the required members only, sorted, no white space.
+    /// The key as JSON text in the canonical form of RFC 7638.
+    ///
+    /// It has the required members only, sorted, without white space.
     pub fn to_json(&self) -> String {
         // Base64url and the fixed words need no escapes.
         let members: Vec<String> =
@@ -226,7 +229,9 @@ fn number(members: &Map<String, Value>, member: &'static str) -> Result<Vec<u8>,
     Ok(bytes(members, member)?.into_iter().skip_while(|byte| *byte == 0).collect())
 }
 
-/// Checks a modulus: 2048 to 4096 bits in whole bytes, as publicly trusted CAs and WebCrypto require, and odd.
+/// Checks a modulus: odd, with 2048 to 4096 bits in whole bytes.
+///
+/// Publicly trusted CAs and WebCrypto require such sizes.
 fn check_modulus(n: &[u8]) -> Result<(), JwkFault> {
     let bits = bits(n);
     if !(2048..=4096).contains(&bits) || !bits.is_multiple_of(8) {

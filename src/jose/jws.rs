@@ -55,7 +55,7 @@ impl Unverified {
         &self.header
     }
 
-    /// Checks the signature with `key`: the `jwk` of the header or the key of the account that `kid` names.
+    /// Checks the signature with `key`: the header's `jwk`, or the account key that `kid` names.
     ///
     /// An ECDSA signature that is up to two bytes short is read with its leading zeros restored, in at most three
     /// ways, for clients that leave them out.
@@ -84,7 +84,7 @@ impl Unverified {
 
 /// Request signed by the holder of a key: proof that [`Unverified::verify`] succeeded.
 ///
-/// It does not say that the nonce is fresh, that the URL is right, or that the key belongs to an account.
+/// It does not prove that the nonce is fresh, that the URL is right, or that the key belongs to an account.
 #[derive(Clone, Debug)]
 pub struct Verified {
     header: Header,

@@ -10,7 +10,7 @@ pub fn key_authorization(token: &str, account_key: &Thumbprint) -> String {
     format!("{token}.{account_key}")
 }
 
-/// The TXT value of a dns-01 challenge: the SHA-256 digest of the key authorization in base64url
+/// The TXT value of a dns-01 challenge: base64url of the key authorization's SHA-256 digest
 /// ([RFC 8555 §8.4](https://www.rfc-editor.org/rfc/rfc8555#section-8.4)).
 pub fn dns01_value(key_authorization: &str) -> String {
     b64::encode(&Sha256::digest(key_authorization.as_bytes()))
@@ -20,7 +20,9 @@ pub fn dns01_value(key_authorization: &str) -> String {
 mod tests {
     use super::*;
 
-    /// Token and key from the examples of RFC 8555 §8.4 and RFC 7638 §3.1; the digest was computed with
+    /// Token and key of the examples in RFC 8555 §8.4 and RFC 7638 §3.1.
+    ///
+    /// The digest was computed with
     /// `printf %s KEY_AUTHORIZATION | openssl dgst -sha256 -binary | basenc --base64url`.
     #[test]
     fn key_authorization_and_its_digest() {

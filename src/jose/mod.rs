@@ -1,10 +1,10 @@
 //! Signed requests: JSON Web Signatures and Keys as
 //! [RFC 8555 §6.2](https://www.rfc-editor.org/rfc/rfc8555#section-6.2) narrows them.
 //!
-//! A request is read by [`Unverified::parse`], which gives out no more than the [`Header`] that says which key to
-//! check it with; [`Unverified::verify`] turns it into a [`Verified`], and only a `Verified` gives out the payload.
-//! So a function that must not act on unproven data takes a `&Verified`. The two signatures that ACME puts inside
-//! a payload follow the same pattern: [`eab`] (the MAC of an external account) and [`key_change`].
+//! [`Unverified::parse`] reads a request and gives out the [`Header`] only, which names the key for the check.
+//! [`Unverified::verify`] turns it into a [`Verified`], and only a `Verified` gives out the payload. So a function
+//! that must not act on unproven data takes a `&Verified`. The two signatures that ACME puts inside a payload follow
+//! the same pattern: [`eab`] (the MAC of an external account) and [`key_change`].
 //!
 //! Nothing here does I/O; the one asynchronous step is the signature check, behind
 //! [`Verify`](crate::values::Verify).
@@ -39,7 +39,9 @@ pub use key_authorization::{dns01_value, key_authorization};
 pub use key_change::{KeyChange, KeyChangeFault};
 pub use thumbprint::Thumbprint;
 
-/// Reads the text of a JSON object, called `part` in faults, that has no member twice at any depth.
+/// Reads the text of a JSON object; refuses duplicate members at any depth.
+///
+/// `part` is the object's name in faults.
 ///
 /// # Errors
 /// A [`JwsFault`] that never quotes a value.

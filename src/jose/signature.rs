@@ -33,7 +33,9 @@ pub(super) fn readings(alg: SigAlg, signature: &[u8]) -> Result<Vec<Vec<u8>>, Ve
     }
 }
 
-/// `signature` itself when it has two numbers of `width` bytes, else every way to restore up to [`MISSING`] zeros.
+/// The candidates for a signature of two numbers of `width` bytes each.
+///
+/// A complete signature is the only candidate. For a shorter one they are all ways to restore up to [`MISSING`] zeros.
 fn ecdsa(alg: SigAlg, width: usize, signature: &[u8]) -> Result<Vec<Vec<u8>>, VerifyFault> {
     let wrong_length = || VerifyFault::SignatureLength { alg, found: signature.len(), wanted: 2 * width };
     let missing = (2 * width).checked_sub(signature.len()).ok_or_else(wrong_length)?;

@@ -1,4 +1,4 @@
-//! The client's side of a signed request, for tests: keys, and the bytes that a client would send.
+//! The client's side of a signed request, for tests: keys and request bytes.
 //!
 //! Independent of the reading side, so that the two check each other. Everything here panics on failure.
 #![allow(
@@ -26,8 +26,9 @@ pub struct ClientKey {
 }
 
 impl ClientKey {
-    /// A new key that signs under `alg`, one of ES256, ES384, RS256 (2048 bits, slow) and EdDSA, from the system's
-    /// random bytes.
+    /// Generates a key that signs under `alg` from the system's random bytes.
+    ///
+    /// `alg` is one of ES256, ES384, RS256 (2048 bits, slow) and EdDSA.
     pub fn generate(alg: SigAlg) -> Self {
         let mut fill = |bytes: &mut [u8]| getrandom::fill(bytes).expect("the system has random bytes");
         Self::from_native(NativeKey::generate(alg, &mut fill).expect("a key can be made"))
@@ -59,8 +60,9 @@ impl ClientKey {
         self.jwk().thumbprint()
     }
 
-    /// The body of a request: a flattened JWS with this protected header (`alg` is added unless it is there) and
-    /// this payload, or the empty payload of a POST-as-GET for `None`.
+    /// The body of a request: a flattened JWS with this protected header and payload.
+    ///
+    /// `alg` is added to the header unless it is there. `None` is the empty payload of a POST-as-GET.
     pub fn sign_jws(&self, protected: Value, payload: Option<Value>) -> Vec<u8> {
         let mut protected = protected;
         if let Some(members) = protected.as_object_mut() {
@@ -79,22 +81,23 @@ impl ClientKey {
         .into_bytes()
     }
 
-    /// The payload of a keyChange request to `url` that asks to put this key in the place of `old`'s at `account`.
+    /// The payload of a keyChange request to `url` that replaces `old`'s key at `account`.
     pub fn key_change(&self, url: &str, account: &str, old: &ClientKey) -> Value {
         let protected = json!({ "jwk": self.jwk_json(), "url": url });
         let inner = self.sign_jws(protected, Some(json!({ "account": account, "oldKey": old.jwk_json() })));
         serde_json::from_slice(&inner).expect("a signed request is JSON")
     }
 
-    /// The `externalAccountBinding` of a newAccount request to `url` signed with this key; `alg` is HS256, HS384 or
-    /// HS512.
+    /// The `externalAccountBinding` of a newAccount request to `url` that this key signs.
+    ///
+    /// `alg` is HS256, HS384 or HS512.
     pub fn external_account(&self, alg: &str, mac_key: &[u8], kid: &str, url: &str) -> Value {
         let protected = json!({ "alg": alg, "kid": kid, "url": url }).to_string();
         flatten(&protected, self.jwk.to_string().as_bytes(), |input| mac(alg, mac_key, input))
     }
 }
 
-/// A flattened JWS with a MAC where a signature belongs; `alg` is HS256, HS384 or HS512.
+/// A flattened JWS with a MAC as its signature. `alg` is HS256, HS384 or HS512.
 pub fn mac_jws(alg: &str, secret: &[u8], protected: &str, payload: &[u8]) -> Value {
     flatten(protected, payload, |input| mac(alg, secret, input))
 }

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt;
 
-/// The SHA-256 thumbprint of a public key as 43 characters of base64url
-/// ([RFC 7638 §3](https://www.rfc-editor.org/rfc/rfc7638#section-3)): one key, one thumbprint.
+/// The SHA-256 thumbprint of a public key, as 43 characters of base64url
+/// ([RFC 7638 §3](https://www.rfc-editor.org/rfc/rfc7638#section-3)). Equal keys have equal thumbprints.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Thumbprint(String);

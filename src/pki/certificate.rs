@@ -12,7 +12,7 @@ use x509_cert::ext::pkix::{AuthorityKeyIdentifier, SubjectAltName};
 /// Maximum length of a certificate, in bytes: several times a leaf with 100 names.
 pub const MAX_CERTIFICATE_BYTES: usize = 64 * 1024;
 
-/// Why bytes are not a certificate of this CA; the text is a clause about "the certificate".
+/// Why bytes are not a certificate of this CA. The message is a clause about "the certificate".
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CertificateFault {
     /// Longer than [`MAX_CERTIFICATE_BYTES`]; how long.

@@ -1,5 +1,5 @@
-//! Certificate revocation lists ([RFC 5280 §5](https://www.rfc-editor.org/rfc/rfc5280#section-5)): the to-be-signed bytes,
-//! and the linted ([`lint::crl`](super::lint::crl)) and signed CRL.
+//! Certificate revocation lists ([RFC 5280 §5](https://www.rfc-editor.org/rfc/rfc5280#section-5)): the to-be-signed
+//! bytes, and the linted ([`lint::crl`](super::lint::crl)) and signed CRL.
 //!
 //! The certificates of an issuer are partitioned into shards with one CRL each. A critical issuingDistributionPoint
 //! limits its scope to the certificates that point to one of its URLs.
@@ -43,7 +43,9 @@ pub struct CrlRequest<'a> {
     pub this_update: Time,
     /// Its nextUpdate.
     pub next_update: Time,
-    /// The `http` URLs of the CRL, present and former, byte for byte as in the shard's certificates.
+    /// The `http` URLs of the CRL, present and former.
+    ///
+    /// Byte for byte as in the shard's certificates.
     pub urls: &'a [String],
     /// The revoked certificates.
     pub entries: &'a [CrlEntry],
@@ -159,8 +161,8 @@ fn reason(code: u8) -> Result<CrlReason, CrlFault> {
     }
 }
 
-/// issuingDistributionPoint (RFC 5280 §5.2.5), critical: these URLs, and certificates of subscribers only. A certificate is
-/// in its scope when one of them is the certificate's (RFC 5280 §6.3.3 (b) (2) (i)).
+/// issuingDistributionPoint (RFC 5280 §5.2.5), critical: these URLs, and certificates of subscribers only. A
+/// certificate is in its scope when one of them is the certificate's (RFC 5280 §6.3.3 (b) (2) (i)).
 fn distribution_point(urls: &[String]) -> der::Result<Extension> {
     let names = urls.iter().map(|url| tbs::uri(url)).collect::<Result<_, _>>()?;
     let value = IssuingDistributionPoint {

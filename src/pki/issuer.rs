@@ -47,9 +47,10 @@ pub struct Issuer {
 }
 
 impl Issuer {
-    /// Reads a PEM chain: the issuer's certificate first, each next one the issuer of the one before, no root.
+    /// Reads a PEM chain without the root.
     ///
-    /// Checks neither time nor signatures; see [`Issuer::check_time`] and [`Issuer::check_signatures`].
+    /// The issuer's certificate comes first, and each further one is the issuer of the one before. Checks neither time
+    /// nor signatures; see [`Issuer::check_time`] and [`Issuer::check_signatures`].
     ///
     /// # Errors
     /// The first [`IssuerFault`] found.
@@ -346,7 +347,7 @@ fn has_bytes(key_id: &SubjectKeyIdentifier) -> bool {
 /// When the DER is not a Name.
 pub fn readable_name(subject: &[u8]) -> der::Result<String> {
     let name = Name::from_der(subject)?;
-    // Not `to_string`: it knows every attribute by name, by a table of 90 kB.
+    // Not `to_string`: its table of attribute names takes 90 kB.
     let called = name.common_name()?.or(name.organization()?);
     Ok(called.map_or_else(|| "an authority without a name".to_owned(), |text| text.value().into_owned()))
 }

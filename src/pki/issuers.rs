@@ -1,4 +1,6 @@
-//! All issuers of a CA: the active one signs leaves; the others sign CRLs for theirs.
+//! All issuers of a CA.
+//!
+//! The active one signs leaves. The others sign CRLs for theirs.
 
 use super::issuer::{Issuer, IssuerFault};
 use crate::values::Time;
@@ -15,7 +17,7 @@ pub struct IssuerSlot {
 }
 
 impl IssuerSlot {
-    /// The time from which it signs new leaves; `None` for an issuer active from the beginning.
+    /// The time from which it signs new leaves. `None`: it is active from the beginning.
     pub fn activation(&self) -> Option<Time> {
         Some(self.active_from).filter(|at| *at > Time::from_millis(0))
     }

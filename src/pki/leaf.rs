@@ -41,7 +41,7 @@ pub struct LeafRequest<'a> {
     pub period: Period,
     /// The `http` URL of the issuer certificate (caIssuers), if published.
     pub ca_issuers: Option<&'a str>,
-    /// The `http` URL of the CRL, if any; used by profiles with a CRL distribution point.
+    /// The `http` URL of the CRL, if any. Used by profiles with a CRL distribution point.
     pub crl: Option<&'a str>,
 }
 
@@ -72,7 +72,7 @@ pub enum LeafFault {
     /// The issuer is not valid at the time of issue, or when the certificate begins.
     #[error("the issuer is not valid at {at}", at = .0.rfc3339())]
     IssuerNotValid(Time),
-    /// A validity that is empty or longer than the profile's: its length, and the profile's name.
+    /// A validity that is empty or longer than the profile's. Its length, and the profile's name.
     #[error("a validity of {seconds} seconds is none that the profile {1:?} allows", seconds = .0.as_secs())]
     Length(Duration, &'static str),
     /// The issuer certificate forbids an extended key usage of the profile.

@@ -1,5 +1,6 @@
-//! PEM files of certificates, CSRs and CRLs: written strictly, read leniently as in RFC 7468 §2
-//! ([`values::pem`](crate::values::pem)).
+//! PEM files of certificates, CSRs and CRLs.
+//!
+//! Written strictly, read leniently as in RFC 7468 §2 ([`values::pem`](crate::values::pem)).
 
 use crate::values::pem::{Block, BlockFault, blocks};
 use der::pem::LineEnding;
@@ -13,13 +14,13 @@ pub const REQUEST: &str = "CERTIFICATE REQUEST";
 /// Netscape's label of a CSR, which RFC 7468 §7 also accepts.
 const NEW_REQUEST: &str = "NEW CERTIFICATE REQUEST";
 
-/// Why a text is not the PEM file that was expected; the text is a clause about the file.
+/// Why a text is not the expected PEM file. The message is a clause about the file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PemFault {
     /// No block; the expected label.
     #[error("there is no \"BEGIN {0}\" in it")]
     Empty(&'static str),
-    /// A block of another kind, a private key for example: its label, and the expected one.
+    /// A block of another kind, such as a private key. Its label, and the expected one.
     #[error("it contains a {0:?}, where only {belongs}", belongs = expected(.1))]
     Label(String, &'static str),
     /// More than one block where one is expected; the label.
@@ -79,7 +80,9 @@ fn read_all(text: &str, labels: &[&'static str]) -> Result<Vec<Vec<u8>>, PemFaul
     if found.is_empty() { Err(PemFault::Empty(wanted)) } else { Ok(found) }
 }
 
-/// One certificate as strict RFC 7468 text: lines of 64 characters, LF, one at the end.
+/// Writes one certificate as strict RFC 7468 text.
+///
+/// Lines have 64 characters and end in LF, the last one too.
 ///
 /// # Errors
 /// If `der` is too long to be encoded, which does not happen with certificates.

@@ -20,7 +20,9 @@ pub struct Profile {
     pub backdate: Duration,
     /// Extended key usages in order.
     pub purposes: &'static [ObjectIdentifier],
-    /// Whether it has a subject key identifier: RFC 5280 recommends it, the Baseline Requirements advise against it.
+    /// Whether it has a subject key identifier.
+    ///
+    /// RFC 5280 recommends it, the Baseline Requirements advise against it.
     pub subject_key_id: bool,
     /// Whether it has a CRL distribution point, if the CRL has a URL.
     pub crl_pointer: bool,
@@ -60,8 +62,10 @@ const DEFAULT: Profile = Profile {
     max_names: 100,
 };
 
-/// Expires before a CRL would have reached every client: CA/Browser Forum Baseline Requirements, "short-lived subscriber
-/// certificate", at most 7 days, which needs no CRL distribution point.
+/// Expires before a CRL would have reached every client.
+///
+/// A "short-lived subscriber certificate" of the CA/Browser Forum Baseline Requirements: at most 7 days, and it needs
+/// no CRL distribution point.
 const SHORTLIVED: Profile = Profile {
     name: "shortlived",
     description: "A TLS server certificate for 160 hours, too short to need revocation",
@@ -77,10 +81,11 @@ const TLSSERVER: Profile = Profile {
     ..DEFAULT
 };
 
-/// 30 days: few servers check the revocation of client certificates, so a lost one must expire soon.
+/// Expires after 30 days.
 ///
-/// A machine that renews at two thirds may be off for ten days without losing access. The Baseline
-/// Requirements, which advise against the subject key identifier that RFC 5280 §4.2.1.2 recommends, do not cover clients.
+/// Few servers check the revocation of client certificates, so a lost one must expire soon. A machine that renews at
+/// two thirds may be off for ten days without losing access. The Baseline Requirements, which advise against the
+/// subject key identifier that RFC 5280 §4.2.1.2 recommends, do not cover clients.
 const CLIENT: Profile = Profile {
     name: "client",
     description: "A TLS client certificate for 30 days, for mutual TLS",

@@ -4,7 +4,7 @@ use crate::values::hex;
 use core::fmt;
 use serde::{Deserialize, Serialize};
 
-/// Random bytes in a serial number of this CA: 144 bits; the Baseline Requirements ask for 64.
+/// Random bytes in a serial number of this CA: 144 bits. The Baseline Requirements require 64.
 pub const SERIAL_RANDOM_BYTES: usize = 18;
 
 /// The first octet of every serial number of this CA.
@@ -12,7 +12,7 @@ pub const SERIAL_RANDOM_BYTES: usize = 18;
 /// Neither zero nor with its top bit set: the number is positive and always 19 octets long, of at most 20.
 const FIRST_OCTET: u8 = 0x01;
 
-/// Maximum octets of a foreign serial number: 20, and a leading zero that some CAs add.
+/// Maximum octets of a foreign serial number. RFC 5280 allows 20; some CAs add a leading zero.
 const MAX_OCTETS: usize = 21;
 
 /// A certificate's serial number: the unchanged content octets of its DER INTEGER.

@@ -33,10 +33,10 @@ enum Version {
     V3 = 2,
 }
 
-/// `TBSCertificate` ([RFC 5280 §4.1](https://www.rfc-editor.org/rfc/rfc5280#section-4.1)) in the subset used here:
-/// version 3, names and key as given bytes, no unique identifiers.
+/// `TBSCertificate` ([RFC 5280 §4.1](https://www.rfc-editor.org/rfc/rfc5280#section-4.1)) in the subset used here.
 ///
-/// Hand-written: x509-cert would decode and encode names and key again.
+/// Version 3, names and key as given bytes, no unique identifiers. Hand-written: x509-cert would decode and encode
+/// names and key again.
 #[derive(Sequence)]
 struct Tbs<'a> {
     #[asn1(context_specific = "0", tag_mode = "EXPLICIT")]
@@ -100,7 +100,9 @@ pub(super) fn subject_key_id(key_id: &[u8]) -> der::Result<Extension> {
     extension(false, &SubjectKeyIdentifier(OctetString::new(key_id)?))
 }
 
-/// The key identifier of a key: the first 160 bits of the SHA-256 of its BIT STRING
+/// The key identifier of a key.
+///
+/// It is the first 160 bits of the SHA-256 of its BIT STRING
 /// ([RFC 7093 §2](https://www.rfc-editor.org/rfc/rfc7093#section-2), method 1).
 pub(super) fn key_id(spki: &[u8]) -> der::Result<Vec<u8>> {
     let spki = SubjectPublicKeyInfoRef::from_der(spki)?;

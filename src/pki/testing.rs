@@ -1,4 +1,4 @@
-//! What the tests of several modules here need: keys, CSRs of any shape, an issuer, and a verifier.
+//! Fixtures for the tests of several modules: keys, CSRs, an issuer, a verifier.
 
 use super::ceremony::{
     CertAndKey, Constraints, IssuerPlan, Root, create_intermediate, create_intermediate_for, create_root, cross_sign,
@@ -91,7 +91,7 @@ pub(super) fn narrow_issuer(purpose: ObjectIdentifier) -> Issuer {
     Issuer::from_pem_chain(&narrow.certificate).unwrap()
 }
 
-/// An issuer whose certificate permits these DNS names and ranges of addresses only; with neither, all.
+/// An issuer constrained to these DNS names and ranges of addresses. With neither, it is unconstrained.
 pub(super) fn constrained_issuer(dns: &[&str], ips: &[&str]) -> Issuer {
     let dns: Vec<_> = dns.iter().map(|name| DnsName::parse(name).unwrap()).collect();
     let ips: Vec<_> = ips.iter().map(|range| range.parse().unwrap()).collect();

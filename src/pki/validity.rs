@@ -46,7 +46,7 @@ pub struct PeriodLimits<'a> {
     pub profile: &'a Profile,
     /// Maximum length, at most the profile's.
     pub longest: Duration,
-    /// Time of the order; the limits of that time apply as long as the order exists.
+    /// Time of the order. The limits of that time apply as long as the order exists.
     pub ordered: Time,
 }
 

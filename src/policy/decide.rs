@@ -31,7 +31,7 @@ pub struct Rules<'a> {
 pub struct Grant {
     /// The challenge types that are offered for it.
     pub challenges: Vec<String>,
-    /// The challenge types that no policy excludes: those offered, and others that the caller may offer.
+    /// The challenge types that no policy excludes. The caller may offer those that are not offered, too.
     pub possible: Vec<String>,
     /// Whether its authorization is created valid.
     pub preauthorized: bool,
@@ -123,7 +123,7 @@ impl<'a> Rules<'a> {
         self.check_profile(name).is_ok()
     }
 
-    /// Finds the policies whose `profiles` list a profile; a policy without the member allows every profile.
+    /// Finds the policies whose `profiles` list a profile. A policy without the member allows every profile.
     ///
     /// # Errors
     /// The policy whose list lacks it; `None` for an unknown profile.
@@ -184,7 +184,7 @@ impl Policy {
         }
     }
 
-    /// Finds the rule that forbids names of this form; a wildcard is treated like the names it covers.
+    /// Finds the rule that forbids names of this form. A wildcard is treated like the names it covers.
     pub(super) fn forbids_form(&self, name: &DnsName) -> Option<Rule> {
         if !self.single_label_names && !name.as_str().contains('.') {
             return Some(Rule::SingleLabel);

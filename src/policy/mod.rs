@@ -39,7 +39,7 @@ pub struct Policy {
     pub preauthorized: Vec<Pattern>,
     /// Whether wildcards are issued.
     pub wildcards: bool,
-    /// Whether names of a single label are issued for, `localhost` say.
+    /// Whether names of a single label are issued for, as `localhost`.
     pub single_label_names: bool,
     /// Whether names outside the public DNS are issued for: see [`internal_suffix`].
     pub internal_names: bool,
@@ -87,9 +87,9 @@ pub struct Known {
 const INTERNAL: [&str; 11] =
     ["internal", "local", "localhost", "test", "invalid", "intranet", "private", "corp", "home", "lan", "home.arpa"];
 
-/// Finds the suffix by which a name belongs to a private network; `None` for a name of the public DNS.
+/// Finds the suffix by which a name belongs to a private network.
 ///
-/// A single label is internal only if it is such a suffix itself.
+/// `None` for a name of the public DNS. A single label is internal only if it is itself one of the suffixes.
 pub fn internal_suffix(name: &DnsName) -> Option<&'static str> {
     INTERNAL.into_iter().find(|suffix| name.ends_in(suffix))
 }

@@ -63,7 +63,7 @@ impl Pattern {
         }
     }
 
-    /// Checks whether a certificate for an identifier would be valid for anything that the pattern matches.
+    /// Checks whether a certificate for an identifier is valid for anything that the pattern matches.
     ///
     /// More than [`Pattern::covers`]: a certificate for `*.example.org` is valid for `secret.example.org`.
     pub fn touches(&self, identifier: &Identifier) -> bool {
@@ -87,8 +87,9 @@ impl Pattern {
         }
     }
 
-    /// Sample identifiers to test a whole pattern by: the name; a wildcard and a name below it; the first and the last
-    /// address. None for `*`.
+    /// Sample identifiers to test a whole pattern. None for `*`.
+    ///
+    /// A name gives itself, a subtree a wildcard and a name below it, a range its first and last address.
     pub fn samples(&self) -> Vec<Identifier> {
         match self {
             Self::Everything => Vec::new(),

@@ -106,7 +106,9 @@ impl Policy {
         Err(format!("is \"{pattern}\", which {forbidden} forbids; take one of them out"))
     }
 
-    /// Refuses a policy of an external account key, called `path`, that has nothing in common with the CA's.
+    /// Refuses a key's policy that has nothing in common with the CA's.
+    ///
+    /// `path` names the policy of the external account key in faults.
     ///
     /// # Errors
     /// The member whose intersection is empty.
@@ -138,7 +140,7 @@ impl<'a> Document<'a> {
         Ok(self.members.flag(member)?.unwrap_or(default))
     }
 
-    /// An array of strings, each read by `read`, whose error is a clause that follows the string.
+    /// An array of strings, each read by `read`. The error of `read` is a clause that follows the string.
     fn list<T>(&self, member: &'static str, read: impl Fn(&'a str) -> Result<T, String>) -> Read<Option<Vec<T>>> {
         let Some(list) = self.members.array(member, "an array of strings")? else { return Ok(None) };
         if list.len() > MAX_ELEMENTS {

@@ -54,7 +54,9 @@ pub trait Kv {
     /// When the storage cannot be read.
     fn get(&self, table: Table, key: &str) -> Result<Option<String>, StoreFailure>;
 
-    /// Lists up to `limit` keys with `prefix` after the key `after`, in byte order, with values.
+    /// Lists up to `limit` keys with `prefix` and their values, in byte order.
+    ///
+    /// The list begins after the key `after`.
     ///
     /// # Errors
     /// When the storage cannot be read.
@@ -99,7 +101,7 @@ pub trait Record: Serialize + DeserializeOwned {
     /// First part of the key.
     const PREFIX: &'static str;
 
-    /// The table of these records. Without a default: a record that grows without end has to say so.
+    /// The table of these records. There is no default: each type has to choose, since some grow without limit.
     const TABLE: Table;
 
     /// When the record may be purged; `None` for never.
@@ -113,7 +115,9 @@ pub enum Table {
     Expiring,
     /// Kinds that never expire and grow with each certificate.
     Permanent,
-    /// As [`Table::Permanent`], for records of a few hundred octets that are read in the order of their keys.
+    /// As [`Table::Permanent`], for records that are read in the order of their keys.
+    ///
+    /// They have a few hundred octets.
     Sorted,
 }
 
@@ -122,7 +126,7 @@ impl Table {
     pub const ALL: [Self; 3] = [Self::Expiring, Self::Permanent, Self::Sorted];
 }
 
-/// The key of the record of type `R` with an id; the bare prefix for an empty id.
+/// The key of the record of type `R` with an id. For an empty id, the bare prefix.
 pub fn key_of<R: Record>(id: &str) -> String {
     if id.is_empty() { R::PREFIX.to_owned() } else { format!("{}/{id}", R::PREFIX) }
 }

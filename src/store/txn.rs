@@ -40,7 +40,9 @@ impl<'a, K: Kv> Txn<'a, K> {
         text.map(|text| read(&key, &text)).transpose()
     }
 
-    /// Lists up to `limit` ids and records of type `R` after the id `after`, in byte order.
+    /// Lists up to `limit` ids and records of type `R` in byte order.
+    ///
+    /// The list begins after the id `after`.
     ///
     /// # Errors
     /// As [`Txn::get`].
@@ -195,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn commit_stores_and_tells_the_earliest_expiry() {
+    fn commit_stores_and_returns_the_earliest_expiry() {
         let mut kv = MemoryKv::default();
         let mut txn = Txn::begin(&mut kv);
         txn.put("a", &note("one", Some(50))).unwrap();

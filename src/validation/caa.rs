@@ -1,5 +1,6 @@
-//! CAA: whether the owner of a name lets this CA issue
-//! ([RFC 8659](https://www.rfc-editor.org/rfc/rfc8659)), for this account and by this validation method
+//! CAA: whether the owner of a name lets this CA issue ([RFC 8659](https://www.rfc-editor.org/rfc/rfc8659)).
+//!
+//! Records may restrict issuance to accounts and validation methods
 //! ([RFC 8657](https://www.rfc-editor.org/rfc/rfc8657)).
 
 use super::dns::{Answer, Content, Record, RecordKind, climb};

@@ -21,14 +21,16 @@ pub struct Config {
 }
 
 impl Config {
-    /// The ports that redirects may lead to: those of the web, and their replacements in tests.
+    /// The ports that redirects may lead to. Those of the web, and their replacements in tests.
     pub fn web_ports(&self) -> [u16; 4] {
         [80, 443, self.http01_port, self.tls_alpn_port]
     }
 }
 
 impl Default for Config {
-    /// The defaults of a public CA: ports 80 and 443, public addresses, and a retry after 5 seconds (RFC 8555 §8.2).
+    /// The defaults of a public CA.
+    ///
+    /// Ports 80 and 443, public addresses, and a retry after 5 seconds (RFC 8555 §8.2).
     fn default() -> Self {
         Self {
             http01_port: 80,

@@ -111,7 +111,7 @@ pub fn read(message: &[u8], name: &str, kind: RecordKind, id: u16) -> Result<Ans
     })
 }
 
-/// Follows aliases from `name`: the records of `kind` at their end, and the target if it differs.
+/// Follows aliases from `name`. Returns the records of `kind` at their end, and the target if it differs.
 fn follow(answers: &[RawRecord<'_>], name: Name, kind: RecordKind) -> Result<(Vec<Record>, Option<Name>), DnsFault> {
     let mut at = &name;
     for _ in 0..=MAX_ALIASES {

@@ -44,9 +44,10 @@ pub(super) async fn validate_at<O: Outbound>(
     judge(owner, &answer, &expected(subject.key_authorization))
 }
 
-/// Checks that a TXT record in `answer` is `expected`; a name and its wildcard share an owner name.
+/// Checks that a TXT record in `answer` is `expected`.
 ///
-/// All failures may be temporary: resolvers cache old records and their absence.
+/// A name and its wildcard share an owner name. All failures may be temporary: resolvers cache old records and their
+/// absence.
 ///
 /// # Errors
 /// What was looked up, expected and found.

@@ -1,4 +1,6 @@
-//! The DNS challenge at a name per account, so that several clients can validate one name independently
+//! The DNS challenge at a name per account.
+//!
+//! Several clients can validate one name independently
 //! ([draft-ietf-acme-dns-account-label-03](https://datatracker.ietf.org/doc/draft-ietf-acme-dns-account-label/03/)).
 
 use super::dns01;
@@ -16,7 +18,7 @@ const DIGEST_BYTES: usize = 10;
 /// The length of [`label`]: an underscore and five bits per character.
 pub const LABEL_LENGTH: usize = 1 + DIGEST_BYTES * 8 / 5;
 
-/// The label of an account: an underscore and the truncated SHA-256 of its URL in base32.
+/// The label of an account. An underscore and the truncated SHA-256 of its URL in base32.
 pub fn label(account: &str) -> String {
     let digest = Sha256::digest(account.as_bytes());
     let shown: Vec<u8> = digest.iter().take(DIGEST_BYTES).copied().collect();

@@ -1,8 +1,8 @@
-//! The persistent DNS challenge: a TXT record that names the CA and the account, and stays
+//! The persistent DNS challenge: a permanent TXT record that names the CA and the account
 //! ([draft-ietf-acme-dns-persist-02](https://datatracker.ietf.org/doc/draft-ietf-acme-dns-persist/02/)).
 //!
 //! The record's `accounturi` is a hash over domain, key and account URL (-02), or, as the clients of -00 and -01 have
-//! it, the account URL itself. A record at a parent name counts where it says `policy=wildcard` (§6).
+//! it, the account URL itself. A record at a parent name counts if it has `policy=wildcard` (§6).
 
 use super::dns::{Answer, RecordKind, climb};
 use super::issue_value::{IssueValue, addressee, issue_value};
@@ -22,7 +22,7 @@ pub(super) const LABEL: &str = "_validation-persist";
 /// Maximum number of parents whose records are looked up, nearest first.
 const PARENTS: usize = 6;
 
-/// The hash algorithm of hashed account URIs, by its name in the registry of RFC 6920 §9.4.
+/// The hash algorithm of hashed account URIs, as registered by RFC 6920 §9.4.
 const HASH: &str = "sha-256";
 
 /// Looks up and judges the records of a name, then those of its parents.

@@ -14,7 +14,7 @@ use hickory_proto::rr::rdata::{A, AAAA, CNAME, TXT};
 use hickory_proto::rr::{Name, RData, Record};
 use std::collections::{HashMap, VecDeque};
 
-/// What a resolver says about one name and kind.
+/// The answer of a resolver for one name and kind.
 pub(crate) enum Zone {
     Records(Vec<RData>),
     /// These one after the other; the last for all further questions.
@@ -39,7 +39,7 @@ pub(crate) enum Host {
     Tls(TlsServer),
     /// Sends one byte of this again and again, with this time before each.
     Drip(u8, Duration),
-    /// Accepts and says nothing.
+    /// Accepts and sends nothing.
     Silence,
 }
 

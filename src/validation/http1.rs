@@ -33,7 +33,7 @@ pub struct Response {
     pub body: Vec<u8>,
 }
 
-/// Why bytes are not a usable HTTP response; the text follows the name of the peer.
+/// Why bytes are not a usable HTTP response. The message follows the name of the peer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HttpFault {
     /// Not HTTP/1; the reason, if it may be shown.

@@ -1,5 +1,7 @@
-//! The `issue-value` of [RFC 8659 §4.2](https://www.rfc-editor.org/rfc/rfc8659#section-4.2): an issuer's domain name and
-//! parameters, in CAA records and TXT records of dns-persist-01.
+//! The `issue-value` of [RFC 8659 §4.2](https://www.rfc-editor.org/rfc/rfc8659#section-4.2): an issuer's domain name
+//! and parameters.
+//!
+//! CAA records and TXT records of dns-persist-01 have it.
 
 use std::collections::BTreeSet;
 

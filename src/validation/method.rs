@@ -59,7 +59,7 @@ impl Method {
         }
     }
 
-    /// Characters before the name in the owner name of the challenge's record, with the last dot.
+    /// Characters before the name in the record's owner name, with the last dot.
     fn owner_prefix(self) -> usize {
         match self {
             Self::Http01 | Self::TlsAlpn01 => 0,

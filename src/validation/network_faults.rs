@@ -1,19 +1,19 @@
-//! Networks that break, lie and never end: each ends in a failure of the right kind, within the budget of a validation.
+//! Network faults end in the right kind of failure, within a validation's budget.
 //!
-//! Which test shows what; "scripted" is a network in one process, "sockets" is TCP on the loopback interface, "workerd" is
-//! the module as it is deployed:
+//! The table lists the test of each fault. "Scripted" is a network in one process, "sockets" is TCP on the loopback
+//! interface, "workerd" is the module as it is deployed:
 //!
 //! | what goes wrong | scripted | sockets and workerd |
 //! |---|---|---|
-//! | resolver down | `tests::z06_resolver_failure_…`, `caa::tests`, `tests/faults.rs` | `e2e::faults::unreachable_resolvers_…` |
+//! | resolver down | `tests::z06_resolver_failure_…`, `caa::tests`, `tests/exhaustive/faults` | `e2e::faults::unreachable_resolvers_…` |
 //! | resolver that never answers | the same | the same |
 //! | answers another question, with another id, cut, empty, garbage, truncated, more than a message | `z11_lying_resolver_…` here; `dns::tests` for each part | |
 //! | aliases in a circle | `z11_lying_resolver_…` here | |
 //! | NXDOMAIN, SERVFAIL, REFUSED | `tests::t28_…`, `tests::z06_…`, `dns::tests::z11_response_codes_…` | `e2e::dns` |
-//! | closed port, or a host that resets | `http01::tests::t26_…` | `validation_socket::z10_closed_port_…`, `…z10_hanging_…`, `e2e::z06_…` |
+//! | closed port, or a host that resets | `http01::tests::t26_…` | `validation_socket::z10_closed_port_…`, `…z10_hanging_…`, `e2e::issuance::z06_…` |
 //! | host that hangs before the connection | `http01::tests::z10_validation_of_any_host_…` | `validation_socket::z10_unresponsive_host_…` |
 //! | host that hangs after it | the same | `validation_socket::z10_hanging_…`, `e2e::faults::endless_or_looping_…` |
-//! | a byte at a time for ever | `z10_slow_drip_…` here | `validation_socket::z10_slow_drip_…` |
+//! | a byte at a time for ever | `z10_a_byte_at_a_time_…` here | `validation_socket::z10_slow_drip_…` |
 //! | endless body, endless headers, endless chunks | `http01::tests::z10_response_not_http_…` | `validation_socket::z10_hanging_…`, `e2e::faults::endless_or_looping_…` |
 //! | redirects in a circle, too many | `http01::tests::z10_redirects_against_the_rules_…`, `…z10_ten_redirects_…` | `validation_socket::z10_redirect_loop_…`, `e2e::faults::endless_or_looping_…` |
 //! | redirects to private addresses | `http01::tests::z10_a_redirect_to_a_forbidden_address_…` | |
@@ -79,7 +79,7 @@ fn record_type(kind: RecordKind) -> RecordType {
     }
 }
 
-/// A resolver's lie about `asked`, and what the failure says of it.
+/// Words of the failure's detail, and the resolver's wrong answer to a query.
 type Lie = (&'static str, fn(&str, RecordKind) -> Zone);
 
 const LIES: [Lie; 8] = [
@@ -137,7 +137,7 @@ async fn z10_a_byte_at_a_time_for_ever_is_left_when_the_time_has_ended() {
     }
 }
 
-/// A network in which a.test has a public address the first time and this private one from then on.
+/// A network that rebinds `a.test` from a public address to `private` after one look-up.
 fn turning(private: &str) -> Fake {
     let v4 = |text: &str| vec![RData::A(A(text.parse().unwrap()))];
     let turns = Zone::Turns(RefCell::new([v4("1.1.1.1"), v4(private)].into()));
@@ -151,7 +151,7 @@ async fn z10_rebound_name_is_connected_at_the_checked_address() {
         log.iter().filter(|line| line.contains(":80 ") || line.contains(":443 ")).cloned().collect::<Vec<_>>()
     };
     for private in ["127.0.0.1", "10.0.0.1", "169.254.169.254"] {
-        // Looked up once, connected to that.
+        // Looked up once; connected to that address.
         let fake = turning(private).host("1.1.1.1:80", http("200 OK", "", "tok.thumb"));
         let identifier = Identifier::dns("a.test").unwrap();
         let subject = subject(&identifier, "tok", "tok.thumb");
@@ -166,7 +166,7 @@ async fn z10_rebound_name_is_connected_at_the_checked_address() {
             assert_eq!(asked_of(&fake).len(), 1, "{location}: {:?}", asked_of(&fake));
             assert!(!fake.log.borrow().iter().any(|line| line.starts_with("fetch")), "{location}");
         }
-        // tls-alpn-01 has nothing to follow.
+        // tls-alpn-01 follows no redirects.
         let fake = turning(private).host("1.1.1.1:443", Host::Silence);
         failure(&fake, Method::TlsAlpn01).await;
         assert!(asked_of(&fake).iter().all(|line| line.starts_with("1.1.1.1:443")), "{:?}", asked_of(&fake));

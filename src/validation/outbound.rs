@@ -89,11 +89,12 @@ impl OutboundFault {
 /// Network access of validation.
 #[allow(async_fn_in_trait, reason = "futures on wasm are not Send; callers are generic, never dyn")]
 pub trait Outbound {
-    /// The present time, which must advance while other methods wait: the time budget depends on it.
+    /// The present time. It must advance while other methods wait: the time budget depends on it.
     fn now(&self) -> Time;
 
-    /// One exchange with the configured DNS resolver: a query in wire format, its answer in wire format
-    /// ([RFC 8484 §4.1](https://www.rfc-editor.org/rfc/rfc8484#section-4.1)).
+    /// Sends a query to the configured DNS resolver and returns the answer.
+    ///
+    /// Both are in wire format ([RFC 8484 §4.1](https://www.rfc-editor.org/rfc/rfc8484#section-4.1)).
     ///
     /// # Errors
     /// [`OutboundFault::Resolver`] for an answer that is not a DNS message.

@@ -18,9 +18,11 @@ pub enum Outcome {
 pub struct Failure {
     /// The error type.
     pub kind: FailureKind,
-    /// What was looked up, expected and found, for the client; foreign bytes are shortened and escaped.
+    /// What was looked up, expected and found, for the client. Foreign bytes are shortened and escaped.
     pub detail: String,
-    /// Whether the failure may be temporary: a late record or file, a server that is down
+    /// Whether the failure may be temporary.
+    ///
+    /// Examples are a late record or file, and a server that is down
     /// ([RFC 8555 §8.2](https://www.rfc-editor.org/rfc/rfc8555#section-8.2)).
     pub retry: bool,
 }

@@ -1,5 +1,6 @@
-//! The network within one validation: a total budget of time, names to guarded addresses, and failures
-//! with details for the client.
+//! The network within one validation.
+//!
+//! It has a total time budget, resolves names to guarded addresses, and describes failures for the client.
 
 use super::cloudflare;
 use super::config::Config;

@@ -1,4 +1,4 @@
-//! TLS servers that answer tls-alpn-01 as it should be done, and in every way in which it should not, for tests.
+//! TLS servers for tests that answer tls-alpn-01 correctly, and with every fault.
 
 #![allow(
     clippy::expect_used,
@@ -30,7 +30,7 @@ const ACME_IDENTIFIER: &[u8] = &[6, 8, 0x2b, 6, 1, 5, 5, 7, 1, 31];
 /// The object identifier of subjectAltName, DER.
 const SUBJECT_ALT_NAME: &[u8] = &[6, 3, 0x55, 0x1d, 17];
 
-/// A certificate to be made; begin with [`Shape::proper`] and spoil it.
+/// The contents of a test certificate. Start from [`Shape::proper`] and change it.
 #[derive(Clone, Debug)]
 pub struct Shape {
     /// Subject alternative names: number of the kind (2 is dNSName, 7 iPAddress), and value.
@@ -120,21 +120,21 @@ fn algorithm(alg: SigAlg) -> &'static [u8] {
     }
 }
 
-/// A TLS server. What clients said is kept.
+/// A TLS server that records the ClientHellos it received.
 #[derive(Clone, Debug)]
 pub struct TlsServer {
     config: Arc<ServerConfig>,
     hellos: Arc<Mutex<Vec<Hello>>>,
-    /// What it answers a request.
+    /// The response to a request.
     page: Vec<u8>,
 }
 
-/// What a client said in its ClientHello.
+/// The recorded parts of a ClientHello.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hello {
-    /// The host that it named (SNI).
+    /// The host in SNI.
     pub name: Option<String>,
-    /// The protocols that it offered by ALPN.
+    /// The protocols offered by ALPN.
     pub protocols: Vec<String>,
 }
 
@@ -201,8 +201,9 @@ impl ResolvesServerCert for Resolver {
 }
 
 impl TlsServer {
-    /// A server that shows `certificate` and signs with `key`, which does not have to be the certificate's; speaks
-    /// these versions, and these protocols by ALPN.
+    /// A server with these TLS versions, and these protocols by ALPN.
+    ///
+    /// It presents `certificate` and signs with `key`, which does not have to be the certificate's.
     pub fn new(
         certificate: Vec<u8>,
         key: &NativeKey,
@@ -261,7 +262,7 @@ impl TlsServer {
         Self { config: Arc::new(config), hellos, page: Vec::new() }
     }
 
-    /// A server that answers the challenge for `identifier` as it should be.
+    /// A server that answers the challenge for `identifier` correctly.
     pub fn proper(identifier: &Identifier, key_authorization: &str, key: &NativeKey) -> Self {
         let certificate = Shape::proper(identifier, key_authorization).certificate(key);
         Self::new(certificate, key, rustls::ALL_VERSIONS, &[PROTOCOL])
@@ -272,12 +273,12 @@ impl TlsServer {
         ServerConnection::new(self.config.clone()).expect("a connection")
     }
 
-    /// What clients said so far.
+    /// The ClientHellos received so far.
     pub fn hellos(&self) -> Vec<Hello> {
         self.hellos.lock().expect("a lock").clone()
     }
 
-    /// What it sends first to a client that says `hello`.
+    /// The server's first flight in answer to `hello`.
     pub fn flight(&self, hello: &[u8]) -> Vec<u8> {
         let mut flight = Vec::new();
         let mut react = |bytes: &[u8]| {
@@ -288,8 +289,8 @@ impl TlsServer {
         flight
     }
 
-    /// Has a whole conversation with a client, as [`Outbound::converse`](super::outbound::Outbound::converse) has it
-    /// over a socket.
+    /// Converses with a client in memory, as [`Outbound::converse`](super::outbound::Outbound::converse) does over a
+    /// socket.
     ///
     /// # Errors
     /// None; the type is that of `converse`.

@@ -1,6 +1,7 @@
 //! The TLS challenge: a certificate with the key authorization's digest, selected by ALPN
-//! ([RFC 8737](https://www.rfc-editor.org/rfc/rfc8737)), for names and for IP addresses
-//! ([RFC 8738 §6](https://www.rfc-editor.org/rfc/rfc8738#section-6)).
+//! ([RFC 8737](https://www.rfc-editor.org/rfc/rfc8737)).
+//!
+//! It validates names and IP addresses ([RFC 8738 §6](https://www.rfc-editor.org/rfc/rfc8738#section-6)).
 
 pub mod certificate;
 
@@ -40,8 +41,10 @@ pub(super) async fn validate<O: Outbound + Verify>(probe: &Probe<'_, O>, subject
     }
 }
 
-/// The name of `identifier`'s host in the ClientHello: the name itself, or the name under which an address is looked
-/// up ([RFC 8738 §6](https://www.rfc-editor.org/rfc/rfc8738#section-6)), for SNI takes no addresses.
+/// The name of `identifier`'s host in the ClientHello (SNI).
+///
+/// SNI has no addresses, so an address is sent as its reverse-mapping name
+/// ([RFC 8738 §6](https://www.rfc-editor.org/rfc/rfc8738#section-6)).
 fn server_name(identifier: &Identifier) -> String {
     match identifier {
         Identifier::Dns(name) => name.as_str().to_owned(),

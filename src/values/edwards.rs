@@ -24,7 +24,7 @@ const fn numbers(first: u8, between: u8, last: u8) -> [u8; 32] {
 /// The prime of the field, 2^255 - 19, little-endian.
 const PRIME: [u8; 32] = numbers(0xed, 0xff, 0x7f);
 
-/// Checks that a key is the canonical encoding of its point: `y` below the field's prime
+/// Checks that a key is its point's canonical encoding: `y` below the field's prime
 /// ([RFC 8032 §5.1.3](https://www.rfc-editor.org/rfc/rfc8032#section-5.1.3)).
 ///
 /// Whether a point has this `y` is left to the verifiers.
@@ -33,7 +33,7 @@ pub fn is_canonical(key: &[u8; 32]) -> bool {
     y_of(key).iter().rev().lt(PRIME.iter().rev())
 }
 
-/// Checks whether a canonically encoded key is a point of small order: its signatures can be forged.
+/// Checks whether a canonically encoded key is a point of small order. Its signatures can be forged.
 pub fn has_small_order(key: &[u8; 32]) -> bool {
     SMALL_ORDER.contains(&y_of(key))
 }

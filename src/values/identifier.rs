@@ -205,9 +205,9 @@ impl DnsName {
     }
 }
 
-/// Checks whether URL parsers read the name as an IPv4 address: its last label is a number.
+/// Checks whether URL parsers read the name as an IPv4 address.
 ///
-/// A number is all digits, or hexadecimal after `0x`, which alone is one too
+/// They do if its last label is a number: all digits, or hexadecimal after `0x`; `0x` alone is one too
 /// ([WHATWG URL](https://url.spec.whatwg.org/#ends-in-a-number-checker)). `127.0.0.0x2` and `0x7f000002` are connected
 /// to without a DNS query.
 fn ends_in_a_number(name: &str) -> bool {

@@ -1,12 +1,12 @@
 //! Strict reader of the members of a JSON object that an operator wrote.
 //!
-//! Not serde's `deny_unknown_fields`: its errors name neither the path of a member nor what would be right.
+//! Not serde's `deny_unknown_fields`: its errors name neither the path of a member nor the expected value.
 
 use super::quote::quote;
 use serde_json::{Map, Value};
 use std::fmt;
 
-/// Names the JSON type of `value`, with its article: what may be said of a value that is secret.
+/// Names the JSON type of `value`, with its article. Messages about secret values may contain it.
 pub fn type_name(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
@@ -22,12 +22,12 @@ pub fn type_name(value: &Value) -> &'static str {
 #[derive(Clone, Copy, Debug)]
 pub struct Members<'a>(&'a Map<String, Value>);
 
-/// A fault of an object, of a member or of an element; [`MemberFault::below`] makes a message of it.
+/// A fault of an object, of a member or of an element. [`MemberFault::below`] makes a message of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemberFault {
     /// The part of the object that is wrong.
     pub path: MemberPath,
-    /// What was found and what is expected: a clause that follows the path, without a full stop.
+    /// What was found and what is expected. A clause that follows the path, without a full stop.
     pub why: String,
 }
 
@@ -47,7 +47,7 @@ pub enum MemberPath {
 impl<'a> Members<'a> {
     /// Takes the members of `value`, all of whose names have to be `known`.
     ///
-    /// `like` says what is expected in place of another type: `an object with "key"`.
+    /// `like` describes what is expected in place of another type: `an object with "key"`.
     ///
     /// # Errors
     /// A value of another type, and the first unknown member.
@@ -87,7 +87,7 @@ impl<'a> Members<'a> {
         self.typed(name, "true or false", Value::as_bool)
     }
 
-    /// A member that is a string; `like` says what string is expected.
+    /// A member that is a string; `like` describes the expected string.
     ///
     /// # Errors
     /// Another type.
@@ -103,7 +103,7 @@ impl<'a> Members<'a> {
         self.typed(name, "a whole number", Value::as_i64)
     }
 
-    /// A member that is an array; `like` says what array is expected.
+    /// A member that is an array; `like` describes the expected array.
     ///
     /// # Errors
     /// Another type.
@@ -111,7 +111,7 @@ impl<'a> Members<'a> {
         self.typed(name, like, |value| value.as_array().map(Vec::as_slice))
     }
 
-    /// A member that is a string of a form that `read` knows; `like` says what is expected.
+    /// A member that is a string in the form that `read` parses. `like` describes the expected form.
     ///
     /// # Errors
     /// Another type, and a string that `read` refuses.
@@ -166,7 +166,7 @@ impl MemberFault {
 }
 
 impl fmt::Display for MemberPath {
-    /// The path within the object; empty for the object itself, whose fault names an unknown member.
+    /// Writes the path within the object. Empty for the object itself, whose fault names an unknown member.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Object | Self::Unknown(_) => Ok(()),

@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256, Sha384, Sha512};
 #[cfg(any(test, feature = "testing"))]
 pub use testing::NativeSigner;
 
-/// Size of the RSA keys that [`NativeKey::generate`] makes: the smallest that is accepted, so the fastest.
+/// Size of the RSA keys of [`NativeKey::generate`]. The smallest accepted size is the fastest.
 const DEFAULT_RSA_BITS: usize = 2048;
 
 /// [`Verify`] by RustCrypto.
@@ -92,7 +92,7 @@ enum Inner {
 }
 
 impl NativeKey {
-    /// Generates a key that can sign under `alg`, made of bytes from `fill`; RSA keys get 2048 bits.
+    /// Generates a key that signs under `alg` from bytes of `fill`. RSA keys have 2048 bits.
     ///
     /// # Errors
     /// When RSA key generation fails, which it does not for usable random bytes.

@@ -141,7 +141,7 @@ fn is_label(text: &str) -> bool {
         && parts().all(|part| part.bytes().all(|b| b.is_ascii_graphic()) && !part.is_empty())
 }
 
-/// Fault of a text that has to be one private key; the message is a clause about the file.
+/// Fault of a text that has to be one private key. The message is a clause about the file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyBlockFault {
     /// No private key; the label of the first block.

@@ -1,4 +1,6 @@
-//! Excerpts of foreign text in messages: bounded, and with nothing in them that a terminal or a log would act on.
+//! Bounded excerpts of foreign text in messages.
+//!
+//! They contain nothing that a terminal or a log would act on.
 
 /// Longest excerpt of a foreign text, in octets.
 ///
@@ -6,7 +8,9 @@
 /// people's pages.
 pub const MAX_EXCERPT: usize = 100;
 
-/// Quotes a text: `"…"` with the escapes of Rust, at most [`MAX_EXCERPT`] octets of it, and an ellipsis after a cut.
+/// Quotes a text as `"…"` with the escapes of Rust.
+///
+/// The excerpt has at most [`MAX_EXCERPT`] octets; an ellipsis follows a cut.
 pub fn quote(text: &str) -> String {
     let excerpt = excerpt(text);
     let cut = if excerpt.len() < text.len() { "…" } else { "" };
@@ -18,7 +22,9 @@ pub fn excerpt(text: &str) -> &str {
     text.get(..text.floor_char_boundary(MAX_EXCERPT)).unwrap_or_default()
 }
 
-/// Quotes octets that need not be text: everything but printable ASCII is escaped, at most [`MAX_EXCERPT`] characters.
+/// Quotes octets that need not be text, in at most [`MAX_EXCERPT`] characters.
+///
+/// Everything but printable ASCII is escaped.
 pub fn quote_octets(octets: &[u8]) -> String {
     format!("\"{}\"", escape_octets(octets, MAX_EXCERPT))
 }

@@ -4,28 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Folders of sources that the rule holds for in the end.
+/// Folders of sources.
 const SOURCES: &[&str] = &["src", "cli", "tests", "bench"];
-
-/// Rooms that break the rule still: paths from the root. Remove a room when it is done.
-const TO_DO: &[&str] = &[
-    "src/ca/account",
-    "src/ca/dispatch",
-    "src/ca/front",
-    "src/ca/ledger",
-    "src/ca/notices",
-    "src/ca/operator_api",
-    "src/ca/partitions",
-    "src/ca/runtime",
-    "src/jose",
-    "src/pki",
-    "src/policy",
-    "src/store",
-    "src/validation",
-    "src/values",
-    "cli",
-    "bench",
-];
 
 /// Phrases that say little, in doc comments and documents.
 const PHRASES: &[&str] = &[
@@ -265,10 +245,6 @@ fn documents() -> Vec<PathBuf> {
     found
 }
 
-fn is_done(path: &Path) -> bool {
-    !TO_DO.iter().any(|room| path.starts_with(root().join(room)))
-}
-
 /// The faults of files, one line each.
 fn report(paths: &[PathBuf], faults: impl Fn(&str) -> Vec<String>) -> Vec<String> {
     let of_file = |path: &PathBuf| {
@@ -290,9 +266,8 @@ fn sources() -> Vec<PathBuf> {
 }
 
 #[test]
-fn rooms_that_are_done_keep_to_the_writing_rule() {
-    let paths: Vec<PathBuf> = sources().into_iter().filter(|path| is_done(path)).collect();
-    let found = report(&paths, faults_of_source);
+fn sources_keep_to_the_writing_rule() {
+    let found = report(&sources(), faults_of_source);
     assert!(found.is_empty(), "{} faults (CONTRIBUTING.md, Writing):\n{}", found.len(), found.join("\n"));
 }
 
@@ -300,24 +275,6 @@ fn rooms_that_are_done_keep_to_the_writing_rule() {
 fn documents_keep_to_the_writing_rule() {
     let found = report(&documents(), faults_of_document);
     assert!(found.is_empty(), "{} faults (CONTRIBUTING.md, Writing):\n{}", found.len(), found.join("\n"));
-}
-
-#[test]
-fn rooms_to_do_exist() {
-    for room in TO_DO {
-        assert!(root().join(room).exists(), "{room} is gone: take it out of TO_DO");
-    }
-}
-
-/// Prints what is left, room by room: `cargo test words -- --ignored --nocapture`.
-#[test]
-#[ignore = "a list for people"]
-fn what_is_left() {
-    for room in TO_DO {
-        let paths: Vec<PathBuf> = sources().into_iter().filter(|path| path.starts_with(root().join(room))).collect();
-        let found = report(&paths, faults_of_source);
-        println!("{room}: {} faults in {} files\n{}", found.len(), paths.len(), found.join("\n"));
-    }
 }
 
 #[test]

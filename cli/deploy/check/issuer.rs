@@ -38,7 +38,7 @@ pub fn check(files: &CaFiles, issuer: &IssuerFiles, root: Option<&Root>, found: 
     }
 }
 
-/// Checks a chain; gives the issuer's public key where readable.
+/// Checks a chain; returns the issuer's public key where readable.
 fn chain(path: &str, text: &str, root: Option<&Root>, found: &mut Vec<Finding>) -> Option<Vec<u8>> {
     let again = "Restore it from a copy, or import the chain of the superior CA with `selvedge issuer import`";
     let issuer = match Issuer::from_pem_chain(text) {
@@ -87,7 +87,7 @@ fn chain(path: &str, text: &str, root: Option<&Root>, found: &mut Vec<Finding>) 
 const TO_ROOT: &str = "Add the missing certificates in between, each followed by its issuer's, without the root; or put its root into \
                        root.pem";
 
-/// Why the last certificate of a chain is not issued by the root, as a clause about the file.
+/// The reason why the root did not issue the chain's last certificate. A clause about the file.
 fn unrooted(text: &str, root: &Root) -> String {
     let ders = pem::read_certificates(text).unwrap_or_default();
     let last = ders.last().and_then(|der| Parts::read(der).ok());

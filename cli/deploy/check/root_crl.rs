@@ -54,7 +54,7 @@ pub fn check(files: &CaFiles, config: &WorkerConfig, now: Time, found: &mut Vec<
     }
 }
 
-/// The root's CRL URL in an issuer's certificate, if it is an address of this Worker.
+/// The root's CRL URL in an issuer's certificate, if it is this Worker's address.
 fn named_crl_url(files: &CaFiles, config: &WorkerConfig) -> Option<String> {
     let hosts: Vec<&str> = ["BASE_URL", "STATUS_URL"]
         .iter()

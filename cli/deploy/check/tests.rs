@@ -20,7 +20,7 @@ const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 /// A CA's folder and settings, as they should be until a test changes them.
 struct Scene {
     dir: tempfile::TempDir,
-    /// What stands above the tables of the settings.
+    /// The text above the tables of the settings.
     top: &'static str,
     vars: BTreeMap<String, String>,
     root: CertAndKey,
@@ -103,7 +103,7 @@ fn only(found: &[Finding], weight: Weight, says: &[&str]) {
     assert!(!text.contains("-----"), "something of a file is shown: {text}");
 }
 
-/// What is found after a change is one thing, which is wrong, and says this.
+/// Checks that a change leads to one finding of weight `Wrong` with these texts.
 #[track_caller]
 fn wrong(change: impl FnOnce(&mut Scene), says: &[&str]) {
     let mut scene = Scene::new();
@@ -192,7 +192,7 @@ fn settings_that_are_left_as_they_were_are_wrong() {
     let mut scene = Scene::new();
     scene.vars.remove("ROOT_CERTIFICATE");
     only(&scene.found(), Weight::Warning, &["no ROOT_CERTIFICATE", "Set it under [vars]"]);
-    // White space is no difference; whether there are keys for accounts, a secret says.
+    // White space makes no difference. A secret determines whether there are keys for accounts.
     let mut scene = Scene::new();
     scene.set("ISSUER_CHAIN", &scene.vars["ISSUER_CHAIN"].replace('\n', "\r\n"));
     scene.set("EXTERNAL_ACCOUNT_REQUIRED", "true");
@@ -253,7 +253,7 @@ fn chain_outside_its_validity_is_an_error() {
     assert!(early[0].to_string().contains("root.pem is valid from"), "{early:#?}");
     assert!(early[1].to_string().contains("is valid from"), "{early:#?}");
     assert!(scene.at(NOW.plus(YEAR * 20))[0].to_string().contains("root.pem was valid until"));
-    // One that is over, and was followed.
+    // An expired issuer with a successor.
     let mut scene = Scene::with_second(Some("2028-01-01T00:00:00Z"));
     let found = scene.at(NOW.plus(YEAR * 5));
     only(&found, Weight::Warning, &["issuer.pem has expired, and another issuer has taken over", "selvedge status"]);

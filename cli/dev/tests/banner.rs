@@ -1,4 +1,6 @@
-//! The lines to paste, as a shell understands them: the clients are scripts that write down what they get.
+//! The lines to paste, run by a shell with scripts as clients.
+//!
+//! The scripts record their arguments and environment.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -8,7 +10,7 @@ use std::process::Command;
 use crate::dev::banner::{Names, Ports, Running, text};
 use crate::dev::sample::Sample;
 
-/// A folder whose name a shell would take apart.
+/// A folder whose name needs quotes in a shell.
 const AWKWARD: &str = "/srv/it's a \"state\" $folder";
 const PORTS: Ports = Ports { http01: 6002, tls_alpn: 6001 };
 
@@ -41,7 +43,7 @@ fn root_of_issued_certificates_is_shown_if_it_differs() {
     assert!(text.contains("(of this server; issued certificates are below ca/root.pem)"), "{text}");
 }
 
-/// Runs the part of the banner that can be pasted, and returns a line of words for each program that it starts.
+/// Runs the lines to paste; returns a line of words for each program they start.
 fn pasted(banner: &str) -> Vec<String> {
     let dir = tempfile::tempdir().unwrap();
     let seen = dir.path().join("seen");

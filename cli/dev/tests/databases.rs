@@ -4,7 +4,9 @@ use std::fs;
 
 use crate::dev::databases::check;
 
-/// A header as SQLite writes it: pages of 4096 bytes, as many as `pages` says, counted by the last change.
+/// A header as SQLite writes it: pages of 4096 bytes, and the page count `pages`.
+///
+/// The last change updated the page count.
 fn header(pages: u32) -> Vec<u8> {
     let mut bytes = vec![0; 4096];
     bytes[..16].copy_from_slice(b"SQLite format 3\0");

@@ -9,7 +9,7 @@ use hickory_proto::rr::{DNSClass, Name, RData, RecordType};
 use crate::dev::dns::{Resolver, Transport};
 use crate::dev::zone::{Change, Host, Policy};
 
-/// A system that knows one name with an address of each family, and is out of order for another.
+/// A system resolver that resolves one name in both families and fails for another.
 fn system(host: String) -> Pin<Box<dyn Future<Output = Result<Vec<IpAddr>, ResponseCode>> + Send>> {
     Box::pin(async move {
         match host.as_str() {
@@ -148,7 +148,7 @@ fn other_names_are_asked_of_the_system() {
     assert_eq!(ask(&resolver, "www.example.org.", RecordType::AAAA).1, ["www.example.org. 2001:db8::1"]);
     assert_eq!(ask(&resolver, "none.example.org.", RecordType::A).0, ResponseCode::NXDomain);
     assert_eq!(ask(&resolver, "broken.example.org.", RecordType::A).0, ResponseCode::ServFail);
-    // Of these the system tells nothing; a set one is answered.
+    // The system resolves no records of these types; those that are set are answered.
     assert_eq!(ask(&resolver, "www.example.org.", RecordType::CAA), NONE);
     resolver.apply(&host("www.example.org"), Change::AddTxt("set".into()));
     assert_eq!(ask(&resolver, "www.example.org.", RecordType::TXT).1, ["www.example.org. set"]);

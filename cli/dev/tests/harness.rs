@@ -1,6 +1,6 @@
-//! Starts `dev` as a process of its own, on the real workerd, with a small stand-in for the Worker.
+//! Starts `dev` as a process on the real workerd, with a small stand-in Worker.
 //!
-//! The process is this test program again, told to run nothing but [`stand_in`].
+//! The process is this test program again, which then runs only [`stand_in`].
 
 use std::fs::{self, File};
 use std::path::PathBuf;
@@ -20,10 +20,10 @@ use crate::tools::Toolbox;
 
 const FOLDER: &str = "SELVEDGE_STAND_IN";
 const ARGUMENTS: &str = "SELVEDGE_STAND_IN_ARGUMENTS";
-/// Far more than anything here takes, on a machine that is busy with other things.
+/// Timeout far above all durations here, also on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A Worker with a directory, a counter in a Durable Object, and a look at its bindings.
+/// A Worker with a directory, a Durable Object counter, and its bindings as JSON.
 pub const COUNTER: &str = r#"
 export class Partition {
   constructor(state) { this.sql = state.storage.sql; }
@@ -159,7 +159,7 @@ impl Place {
 pub struct Dev<'a> {
     place: &'a Place,
     pub child: Child,
-    /// What its `dev.json` says.
+    /// The content of its `dev.json`.
     pub running: Value,
 }
 

@@ -1,4 +1,4 @@
-//! `dev --ca`: what the Worker is told of a CA that is kept.
+//! `dev --ca`: the bindings of the Worker for a persistent CA.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -149,7 +149,7 @@ fn mismatched_folder_is_refused_with_the_file() {
     ] {
         assert!(said.contains(wanted), "{wanted}: {said}");
     }
-    // The second one has taken over: that the first is over stops nothing any more.
+    // The second issuer has taken over: the expired first one no longer prevents the start.
     let (dir, root, _) = folder();
     let after = Time::from_secs(now().secs() + 4 * 365 * 86_400);
     let second = create_intermediate(&root, "Second", after, 5).unwrap();

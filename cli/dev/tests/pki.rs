@@ -156,7 +156,7 @@ fn interrupted_creation_of_a_ca_is_completed_or_repeated() {
     }
     authority(&state, "127.0.0.1:1", NOW).unwrap();
     assert_eq!(contents(&state), whole);
-    // Killed while they were written: nobody has seen that CA, so another is made.
+    // Killed while they were written: that CA was never in use, so another is created.
     let (_dir, state) = made();
     fs::rename(state.path("root.pem"), state.path("kept")).unwrap();
     fs::create_dir(state.path("new-ca.part")).unwrap();

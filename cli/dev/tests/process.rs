@@ -1,4 +1,4 @@
-//! `dev` as a process: what it serves, how it stops, and how it refuses to start.
+//! `dev` as a process: its answers, its stop, and refused starts.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -38,7 +38,7 @@ fn it_serves_what_it_prints_and_leaves_nothing_behind() {
     ] {
         assert_eq!(env[name], value, "{name}");
     }
-    // The Worker reaches the resolver, which says that x.test is 127.0.0.1.
+    // The Worker reaches the resolver, which resolves x.test to 127.0.0.1.
     assert!(dev.get("/resolve").1.ends_with("\u{4}\u{7f}\0\0\u{1}"));
     dev.stop(Signal::TERM);
 }
@@ -69,7 +69,7 @@ fn t36_plain_http_is_served_on_request_only() {
     let printed = place.read("stdout");
     assert!(!printed.contains("REQUESTS_CA_BUNDLE") && printed.contains("https://dns.example/dns-query"), "{printed}");
     dev.stop(Signal::TERM);
-    // Who does not ask for it gets https, as lego and instant-acme demand.
+    // The default is https, as lego and instant-acme demand.
     let dev = place.up(&[]);
     assert!(dev.text("directory").starts_with("https://127.0.0.1:"));
     dev.stop(Signal::TERM);
@@ -180,7 +180,7 @@ fn overwrite(file: &Path, at: usize) {
     let mut bytes = fs::read(file).unwrap();
     bytes.iter_mut().skip(at).for_each(|byte| *byte = 0x55);
     fs::write(file, bytes).unwrap();
-    // What the log beside it holds would repair it.
+    // The content of the log beside it would repair it.
     for beside in ["sqlite-wal", "sqlite-shm"] {
         let _ = fs::remove_file(file.with_extension(beside));
     }

@@ -84,7 +84,7 @@ fn secrets_are_their_owners_only() {
 fn set_of_files_is_atomic() {
     let dir = tempfile::tempdir().unwrap();
     let state = State::open(dir.path()).unwrap();
-    // Killed while writing: nothing of it counts, and the next try is not in its way.
+    // Killed while writing: the partial set is ignored, and does not block the next one.
     fs::create_dir(state.path("set.part")).unwrap();
     fs::write(state.path("set.part/a"), "half").unwrap();
     state.set("set").finish().unwrap();

@@ -15,7 +15,7 @@ use crate::operator::target::Target;
 /// The filters and the format.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
-    /// A part of a name; from eight characters on also of the serial number or of the account's id.
+    /// A part of a name. From eight characters on, also of the serial number or of the account's id.
     text: Option<String>,
     /// Names that fit a pattern: www.example.org, *.example.org, 10.0.0.0/8.
     #[arg(long, value_name = "PATTERN")]

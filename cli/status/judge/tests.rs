@@ -26,7 +26,7 @@ fn issuer(place: u8, active: bool, takes_over: Time, not_after: Time) -> Issuer 
     }
 }
 
-/// The findings about these issuers, each as its severity and what it says.
+/// The findings about these issuers, each as its severity and its text.
 fn of(issuers: Vec<Issuer>) -> Vec<(Severity, String)> {
     let facts = Facts {
         url: "https://ca.test".into(),
@@ -42,7 +42,7 @@ fn ending(not_after: Time) -> Issuer {
     issuer(1, true, Time::from_millis(0), not_after)
 }
 
-/// One that is good for years.
+/// One that is valid for years.
 fn good() -> Issuer {
     ending(NOW.plus(DAY * 1000))
 }
@@ -88,7 +88,7 @@ fn issuer_with_a_timely_successor_is_not_due() {
         Severity::Due,
         "issuer 2 (Issuing 2) takes over on 2026-11-25, after 2026-11-25",
     );
-    // The one that follows has to be followed in its turn.
+    // The successor needs a successor too.
     let short = vec![first.clone(), issuer(2, false, NOW.plus(DAY), NOW.plus(LONGEST).plus(ISSUER_LEAD))];
     only(of(short), Severity::Due, "issuer 2 (Issuing 2) expires");
     // Too late already.
@@ -115,7 +115,7 @@ fn retired_issuer_may_be_removed_when_its_certificates_have_expired() {
         Severity::Note,
         "issuer 2 (Issuing 2) is retired",
     );
-    // Certificates without a CRL are waited for as long as any can live.
+    // Without a CRL the wait is the longest lifetime of a certificate.
     assert_eq!(with(NOW.minus(LONGEST), None, later), []);
     only(with(NOW.minus(LONGEST).minus(SECOND), None, later), Severity::Note, "may be removed");
     // None outlives its issuer.

@@ -1,4 +1,4 @@
-//! The asks that an account understands. A client's POST takes another way: see [`super::dispatch`].
+//! The asks that an account partition answers. For a client's POST, see [`super::dispatch`].
 
 use super::kind::{Account, AccountAt};
 use super::operations::{DeactivateAccount, DownloadCertificate, ListedAccount, ShowAccount};
@@ -28,7 +28,7 @@ asks! {
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
-    /// Redeems a nonce of this account. One that was never created has issued none.
+    /// Redeems a nonce of this account. An account that was never created has issued none.
     fn redeem_here(&self, nonce: &Redeem) -> Result<bool, Problem> {
         self.transact(|txn| {
             if txn.get::<AccountRecord>("")?.is_none() {
@@ -38,7 +38,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         })
     }
 
-    /// Creates the account, and has its list show it.
+    /// Creates the account and reports it to its list.
     fn create_and_list(&self, wanted: CreateAccount) -> Result<Holding, Problem> {
         let holding = self.create(wanted)?;
         if matches!(holding, Holding::Has { created: true, .. }) {

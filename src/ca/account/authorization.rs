@@ -12,7 +12,7 @@ use crate::store::{Kv, Txn};
 use crate::values::Id;
 use serde::Deserialize;
 
-/// How long a client should wait before it asks again while a validation runs, in seconds.
+/// How long a client should wait between polls while a validation runs, in seconds.
 pub const VALIDATION_RETRY: u64 = 2;
 
 #[derive(Deserialize)]
@@ -21,7 +21,7 @@ struct Update {
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
-    /// The authorization of this id.
+    /// Returns the authorization with this id.
     ///
     /// # Errors
     /// 404 `malformed`.
@@ -29,13 +29,13 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         txn.get::<AuthorizationRecord>(id.as_str())?.ok_or_else(|| Problem::not_found("authorization"))
     }
 
-    /// newAuthz ([RFC 8555 §7.4.1](https://www.rfc-editor.org/rfc/rfc8555#section-7.4.1)): an authorization that belongs
-    /// to no order; once it is valid, orders rest on it. One that is there already, valid or asked for before, is
-    /// answered with 200.
+    /// Creates an authorization without an order: newAuthz
+    /// ([RFC 8555 §7.4.1](https://www.rfc-editor.org/rfc/rfc8555#section-7.4.1)). Once it is valid, orders may use it.
+    /// An existing one, valid or pending from an earlier newAuthz, is returned with 200.
     ///
     /// # Errors
-    /// `malformed`, also for a wildcard; `unsupportedIdentifier`; 403 `rejectedIdentifier` for one that would not be
-    /// certified; `rateLimited`.
+    /// `malformed`, also for a wildcard; `unsupportedIdentifier`; 403 `rejectedIdentifier` for an identifier that the
+    /// CA would not certify; `rateLimited`.
     pub fn post_new_authorization(&self, admitted: &Admitted) -> Answer {
         self.transact_as_account(admitted, |txn, _account| {
             let wanted: NewAuthorization = payload(admitted)?;
@@ -47,7 +47,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
             };
             let permits = self.permits(&admitted.governing, core::slice::from_ref(&identifier)).map_err(unwilling)?;
             let permit = permits.of(&identifier)?;
-            let noted = self.noted_for(txn, &identifier)?.filter(|noted| self.stands_alone(noted, permit));
+            let noted =
+                self.noted_for(txn, &identifier)?.filter(|noted| self.is_reusable_preauthorization(noted, permit));
             if let Some(authorization) = noted {
                 return Ok(self.authorization_response(200, &authorization));
             }
@@ -59,9 +60,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         })
     }
 
-    /// Whether a further newAuthz is answered with this one: a proof that orders may rest on, one that was granted and
-    /// still is, or one still to be proven that is no order's own, in ways that still are open.
-    fn stands_alone(&self, authorization: &AuthorizationRecord, permit: &Grant) -> bool {
+    /// Whether a further newAuthz is answered with this authorization. It must be a reusable proof, a pre-authorisation
+    /// that still applies, or a pending one without an order whose challenge types are all still permitted.
+    fn is_reusable_preauthorization(&self, authorization: &AuthorizationRecord, permit: &Grant) -> bool {
         let granted = authorization.challenges.is_empty();
         match authorization.status(self.ports.now()) {
             AuthorizationStatus::Valid if granted || permit.preauthorized => granted && permit.preauthorized,
@@ -74,10 +75,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         }
     }
 
-    /// POST-as-GET of an authorization, or its deactivation (RFC 8555 §7.5.2).
+    /// Handles POST-as-GET of an authorization, or its deactivation (RFC 8555 §7.5.2).
     ///
     /// # Errors
-    /// 404 for an unknown one, `malformed` for any other payload.
+    /// 404 for an unknown id, `malformed` for any other payload.
     pub fn post_authorization(&self, admitted: &Admitted, id: &Id) -> Answer {
         self.transact_as_account(admitted, |txn, _account| {
             let mut authorization = self.authorization(txn, id)?;
@@ -94,8 +95,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         })
     }
 
-    /// A final state is never left (RFC 8555 §7.1.6): deactivating what is over changes nothing. Who gives up what is being
-    /// validated has failed: else each try that fails could be kept from counting.
+    /// Deactivates an authorization unless its state is final (RFC 8555 §7.1.6). Deactivation during a validation
+    /// counts as a failed validation: otherwise a client could keep every failing try from being counted.
     fn deactivate(&self, txn: &mut Txn<'_, K>, authorization: &mut AuthorizationRecord) -> Result<(), Problem> {
         let open = [AuthorizationStatus::Pending, AuthorizationStatus::Valid];
         let before = authorization.status(self.ports.now());

@@ -1,7 +1,7 @@
-//! CAA at work: which names the configuration has records looked for, and the look before a certificate is issued.
+//! CAA: which names are checked, and the check before issuance.
 //!
-//! A validation looks for the records itself. What it found holds for some hours; an authorization that is used after
-//! that, or that came about without a validation, is looked after when the order is finalized.
+//! Each validation checks CAA itself, and its result stays valid for some hours. An authorization that is used later,
+//! or that became valid without a validation, is checked when the order is finalized.
 
 use super::kind::Account;
 use super::request::Admitted;
@@ -15,31 +15,31 @@ use crate::validation::{Failure, FailureKind, Method, caa};
 use crate::values::{Id, Identifier, Time};
 use core::time::Duration;
 
-/// For how long a look holds. The Baseline Requirements (§3.2.2.8) say eight hours; the certificate is signed some time
-/// after the look.
+/// How long a CAA check stays valid. The Baseline Requirements (§3.2.2.8) allow eight hours; the certificate is signed
+/// some time after the check.
 const FRESH: Duration = Duration::from_secs(7 * 3600);
 
-/// How often records are looked for within one finalize request while the resolver has trouble.
+/// How many times CAA is checked within one finalize request while the resolver has trouble.
 const TRIES: u32 = 3;
 
-/// Between two of them.
+/// The pause between two tries.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// For one of them. Together with the issuance that follows it has to fit into what the request may take.
+/// The time budget of one try. Together with the issuance that follows, it must fit into the duration of the request.
 const BUDGET: Duration = Duration::from_secs(4);
 
-/// How long a client should wait when the resolver goes on having trouble, in seconds.
+/// How long a client should wait if the resolver trouble persists, in seconds.
 const RETRY: u32 = 30;
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
-    /// Whether an authorization has to be looked after before it is used.
+    /// Whether an authorization needs a CAA check before use.
     fn is_due(&self, authorization: &AuthorizationRecord) -> bool {
         let now = self.ports.now();
         self.ports.settings().caa.applies_to(&authorization.identifier)
             && authorization.caa_checked.is_none_or(|at| at.plus(FRESH) <= now)
     }
 
-    /// Those of an order's authorizations that are to be looked after before it is finalized.
+    /// Returns the authorizations of an order that need a CAA check before it is finalized.
     pub fn due_for_caa(
         &self,
         order: &OrderRecord,
@@ -52,12 +52,13 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         authorizations
     }
 
-    /// Looks for the CAA records of authorizations that are due, of an order for so many names as `asked` says. Gives those
-    /// that they allow to use, for [`Account::note_caa`]. When that is not all of them, what was found of the others is kept, so
-    /// that the next finalize request goes on from there: a Worker may make a bounded number of look-ups in each.
+    /// Checks CAA for the authorizations that are due. `asked` is the number of identifiers in the order. Returns the
+    /// authorizations whose use CAA permits, for [`Account::note_caa`]. On failure, the successful checks are stored,
+    /// so that the next finalize request continues from there: a Worker may make a bounded number of look-ups in each
+    /// request.
     ///
     /// # Errors
-    /// `caa`, or `dns` with Retry-After where the resolver is at fault.
+    /// `caa`, or `dns` with Retry-After if the resolver is at fault.
     pub async fn look_for_caa(
         &self,
         admitted: &Admitted,
@@ -71,7 +72,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
             let probe = Probe::within(&self.ports, &self.ports.settings().validation, BUDGET);
             let answers = caa::check(&probe, &self.ports.settings().caa.identities, &questions).await;
             let mut failures = Vec::new();
-            // The questions are as many: only names are due.
+            // The numbers are equal: only DNS names are due.
             for (authorization, answer) in due.into_iter().zip(answers) {
                 match answer {
                     Ok(()) => looked.push(authorization.id),
@@ -91,7 +92,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         Ok(looked)
     }
 
-    /// Keeps that the records of these authorizations were looked for, though not those of all.
+    /// Stores the time of the check for these authorizations, when the check of others failed.
     fn keep_looks(&self, looked: &[Id]) -> Result<(), Problem> {
         let caa_checked = Some(self.ports.now());
         self.transact(|txn| {
@@ -104,8 +105,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         })
     }
 
-    /// Why a name is refused at so many levels of which records would have to be looked for that an order would be a tool to
-    /// have this CA ask, if it is: `rejectedIdentifier`.
+    /// The refusal of a name with too many labels: `rejectedIdentifier`. CAA is queried at each label, so such an order
+    /// could make this CA send many queries.
     pub fn too_deep(&self, identifier: &Identifier) -> Option<Problem> {
         let deep = self.ports.settings().caa.is_too_deep(identifier);
         deep.then(|| {
@@ -118,10 +119,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         })
     }
 
-    /// Notes that the records were looked for.
+    /// Records the CAA checks of an order's authorizations.
     ///
     /// # Errors
-    /// `caa` when an authorization is due that was not looked after, as it or the order has become ready meanwhile.
+    /// `caa` for a due authorization that was not checked because it or the order became ready meanwhile.
     pub fn note_caa(
         &self,
         txn: &mut Txn<'_, K>,
@@ -140,11 +141,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         Ok(())
     }
 
-    /// Looks for the CAA records of a name that was just proven by `method`. Gives the time of the look, if there was
-    /// one.
+    /// Checks CAA for a name just proven by `method`. Returns the time of the check, if one was made.
     ///
     /// # Errors
-    /// A failure of the validation.
+    /// The failure, as one of the validation.
     pub async fn look_after_validation(
         &self,
         identifier: &Identifier,
@@ -165,14 +165,14 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     }
 }
 
-/// What CAA records are asked about an authorization.
+/// The CAA query for an authorization; `None` for an IP address.
 fn question<'a>(authorization: &'a AuthorizationRecord, account: &'a str) -> Option<CaaQuery<'a>> {
     let Identifier::Dns(name) = &authorization.identifier else { return None };
     let method = authorization.proof().and_then(Method::from_name);
     Some(CaaQuery { name, wildcard: authorization.wildcard, account, method })
 }
 
-/// The order stays ready.
+/// The refusal of a finalize request, which leaves the order ready.
 fn refusal(failures: Vec<(AuthorizationRecord, Failure)>, asked: usize) -> Problem {
     let passing = failures.iter().all(|(_, failure)| failure.retry);
     let advice = if passing { "Finalize again later" } else { "Change them and finalize again" };

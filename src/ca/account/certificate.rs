@@ -1,4 +1,4 @@
-//! Certificates as they are downloaded ([RFC 8555 §7.4.2](https://www.rfc-editor.org/rfc/rfc8555#section-7.4.2)).
+//! Certificate download ([RFC 8555 §7.4.2](https://www.rfc-editor.org/rfc/rfc8555#section-7.4.2)).
 
 use super::kind::Account;
 use super::request::{Admitted, only_read};
@@ -9,18 +9,18 @@ use crate::records::{CertificateRecord, Problem};
 use crate::store::Kv;
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
-    /// POST-as-GET of a certificate: the leaf first, then its chain; the usual one without the root for 0, or the
-    /// alternate chain of this number, counted from 1. The other ways to have it are in `alternate` links.
+    /// Handles POST-as-GET of a certificate: the leaf, then its chain. Chain 0 is the default chain, without the root;
+    /// others are the alternate chains, counted from 1. `alternate` links refer to the other chains.
     ///
     /// # Errors
-    /// 404 for an unknown one, `malformed` with a payload.
+    /// 404 for an unknown certificate or chain, `malformed` with a payload.
     pub fn post_certificate(&self, admitted: &Admitted, serial: &Serial, chain: usize) -> Answer {
         self.transact_as_account(admitted, |txn, _account| {
             only_read(admitted)?;
             let unknown = || Problem::not_found("certificate");
             let certificate = txn.get::<CertificateRecord>(&serial.hex())?.ok_or_else(unknown)?;
             let settings = self.ports.settings();
-            // The chains of the issuer that signed it, which need not be the one that signs now.
+            // The chains of the issuer that signed it, which may differ from the active one.
             let issuer = settings.issuers.find(&certificate.issuer);
             let count = issuer.map_or(0, |issuer| issuer.alternates().len());
             let pem = match chain.checked_sub(1) {
@@ -28,7 +28,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
                 Some(n) => alternate(&certificate, issuer, n)?.ok_or_else(unknown)?,
             };
             let response = Response::text(200, "application/pem-certificate-chain", pem);
-            // Before all other links: workerd writes them as one line, of which acme.sh takes the first URL.
+            // Before all other links: workerd joins links into one line, and acme.sh takes the first URL of it.
             Ok((0..=count).filter(|n| *n != chain).fold(response, |response, n| {
                 response.linked(&settings.urls.certificate(&certificate.serial, n), "alternate")
             }))

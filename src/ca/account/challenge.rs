@@ -1,4 +1,5 @@
-//! Challenges: the client's response, and the validation that follows ([RFC 8555 §7.5.1](https://www.rfc-editor.org/rfc/rfc8555#section-7.5.1)).
+//! Challenges: the client's response and the validation
+//! ([RFC 8555 §7.5.1](https://www.rfc-editor.org/rfc/rfc8555#section-7.5.1)).
 
 use super::authorization::VALIDATION_RETRY;
 use super::kind::Account;
@@ -19,34 +20,34 @@ use crate::values::{Id, Identifier, Time};
 use core::time::Duration;
 use serde_json::{Map, Value};
 
-/// How long the answer to a challenge waits for the validation: most are done by then, also where many run at once, and the
-/// client sees `valid` without a single poll, each of which would be a request with its nonce. Clients wait as long before
-/// they look again.
+/// How long the response to a challenge request waits for the validation. Most validations finish within it, even under
+/// load, and the client sees `valid` without a poll, which would be another request with its nonce. Clients wait as
+/// long before their first poll.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// What a validation needs to know.
+/// The input of a validation.
 struct Question {
     identifier: Identifier,
     wildcard: bool,
     token: String,
     key_authorization: String,
-    /// For a challenge without a token: what the record may name as issuer and as account.
+    /// The issuers that the record may name, for a challenge without a token. `thumbprints` are those of the account.
     issuers: Vec<String>,
     thumbprints: Vec<String>,
 }
 
-/// What came of a validation that succeeded.
+/// The result of a successful validation.
 struct Proof {
-    /// Its end, where it has one.
+    /// The end of the proof's validity, if it has one.
     until: Option<Time>,
-    /// When CAA records were looked for, if they were.
+    /// The time of the CAA check, if one was made.
     caa_checked: Option<Time>,
 }
 
-/// What came of a validation that did not.
+/// The result of a failed validation.
 struct Unproven {
     problem: Problem,
-    /// Whether it may pass.
+    /// Whether another try may succeed.
     retry: bool,
 }
 
@@ -57,12 +58,12 @@ impl From<Failure> for Unproven {
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
-    /// POST to a challenge: `""` reads it, `{}` answers it. An answer to one that is being validated asks for the next
-    /// try now; to one that is decided it changes nothing.
+    /// Handles POST to a challenge: `""` reads it, `{}` answers it. If the challenge is being validated, an answer
+    /// requests the next try now; if it is decided, an answer changes nothing.
     ///
     /// # Errors
-    /// 404 for an unknown one; `malformed` for a payload that is no JSON object; `rateLimited` for a name whose
-    /// validations fail too often.
+    /// 404 for an unknown challenge; `malformed` for a payload that is not a JSON object; `rateLimited` for a name
+    /// whose validations fail too often.
     pub async fn post_challenge(&self, admitted: &Admitted, id: &Id, kind: &str) -> Answer {
         let work = Work::Validate(id.clone(), kind.to_owned());
         let begun = self.transact_as_account(admitted, |txn, _account| {
@@ -83,7 +84,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         })
     }
 
-    /// Records the response, with the key authorization as it is now. Gives the validation that is to be run, if any.
+    /// Records the response, with the current key authorization. Returns the validation job to run, if any.
     fn respond(
         &self,
         txn: &mut Txn<'_, K>,
@@ -101,7 +102,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
             txn.put(authorization.id.as_str(), authorization)?;
             return self.begin(txn, work.clone(), 0).map(Some);
         }
-        // Waiting for its next try: the client says that it is ready now. One that is running is let run.
+        // The job waits for its next try, and the client is ready now. A running try is not interrupted.
         let waiting = txn.get::<JobRecord>(&work.name())?.filter(|job| job.waiting && job.due > now);
         waiting.map(|job| self.hold(txn, &work.name(), job)).transpose()
     }
@@ -121,7 +122,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         })
     }
 
-    /// Tries a validation and records what came of it.
+    /// Runs one try of a validation and records the result.
     ///
     /// # Errors
     /// When the storage fails.
@@ -144,7 +145,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         Ok(())
     }
 
-    /// Validates, and looks for CAA records once control is proven.
+    /// Validates control, then checks CAA.
     async fn attempt(&self, question: &Question, method: Method) -> Result<Result<Proof, Unproven>, Problem> {
         let settings = self.ports.settings();
         let account = settings.urls.account(&self.id);
@@ -169,7 +170,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         Ok(looked.map(|caa_checked| Proof { until, caa_checked }).map_err(Unproven::from))
     }
 
-    /// What is to be validated; `None` when that has been decided, or given up, meanwhile.
+    /// Returns the input of the validation; `None` if the challenge was decided or deactivated meanwhile.
     fn question(&self, txn: &Txn<'_, K>, id: &Id, kind: &str) -> Result<Option<Question>, Problem> {
         let Some(authorization) = txn.get::<AuthorizationRecord>(id.as_str())? else { return Ok(None) };
         let challenge = authorization.challenge(kind).filter(|c| c.status == ChallengeStatus::Processing);
@@ -186,7 +187,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         }))
     }
 
-    /// Records what came of a try.
+    /// Records the result of a try.
     fn conclude(
         &self,
         txn: &mut Txn<'_, K>,
@@ -197,7 +198,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         outcome: Result<Proof, Unproven>,
     ) -> Result<AttemptOutcome, Problem> {
         let (now, kind) = (self.ports.now(), method.name());
-        // What is proven is proven to an account that lives now (draft-ietf-acme-dns-persist-02 §4.2).
+        // A proof counts only if the account is valid now (draft-ietf-acme-dns-persist-02 §4.2).
         let alive = self.account(txn)?.status == AccountStatus::Valid;
         let outcome = if alive { outcome } else { Err(deactivated()) };
         let again = matches!(&outcome, Err(failure) if failure.retry && this_try.again);
@@ -242,7 +243,7 @@ fn deactivated() -> Unproven {
     Unproven { problem: Problem::new(Kind::Unauthorized, detail), retry: false }
 }
 
-/// The failure of a validation that was begun again and again and came to no end.
+/// The failure of a validation that was interrupted too often.
 fn cut_off() -> Unproven {
     let detail =
         "the validation was begun again and again, and each time the server ended before it did; place a new order";

@@ -1,4 +1,4 @@
-//! The challenges that a new authorization offers.
+//! New authorizations and the challenges that they offer.
 
 use super::kind::Account;
 use crate::ca::runtime::ports::PartitionPorts;
@@ -10,8 +10,8 @@ use crate::store::{Kv, Txn};
 use crate::values::{Id, Identifier};
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
-    /// A new authorization. A pre-authorised one is born valid, and has no challenges: none was validated (RFC 8555
-    /// §7.1.4).
+    /// Makes a new authorization. A pre-authorised one is valid from the start and has no challenges, since none was
+    /// validated (RFC 8555 §7.1.4).
     ///
     /// # Errors
     /// `serverInternal` without randomness.

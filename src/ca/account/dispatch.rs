@@ -1,4 +1,4 @@
-//! Takes a signed POST to its resource.
+//! Dispatch of a signed POST to its resource.
 
 use super::kind::Account;
 use super::request::{Admitted, only_read};
@@ -13,7 +13,7 @@ use crate::records::Home;
 use crate::store::Kv;
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
-    /// A request signed with the account's key.
+    /// Answers a request signed with the account's key.
     pub(in crate::ca) async fn post(&self, route: &AccountRoute, path: &str, body: &str) -> PostReply {
         let mut signed = false;
         let answer = match self.authenticate(route, path, body, &mut signed).await {
@@ -33,7 +33,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         PostReply::Response(Box::new(response))
     }
 
-    /// Adds what every response to a POST carries that the account signed: the index link and a nonce whose home is here.
+    /// Adds the index link and a nonce of this account to a response.
     fn complete(&self, response: Response, fresh: Fresh) -> Response {
         let response = response.indexed(&self.ports.settings().urls);
         let nonce = jws::fresh_nonce(&self.ports, &Home::Account(self.id.clone()), fresh);
@@ -46,13 +46,13 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         }
     }
 
-    /// What anybody may GET is also had by POST-as-GET (RFC 8555 §6.3).
+    /// Answers POST-as-GET of a resource that is also public by GET (RFC 8555 §6.3).
     fn read_only(&self, admitted: &Admitted, response: impl FnOnce() -> Response) -> Answer {
         self.transact_as_account(admitted, |_txn, _account| only_read(admitted).map(|()| response()))
     }
 
     async fn dispatch(&self, admitted: &Admitted, route: &AccountRoute) -> Answer {
-        // An account's own resources live in its partition; those of another are unknown here.
+        // An account's resources are in its own partition; those of other accounts are unknown here.
         match route {
             AccountRoute::Account(id) => self.post_account(admitted, id).await,
             AccountRoute::Orders(id, after) => self.post_orders(admitted, id, after.as_ref()),

@@ -1,4 +1,4 @@
-//! Failed validations, counted for limits and pauses.
+//! Failed validations, counted for rate limits and pauses.
 
 use super::kind::Account;
 use super::pause;
@@ -12,18 +12,18 @@ use crate::records::operations::limit::FailingRecord;
 use crate::store::{Kv, Txn};
 use crate::values::Identifier;
 
-/// New orders of an account.
+/// The key of the new-order limit of an account.
 pub(in crate::ca) const ORDERS: &str = "orders";
 
-/// Refusals that were collected, of identifiers and of the request as a whole.
+/// Collected refusals, of single identifiers and of the whole request.
 pub(in crate::ca) struct Refusals {
-    /// How many identifiers were asked for.
+    /// The number of identifiers in the request.
     asked: usize,
     found: Vec<(Option<Named>, Problem)>,
 }
 
 impl Refusals {
-    /// Whether there is none.
+    /// Whether no refusal was collected.
     pub(in crate::ca) fn is_empty(&self) -> bool {
         self.found.is_empty()
     }
@@ -32,11 +32,11 @@ impl Refusals {
         self.found.push((about.map(Named::from), problem));
     }
 
-    /// One problem of all: with the `Retry-After` after which all limits allow the request (RFC 8555 §6.6), and, where
-    /// several identifiers were asked for, each one's own in a subproblem (§6.7.1).
+    /// Combines the refusals into one problem. It has the `Retry-After` after which all limits permit the request
+    /// (RFC 8555 §6.6). If the request has several identifiers, each refused one gets a subproblem (§6.7.1).
     ///
     /// # Errors
-    /// That problem, unless there is none.
+    /// The combined problem, if there are refusals.
     pub(in crate::ca) fn refuse(self) -> Result<(), Problem> {
         let several = self.found.len();
         let Some((about, last)) = self.found.iter().max_by_key(|(_, problem)| problem.retry_after).cloned() else {
@@ -56,7 +56,7 @@ impl Refusals {
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
-    /// The names among these whose validations failed too often lately, or that are paused.
+    /// Returns refusals for names that are paused or whose validations recently failed too often.
     ///
     /// # Errors
     /// When the storage fails.
@@ -67,7 +67,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         if limit.is_none() && settings.limits.pause_after.is_none() {
             return Ok(refusals);
         }
-        // A name and its wildcard are paused together, and each is told.
+        // A name and its wildcard are paused together, and each gets its own refusal.
         for identifier in identifiers {
             let subject = identifier_id(&identifier.base(), false);
             let Some(record) = txn.get::<FailingRecord>(&subject)? else { continue };
@@ -84,7 +84,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         Ok(refusals)
     }
 
-    /// Counts a validation that failed for good, and pauses a name that always fails.
+    /// Counts a final validation failure and pauses a name that always fails.
     ///
     /// # Errors
     /// When the storage fails.
@@ -109,7 +109,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         Ok(txn.put(&subject, &record)?)
     }
 
-    /// Forgets failures: the name was proven.
+    /// Deletes the failure record of a name after a successful validation.
     ///
     /// # Errors
     /// When the storage fails.
@@ -121,8 +121,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         Ok(())
     }
 
-    /// Whether look-ups for a new order would be for nothing, since it may be refused. One that replaces a certificate may
-    /// be under no limit and go on without them; a word that says so gets none made.
+    /// Whether a rate limit may refuse a new order, which makes look-ups for it useless. An order that replaces a
+    /// certificate may be exempt and then proceeds without look-ups; a `replaces` member alone does not trigger them.
     ///
     /// # Errors
     /// When the storage fails.

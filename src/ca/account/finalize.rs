@@ -1,9 +1,9 @@
-//! finalize ([RFC 8555 §7.4](https://www.rfc-editor.org/rfc/rfc8555#section-7.4)): from a ready order and a CSR to a certificate.
+//! finalize ([RFC 8555 §7.4](https://www.rfc-editor.org/rfc/rfc8555#section-7.4)): from a ready order and a CSR to a
+//! certificate.
 //!
-//! What will be signed is recorded in the order before anything else happens, together with its serial number; the
-//! ledger is told next; only then it is signed. A crash at any point resumes from the record with the same bytes, and
-//! the first certificate stored is the only one that is ever served. In the normal case all of it happens within the
-//! finalize request, whose answer is `valid` then.
+//! The order first records the TBS certificate with its serial number. The ledger entry follows, then the signature.
+//! After a crash at any point, issuance resumes from the record with the same bytes, and only the first stored
+//! certificate is ever served. Normally all of this happens within the finalize request, which then returns `valid`.
 
 use super::issuance::{LeafUrls, Subject, leaf_request};
 use super::kind::Account;
@@ -30,7 +30,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 
-/// How long the finalize request waits for ledger and signature before it answers `processing`.
+/// How long the finalize request waits for ledger and signature before it returns `processing`.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 #[derive(Deserialize)]
@@ -38,34 +38,34 @@ struct Finalize {
     csr: String,
 }
 
-/// What others said before an order is finalized.
+/// The results of the external checks before an order is finalized.
 struct Asked {
-    /// The authorizations that CAA records allow to use.
+    /// The authorizations whose use CAA permits.
     caa: Result<Vec<Id>, Problem>,
     /// Whether the CSR's key may be used.
     key: Result<(), Problem>,
 }
 
-// A CSR with all that an order can be for, in base64url within a payload that is in base64url again, leaves this much of a
-// request for the rest of the JWS: what newOrder takes can be finalized (RFC 8555 §7.4).
+// A CSR of maximum size, base64url-encoded inside a base64url-encoded payload, leaves this much of a request for the
+// rest of the JWS: every order that newOrder accepts can be finalized (RFC 8555 §7.4).
 const _: () = assert!(MAX_CSR_BYTES.div_ceil(3) * 4 * 4 / 3 + 4 * 1024 <= MAX_BODY && MAX_IDENTIFIERS <= MAX_CSR_NAMES);
 
-/// A CSR whose self-signature holds, with the digest by which it is known again.
+/// A CSR with a valid self-signature. The digest identifies it in a repeated request.
 struct Presented {
     csr: VerifiedCsr,
     digest: String,
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
-    /// finalize. Repeated with the same CSR, it answers the order as it is.
+    /// Handles finalize. Repeated with the same CSR, it returns the current order.
     ///
     /// # Errors
-    /// `orderNotReady`; `rejectedIdentifier` or `unauthorized` when the policy has changed since the order; `badCSR`,
-    /// `invalidProfile`, `rateLimited` or `caa`, with the order left ready; 404 for an unknown order.
+    /// `orderNotReady`; `rejectedIdentifier` or `unauthorized` if the policy changed after the order; `badCSR`,
+    /// `invalidProfile`, `rateLimited` or `caa`, which leave the order ready; 404 for an unknown order.
     pub async fn post_finalize(&self, admitted: &Admitted, id: &Id) -> Answer {
         let presented = self.presented(admitted).await;
         let asked = self.ask_around(admitted, id, presented.as_ref().ok()).await;
-        // Not as it was when the request came in: asking around takes its time, and what was taken away meanwhile is gone.
+        // Read again after the external checks, which take time: permissions withdrawn meanwhile no longer apply.
         let governing = self.governing().await;
         let begun = self.transact_as_account(admitted, |txn, _account| {
             let mut order = self.order(txn, id)?;
@@ -95,10 +95,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         })
     }
 
-    /// Asks what does not stand here, all of it at once: the names' CAA records, and whether the CSR's key was compromised.
+    /// Runs the external checks in parallel: CAA, and whether the CSR's key is compromised.
     ///
-    /// A key that is condemned between this and what is recorded after it gets its certificate still, as it would have by
-    /// a request that came a moment earlier.
+    /// A key that is condemned between this check and the record still gets its certificate, as with a slightly earlier
+    /// request.
     async fn ask_around(&self, admitted: &Admitted, id: &Id, presented: Option<&Presented>) -> Asked {
         let found = self.precheck(admitted, |txn, _account| {
             let order = self.order(txn, id)?;
@@ -116,7 +116,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
                     let spki_der = presented.csr.public_key().spki_der();
                     compromised_keys::check(&self.ports, Use::Certificate, spki_der).await
                 }
-                // What the CSR is refused for is known, or the outcome is decided.
+                // The CSR is already refused, or the outcome is decided.
                 None => Ok(()),
             }
         };
@@ -124,10 +124,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         Asked { caa, key }
     }
 
-    /// Reads the CSR and checks its self-signature, and that its key is not the account's (RFC 8555 §11.1).
+    /// Reads the CSR, verifies its self-signature, and refuses the account's own key (RFC 8555 §11.1).
     ///
-    /// Whether it is another account's is not asked: the answer would tell a stranger of that account, and asking would
-    /// make a partition for each key that ever gets a certificate.
+    /// Keys of other accounts are not checked: the answer would disclose that account to a stranger, and the query
+    /// would create a partition for each key that ever gets a certificate.
     async fn presented(&self, admitted: &Admitted) -> Result<Presented, Problem> {
         let Finalize { csr } = payload(admitted)?;
         let der = b64::decode(&csr)
@@ -140,14 +140,14 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         Ok(Presented { csr, digest })
     }
 
-    /// Decides what will be signed.
+    /// Builds and lints the TBS certificate to sign.
     fn prepare(
         &self,
         order: &OrderRecord,
         presented: &Presented,
         permits: &OrderGrants<'_>,
     ) -> Result<Issuance, Problem> {
-        // Here, not where the CSR is read: an order that has its certificate is still answered as it is.
+        // Checked here, not when the CSR is read: a finalized order is still returned unchanged.
         key_policy::check(self.ports.settings(), Use::Certificate, presented.csr.public_key())?;
         let wanted: BTreeSet<Identifier> = order.identifiers.iter().cloned().collect();
         let found = presented.csr.names().map_err(refuse_csr)?;
@@ -156,7 +156,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         }
         let settings = self.ports.settings();
         let now = self.ports.now();
-        // The draft on profiles, §4: what is no longer offered is refused here too.
+        // draft-ietf-acme-profiles §4: a profile that is no longer offered is refused here too.
         let profile = self.profile(permits, Some(&order.profile))?;
         let wish = RequestedPeriod { not_before: order.not_before, not_after: order.not_after };
         let period = self.terms(permits, profile, order.created).period(wish, now);
@@ -167,7 +167,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         let shard = published.filter(|_| profile.crl_pointer).map(|published| published.shard_of(&serial));
         let links = LeafUrls::of(published, issuer.id(), shard);
         let asked = presented.csr.common_name();
-        // An empty subject is outside of no directoryName subtree (RFC 5280 §6.1.3 (b)).
+        // An empty subject satisfies all directoryName constraints (RFC 5280 §6.1.3 (b)).
         let common_name = leaf::common_name(asked.as_ref(), &order.identifiers)
             .filter(|_| permits.common_name(profile) && !issuer.constrains_subjects());
         let subject = Subject { key: presented.csr.public_key(), names: &wanted, common_name };

@@ -1,4 +1,4 @@
-//! From an issuance that is recorded to its certificate: the ledger is told, then it is signed, then it is stored.
+//! From a recorded issuance to its certificate: ledger entry, signature, storage.
 //!
 //! A crash at any point resumes from the record with the same bytes.
 
@@ -22,14 +22,14 @@ use core::time::Duration;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 
-/// How long until an issuance that failed is taken up again.
+/// The delay before a failed issuance is retried.
 const RETRY: Duration = Duration::from_secs(5);
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
-    /// Brings an issuance that is recorded to its end: ledger, signature, certificate.
+    /// Completes a recorded issuance: ledger entry, signature, certificate.
     ///
     /// # Errors
-    /// When a step fails; the job is scheduled again, or the order given up after many tries.
+    /// When a step fails; the job is rescheduled, or the order becomes invalid after too many tries.
     pub async fn finish_issuance(&self, id: &Id, this_try: Try) -> Result<(), Problem> {
         let work = Work::Issue(id.clone());
         let order = self.transact(|txn| Ok(txn.get::<OrderRecord>(id.as_str())?))?;
@@ -44,7 +44,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         let ended = self.transact(|txn| {
             let mut order = self.order(txn, id)?;
             match &issued {
-                // Somebody else was faster: theirs is the one.
+                // Another run finished first, and its certificate counts.
                 _ if order.certificate.is_some() => {
                     txn.delete::<JobRecord>(&work.name());
                     return Ok(false);
@@ -68,7 +68,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         issued.map(|_| ())
     }
 
-    /// Stores the certificate of an order, which is valid with it.
+    /// Stores the certificate of an order, which makes the order valid.
     fn finish(
         &self,
         txn: &mut Txn<'_, K>,
@@ -93,7 +93,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         self.seal_replaced(txn, &order)
     }
 
-    /// Enters an issuance in the ledger and signs it. Gives the PEM chain.
+    /// Enters an issuance in the ledger and signs it. Returns the PEM chain.
     async fn issue(&self, order: &OrderRecord, issuance: &Issuance) -> Result<String, Problem> {
         let issuer = self.issuer_of(issuance)?;
         let tbs = self.relint(order, issuance)?;
@@ -123,14 +123,14 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
             .map_err(|fault| Problem::internal(fault.to_string()))
     }
 
-    /// The issuer that an issuance was prepared for.
+    /// Returns the issuer that an issuance was prepared for.
     fn issuer_of(&self, issuance: &Issuance) -> Result<&Issuer, Problem> {
         self.ports.settings().issuers.find(&issuance.issuer).ok_or_else(|| {
             Problem::internal(format!("the issuer {} of an order is not configured any more", issuance.issuer))
         })
     }
 
-    /// The recorded bytes, checked once more: they may come from before a crash, or an upgrade.
+    /// Lints the recorded bytes again. They may predate a crash or an upgrade.
     fn relint(&self, order: &OrderRecord, issuance: &Issuance) -> Result<lint::LintedTbs, Problem> {
         let broken = |what: &str| Problem::internal(format!("order {} has a broken {what}", order.id));
         let settings = self.ports.settings();
@@ -149,7 +149,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     }
 }
 
-/// What is said of an order that was given up.
+/// The error of an order whose issuance was abandoned.
 fn given_up(problem: &Problem) -> Problem {
     if problem.kind != Kind::ServerInternal {
         return problem.clone();
@@ -159,40 +159,40 @@ fn given_up(problem: &Problem) -> Problem {
     Problem { detail: detail.to_owned(), retry_after: None, ..problem.clone() }
 }
 
-/// The error of an order whose issuance was begun again and again and came to no end.
+/// The error of an order whose issuance was interrupted too often.
 fn cut_off() -> Problem {
     Problem::internal("an issuance was begun again and again, and each time its machine ended before it did")
 }
 
-/// What a certificate points to. What is prepared and what is checked again take it from here.
+/// The URLs in a certificate. Preparation and lint both use this.
 #[derive(Debug, Default)]
 pub(in crate::ca) struct LeafUrls {
-    /// Where its issuer's certificate is.
+    /// The URL of the issuer's certificate.
     pub ca_issuers: Option<String>,
-    /// Where the CRL of its shard is.
+    /// The URL of its shard's CRL.
     pub crl: Option<String>,
 }
 
 impl LeafUrls {
-    /// The links of a certificate of this issuer and shard.
+    /// Returns the URLs for a certificate of this issuer and shard.
     pub fn of(published: Option<&PublicationUrls>, issuer: &str, shard: Option<u16>) -> Self {
         let Some(published) = published else { return Self::default() };
         Self { ca_issuers: Some(published.issuer(issuer)), crl: shard.map(|shard| published.crl(issuer, shard)) }
     }
 }
 
-/// Whose certificate it is.
+/// The subject of a certificate.
 #[derive(Clone, Copy)]
 pub(in crate::ca) struct Subject<'a> {
     /// Its key.
     pub key: &'a PublicKey,
     /// All of its names.
     pub names: &'a BTreeSet<Identifier>,
-    /// The one that is the common name, if one is.
+    /// The name that is also the common name, if any.
     pub common_name: Option<&'a Identifier>,
 }
 
-/// A certificate. What is prepared and what is checked again are described by this one request.
+/// Builds the request for a certificate. Preparation and lint both use it.
 pub(in crate::ca) fn leaf_request<'a>(
     issuer: &'a Issuer,
     links: &'a LeafUrls,

@@ -7,7 +7,7 @@ use crate::records::Problem;
 use crate::store::Kv;
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
-    /// Does a job of this account.
+    /// Runs a job of this account.
     ///
     /// # Errors
     /// The failure of the job, which stays recorded.
@@ -20,7 +20,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         }
     }
 
-    /// Does a job that a request began.
+    /// Runs a job that was started by a request.
     pub(in crate::ca) async fn run_account_job(self, job: JobRecord) {
         let done = self.do_job(&job).await;
         self.end_job(done);

@@ -1,10 +1,10 @@
 //! keyChange ([RFC 8555 §7.3.5](https://www.rfc-editor.org/rfc/rfc8555#section-7.3.5)).
 //!
-//! The account notes the new key as pending, claims it at that key's partition, then takes it over, then releases the
-//! old one. Each step may be repeated, and whoever finds a claim whose account has another key asks that account,
-//! which calls the pending change off; so after a crash anywhere one of the two keys works, and no key ever belongs to
-//! two accounts. Claims carry the number of their change: what is late (a release, or a claim handed on) finds that a
-//! newer claim has come and leaves it alone, and a change that was called off cannot be completed by a later one.
+//! The account records the new key as pending, claims it at the key's partition, adopts it, and releases the old key.
+//! Each step may be repeated. A request that finds a claim whose account has another key asks that account, which
+//! cancels its pending change. So after a crash at any point one of the two keys works, and no key ever belongs to two
+//! accounts. A claim carries the number of its change: a late release or reassignment finds a newer claim and leaves it
+//! unchanged, and a later change cannot complete a cancelled one.
 
 use super::kind::{Account, AccountAt};
 use super::listing::PATIENCE;
@@ -25,11 +25,11 @@ use crate::store::Kv;
 use crate::values::Id;
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
-    /// keyChange.
+    /// Handles keyChange.
     ///
     /// # Errors
     /// `malformed`, `badPublicKey` or `badSignatureAlgorithm` for a faulty inner JWS; `malformed` with 409 and the
-    /// other account's URL in `Location` for a key that has an account; `rateLimited`.
+    /// other account's URL in `Location` for a key that already has an account; `rateLimited`.
     pub async fn post_key_change(&self, admitted: &Admitted) -> Answer {
         let change = self.key_change(admitted).await;
         let old = admitted.jws.thumbprint().as_str().to_owned();
@@ -47,8 +47,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         };
         match &response {
             Ok(_) => self.release_key(old, claim).await,
-            // A claim by this very change, which came to nothing; one by a later change stays, and so does that of a key
-            // which the account has: it may have been asked to change to it once more.
+            // Releases the claim of this failed change. The claim of a later change stays, and so does that of the
+            // account's current key, which the request may have named as the new key.
             Err(_) => {
                 let new = new_key.thumbprint().as_str().to_owned();
                 let has = self.transact(|txn| Ok(self.account(txn)?.thumbprint == new));
@@ -61,16 +61,15 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         response
     }
 
-    /// Has a key let go of that is not this account's after all, so that nothing of it stays. What fails there is healed
-    /// by the next request that has the key.
+    /// Releases a key that this account does not have. A failure is repaired by the next request with that key.
     async fn release_key(&self, thumbprint: String, claim: KeyOwner) {
         if let Err(problem) = self.ports.ask(&KeyAt(thumbprint), &ReleaseKey(claim)).await {
             self.log(&problem);
         }
     }
 
-    /// The change that both keys have signed, to a key that an account may have. One that is condemned after this counts as
-    /// one that an account had before.
+    /// Verifies a change signed by both keys, to a key that an account may have. A key condemned after this check is
+    /// treated like an existing account key.
     async fn key_change(&self, admitted: &Admitted) -> Result<KeyChange, Problem> {
         let change = KeyChange::verify(&admitted.jws, &self.ports).await.map_err(refuse)?;
         key_policy::check_account_key(self.ports.settings(), "the new key", change.new_key())?;
@@ -78,7 +77,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         Ok(change)
     }
 
-    /// Has the new key claimed for this account.
+    /// Claims the new key for this account.
     async fn claim_for(&self, claim: &KeyOwner, key: &Jwk) -> Result<(), Problem> {
         let thumbprint = key.thumbprint().as_str().to_owned();
         let key = KeyAt(thumbprint.clone());
@@ -110,7 +109,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         let (response, job) = self.transact(|txn| {
             let mut account: AccountRecord = self.account(txn)?;
             if account.status != AccountStatus::Valid {
-                // Deactivated meanwhile: its key stays the one that it died with.
+                // Deactivated meanwhile: the account keeps its last key.
                 return Err(dead_account());
             }
             let pending =
@@ -118,7 +117,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
             if account.thumbprint != old || !pending {
                 let detail = "Another request changed this account's key, or took the new key, at the same time. Ask \
                               again, signed with the key that is the account's now.";
-                // No 409: that one is for a key of another account, and clients read its Location.
+                // Not 409: that status is for a key of another account, and clients read its Location.
                 return Err(Problem::malformed(detail));
             }
             let json = serde_json::from_str(&key.to_json()).map_err(|e| Problem::internal(e.to_string()))?;

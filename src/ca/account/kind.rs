@@ -15,7 +15,7 @@ partition_kind! {
     }
 }
 
-/// The account of this id.
+/// The address of the account with this id.
 #[derive(Clone, Debug)]
 pub struct AccountAt(pub Id);
 

@@ -1,4 +1,4 @@
-//! The rate limits that count in an account.
+//! The rate limits that are counted per account.
 
 use super::failures::ORDERS;
 use super::kind::Account;
@@ -20,8 +20,8 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
-    /// Counts a new order, if all limits allow it. One that renews is not counted, the first for each certificate:
-    /// `replaced` is the certificate of this account that it replaces. Gives whether the order is exempt so.
+    /// Counts a new order if all limits permit it. The first renewal of each certificate is exempt and not counted.
+    /// `replaced` is the certificate of this account that the order replaces. Returns whether the order is exempt.
     ///
     /// # Errors
     /// `rateLimited`; when the storage fails.
@@ -54,7 +54,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         Ok(exempt)
     }
 
-    /// Counts a key change that is begun, whatever becomes of it: it may leave a partition behind.
+    /// Counts a key change at its start, even if it fails later. It may leave a partition behind.
     ///
     /// # Errors
     /// `rateLimited`; when the storage fails.
@@ -62,7 +62,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         self.use_up(txn, LimitName::KeyChanges, KEYS)
     }
 
-    /// Counts an authorization that is asked for by itself as an order, and asks about its name.
+    /// Counts a newAuthz request as an order, and checks the failures of its name.
     ///
     /// # Errors
     /// `rateLimited`; when the storage fails.
@@ -75,7 +75,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         self.use_up(txn, LimitName::NewOrders, ORDERS)
     }
 
-    /// Counts a certificate that is about to be issued, once and for all.
+    /// Counts a certificate that is about to be issued. The count is final.
     ///
     /// # Errors
     /// `rateLimited`; when the storage fails.
@@ -86,9 +86,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         self.use_up(txn, LimitName::Certificates, &set_of(&order.identifiers))
     }
 
-    /// Refuses one more validation of a name that failed too often, or would if all that are underway fail. Orders that
-    /// were placed before the first failure are no way around the limit. A pause stops new orders only: what succeeds of an
-    /// earlier one ends it.
+    /// Refuses a validation of a name that failed too often. Running validations of the name count as failures here, so
+    /// orders placed before the first failure do not circumvent the limit. A pause stops new orders only; a successful
+    /// validation of an earlier order ends it.
     ///
     /// # Errors
     /// `rateLimited`; when the storage fails.
@@ -99,7 +99,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         for (_, job) in txn.list::<JobRecord>(None, JOBS)? {
             let Work::Validate(id, _) = &job.work else { continue };
             let underway = txn.get::<AuthorizationRecord>(id.as_str())?;
-            // What was given up counts as failed already.
+            // A deactivated authorization already counts as failed.
             let open = |one: &AuthorizationRecord| one.status(now) == AuthorizationStatus::Pending;
             if underway.is_some_and(|underway| underway.identifier.base() == base && open(&underway)) {
                 tat = Some(limit.count(tat, now));
@@ -112,7 +112,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     }
 }
 
-/// The id of the limit of certificates for exactly these names.
+/// The key of the certificate limit for exactly these names.
 fn set_of(identifiers: &[Identifier]) -> String {
     let names: BTreeSet<&Identifier> = identifiers.iter().collect();
     format!("set:{}", b64::encode(&Sha256::digest(json!(names).to_string())))

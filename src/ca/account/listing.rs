@@ -9,17 +9,17 @@ use crate::records::{AccountRecord, Problem};
 use crate::store::{Kv, Txn};
 use core::time::Duration;
 
-/// How long a request waits for lists of accounts to show what it changed.
+/// How long a request waits until the list of accounts shows its change.
 pub(in crate::ca) const PATIENCE: Duration = Duration::from_secs(3);
 
-/// How long until a list of accounts is told again that did not answer, after the first time; longer with each.
+/// The delay before the first repeated update of a list that did not answer. It grows with each attempt.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// The longest wait, in that many of the first.
+/// The longest delay, as a multiple of [`RETRY`].
 const SLOWEST: u32 = 60;
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
-    /// Stores this account, of which something changes that a list shows. Gives the job that has the list show it.
+    /// Stores a change of this account that its list shows. Returns the job that updates the list.
     ///
     /// # Errors
     /// When it cannot be stored.
@@ -33,17 +33,17 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         self.begin(txn, Work::List, 0)
     }
 
-    /// Has the list of accounts show this one as it is. May be done twice; it is never given up.
+    /// Updates this account's entry in the list of accounts. Idempotent, and retried without limit.
     ///
     /// # Errors
-    /// When the list does not answer; the job is scheduled again then.
+    /// When the list does not answer; the job is then rescheduled.
     pub(in crate::ca) async fn tell_list(&self, attempt: u32) -> Result<(), Problem> {
         let told = self.tell_list_now().await;
         self.transact(|txn| {
             let Some(job) = txn.get::<JobRecord>(&Work::List.name())? else { return Ok(()) };
             let now = txn.get::<AccountRecord>("")?.map(|account| account.revision);
             match &told {
-                // Of a later change another tells, whose job it is.
+                // A later change is reported by its own job.
                 Ok(revision) if *revision == now => txn.delete::<JobRecord>(&Work::List.name()),
                 Err(_) if job.attempts == attempt => {
                     self.schedule(txn, Work::List, self.ports.now().plus(RETRY * attempt.clamp(1, SLOWEST)))?;
@@ -55,7 +55,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         told.map(drop)
     }
 
-    /// Tells the list of accounts of this one. Gives the revision that it told.
+    /// Sends this account's entry to the list of accounts. Returns the revision sent.
     async fn tell_list_now(&self) -> Result<Option<u64>, Problem> {
         let Some(account) = self.transact(|txn| Ok(txn.get::<AccountRecord>("")?))? else { return Ok(None) };
         let member = RosterEntry::of(&account);
@@ -63,7 +63,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         Ok(Some(account.revision))
     }
 
-    /// Has the list of accounts told beside what else is done. When that fails, whoever looks at the list asks the account.
+    /// Updates the list of accounts in the background. After a failure, readers of the list ask the account.
     pub(in crate::ca) fn tell_list_soon(&self) {
         let cell = self.clone();
         self.ports.spawn(Box::pin(async move {
@@ -73,7 +73,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         }));
     }
 
-    /// What a list has of this account; `null` when there is none.
+    /// Returns this account's list entry; `None` if the account does not exist.
     pub(in crate::ca) fn listed_account(&self) -> Result<Option<RosterEntry>, Problem> {
         self.transact(|txn| Ok(txn.get::<AccountRecord>("")?.as_ref().map(RosterEntry::of)))
     }

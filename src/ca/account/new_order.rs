@@ -1,4 +1,5 @@
-//! newOrder ([RFC 8555 §7.4](https://www.rfc-editor.org/rfc/rfc8555#section-7.4)): from identifiers to an order with its authorizations.
+//! newOrder ([RFC 8555 §7.4](https://www.rfc-editor.org/rfc/rfc8555#section-7.4)): from identifiers to an order with
+//! its authorizations.
 
 use super::kind::Account;
 use super::order_request::Wanted;
@@ -14,14 +15,15 @@ use crate::store::{Kv, Txn};
 use crate::values::Time;
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
-    /// newOrder. An open order for exactly the same is answered again, unless it was ready from the beginning; names that
-    /// the account has proven lately need no new proof.
+    /// Handles newOrder. Returns an existing open order for the same request, unless it was ready from the start. Names
+    /// that the account has proven recently need no new proof.
     ///
     /// # Errors
-    /// `malformed`, `unsupportedIdentifier`, `compound`: see [`crate::records::NewOrder::read`]; `rejectedIdentifier`, `unauthorized`:
-    /// see [`grant_order`](crate::ca::issuance_policy::grant::grant_order); `malformed` for a notBefore or notAfter that cannot be had (RFC 8555
-    /// §7.4: as asked, or not at all) and for a `replaces` that is no certID or of a certificate with other names;
-    /// `invalidProfile`; 409 `alreadyReplaced` (RFC 9773 §5); `rateLimited` (RFC 8555 §6.6).
+    /// `malformed`, `unsupportedIdentifier`, `compound`: see [`crate::records::NewOrder::read`]; `rejectedIdentifier`,
+    /// `unauthorized`: see [`grant_order`](crate::ca::issuance_policy::grant::grant_order); `malformed` for a notBefore
+    /// or notAfter that cannot be granted exactly (RFC 8555 §7.4), for a `replaces` that is not a certID, and for one
+    /// of a certificate with other names; `invalidProfile`; 409 `alreadyReplaced` (RFC 9773 §5); `rateLimited`
+    /// (RFC 8555 §6.6).
     pub async fn post_new_order(&self, admitted: &Admitted) -> Answer {
         let proofs = self.just_in_time(admitted).await;
         let urgent = self.is_urgent(admitted).await;
@@ -81,9 +83,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
             canceled: false,
         };
         txn.put(order.id.as_str(), &order)?;
-        // One that can be finalized at once is never answered again: two that ask at the same time, with a key each, would
-        // finalize the same order, and the second would be refused. But for one that replaces a certificate: another could
-        // not, so that who asks again, since the answer was lost, would get none.
+        // An order that is ready at once is not deduplicated: two concurrent clients with different keys would finalize
+        // the same order, and the second would be refused. A replacement order is deduplicated even then: a second one
+        // would be refused, so a client that lost the response and retries would get no order.
         if order.status(&authorizations, now) != OrderStatus::Ready || replaced.is_some() {
             self.note_placed(txn, wanted, &order)?;
         }

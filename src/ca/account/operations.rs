@@ -1,4 +1,4 @@
-//! What operators do with an account.
+//! Operator actions on an account.
 
 use super::kind::Account;
 use super::listing::PATIENCE;
@@ -10,19 +10,19 @@ use crate::store::Kv;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Asks for the account as the API shows it.
+/// Requests the account as the API shows it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ShowAccount;
 
-/// Asks for the account's entry in the list of accounts.
+/// Requests the account's entry in the list of accounts.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ListedAccount;
 
-/// Deactivates the account; replies with it as the API shows it.
+/// Deactivates the account. The reply is the account as the API shows it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DeactivateAccount;
 
-/// Asks for a certificate with its chain, in PEM.
+/// Requests a certificate with its chain, in PEM.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DownloadCertificate {
     /// The serial number in hex.
@@ -30,7 +30,7 @@ pub struct DownloadCertificate {
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
-    /// This account; `null` when there is none.
+    /// Returns this account; `None` if it does not exist.
     pub(in crate::ca) fn show_account(&self) -> Result<Option<Value>, Problem> {
         self.transact(|txn| Ok(txn.get::<AccountRecord>("")?.map(|account| self.account_shown(&account))))
     }
@@ -39,7 +39,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         shown_of(&self.ports.settings().urls, &RosterEntry::of(account)).unwrap_or_default()
     }
 
-    /// Ends this account; `null` when there is none. One that is over stays as it is.
+    /// Deactivates this account, with status `revoked`; `None` if it does not exist. An account that is not valid stays
+    /// unchanged.
     pub(in crate::ca) async fn deactivate_account(&self) -> Result<Option<Value>, Problem> {
         let (shown, job) = self.transact(|txn| {
             let Some(mut account) = txn.get::<AccountRecord>("")? else { return Ok((None, None)) };
@@ -57,7 +58,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         Ok(shown)
     }
 
-    /// A certificate of this account with its chain; `null` when it is not there.
+    /// Returns a certificate of this account with its chain; `None` if it does not exist.
     pub(in crate::ca) fn download(&self, serial: &str) -> Result<Option<String>, Problem> {
         self.transact(|txn| Ok(txn.get::<CertificateRecord>(serial)?.map(|found| found.pem)))
     }

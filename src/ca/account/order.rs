@@ -1,4 +1,4 @@
-//! Orders as they are read ([RFC 8555 §7.4](https://www.rfc-editor.org/rfc/rfc8555#section-7.4)).
+//! Reading of orders ([RFC 8555 §7.4](https://www.rfc-editor.org/rfc/rfc8555#section-7.4)).
 
 use super::kind::Account;
 use super::request::{Admitted, only_read};
@@ -9,12 +9,12 @@ use crate::records::{AuthorizationRecord, OrderRecord, Problem};
 use crate::store::{Kv, Txn};
 use crate::values::Id;
 
-/// How long a client should wait before it asks again for an order that is being processed, in seconds. What takes
-/// longer than the finalize request itself is a retry after a fault, which comes after five seconds.
+/// How long a client should wait before polling an order in processing, in seconds. An order that outlasts its finalize
+/// request is being retried after a fault, with a delay of five seconds.
 const PROCESSING_RETRY: u64 = 3;
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
-    /// The authorizations of an order, in its order.
+    /// Returns the authorizations of an order, in the order's sequence.
     ///
     /// # Errors
     /// When the storage fails.
@@ -30,7 +30,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         Ok(found)
     }
 
-    /// The order of this id.
+    /// Returns the order with this id.
     ///
     /// # Errors
     /// 404 `malformed`.
@@ -38,8 +38,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         txn.get::<OrderRecord>(id.as_str())?.ok_or_else(|| Problem::not_found("order"))
     }
 
-    /// The response that shows an order. `Location` stands on all of them: Go's x/crypto/acme polls what it finds
-    /// there, also after finalize.
+    /// The response that shows an order. It always has `Location`: Go's x/crypto/acme polls that URL, also after
+    /// finalize.
     ///
     /// # Errors
     /// When the storage fails.
@@ -61,10 +61,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         })
     }
 
-    /// POST-as-GET of an order.
+    /// Handles POST-as-GET of an order.
     ///
     /// # Errors
-    /// 404 for an unknown one, `malformed` with a payload.
+    /// 404 for an unknown order, `malformed` with a payload.
     pub fn post_order(&self, admitted: &Admitted, id: &Id) -> Answer {
         self.transact_as_account(admitted, |txn, _account| {
             only_read(admitted)?;

@@ -1,4 +1,4 @@
-//! The request for an order, checked.
+//! The newOrder request, parsed and checked.
 
 use super::kind::Account;
 use super::request::{Admitted, payload};
@@ -15,14 +15,14 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 
-/// What a newOrder request asks for, read and found to be possible.
+/// The contents of a newOrder request that passed all checks.
 pub(in crate::ca) struct Wanted<'a> {
     pub identifiers: Vec<Identifier>,
     pub permits: OrderGrants<'a>,
     pub profile: &'static Profile,
     pub validity: RequestedPeriod,
     pub replaces: Option<CertId>,
-    /// Whether what it replaces is to be replaced at once, by its ledger's word.
+    /// Whether the ledger wants the replaced certificate replaced at once.
     pub urgent: bool,
 }
 
@@ -40,11 +40,11 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         Ok(Wanted { identifiers, permits, profile, validity, replaces, urgent })
     }
 
-    /// The profile of this name, or the default, if certificates are issued under it to the account
+    /// Returns the named profile, or the default, if the account may use it
     /// ([draft-ietf-acme-profiles §4](https://datatracker.ietf.org/doc/html/draft-ietf-acme-profiles)).
     ///
     /// # Errors
-    /// `invalidProfile`, naming those that are offered.
+    /// `invalidProfile`, with the names of the offered profiles.
     pub(in crate::ca) fn profile(
         &self,
         permits: &OrderGrants<'_>,
@@ -64,7 +64,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         })
     }
 
-    /// What an order's validity has to keep to.
+    /// The limits for the validity period of an order.
     pub(in crate::ca) fn terms(
         &self,
         permits: &OrderGrants<'_>,
@@ -77,8 +77,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
 }
 
 impl Wanted<'_> {
-    /// The same for requests that ask for the same, and get the same under the policies that they are under: the order
-    /// of the identifiers says nothing.
+    /// A digest that is equal for equivalent requests. Those are requests with the same content and the same grants
+    /// under their policies. The sequence of the identifiers does not matter.
     pub(in crate::ca) fn digest(&self) -> String {
         let identifiers: BTreeSet<&Identifier> = self.identifiers.iter().collect();
         let permits = identifiers.iter().filter_map(|identifier| self.permits.of(identifier).ok());

@@ -1,4 +1,4 @@
-//! Names whose validations always fail: paused for their account, and how a person has them go on.
+//! Pauses for names whose validations always fail, and their end at a person's request.
 
 use super::kind::Account;
 use crate::ca::config::rate_limits::PAUSED;
@@ -14,7 +14,7 @@ use crate::store::Kv;
 use crate::values::{Id, Time};
 use serde::{Deserialize, Serialize};
 
-/// Ends the pause of a name, on a person's request.
+/// Ends the pause of a name, at a person's request.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Unpause {
     /// The name, as `{type}:{value}`.
@@ -23,10 +23,10 @@ pub struct Unpause {
     pub since: Time,
 }
 
-/// How long a client should wait that asks for a paused name, in seconds: a day. A person has to act first.
+/// How long a client should wait with a paused name, in seconds. A day, since a person has to act first.
 const RETRY: u32 = 86_400;
 
-/// The URL of the page where a person ends this pause.
+/// Returns the URL of the page where a person ends this pause.
 pub fn page_of(settings: &Settings, account: &Id, subject: &str, since: Time) -> String {
     let pause = Pause { account: account.clone(), subject: subject.to_owned(), since };
     let proof = proof::proof(&settings.nonce_key, Purpose::Resume, account, &pause.what());
@@ -55,10 +55,10 @@ pub fn paused(settings: &Settings, account: &Id, subject: &str, since: Time, rec
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
-    /// Ends this pause of a name, if it still lasts; of another pause nothing is changed.
+    /// Ends this pause of a name. If it has ended, or another pause has begun, nothing changes.
     ///
     /// # Errors
-    /// 404 without the account, `unauthorized` with 401 when it is no more.
+    /// 404 if the account does not exist, `unauthorized` with 401 if it is deactivated or revoked.
     pub fn unpause(&self, subject: &str, since: Time) -> Result<(), Problem> {
         self.transact(|txn| {
             let account = txn.get::<AccountRecord>("")?.ok_or_else(|| Problem::not_found("account"))?;

@@ -1,4 +1,4 @@
-//! What the effective policy permits to this account.
+//! The grants of the effective policy to this account.
 
 use super::kind::Account;
 use crate::ca::issuance_policy::effective::{self, EffectivePolicy};
@@ -10,10 +10,10 @@ use crate::store::Kv;
 use crate::values::Identifier;
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
-    /// What the account of this partition is under by now.
+    /// Returns the effective policy of this partition's account at present.
     ///
     /// # Errors
-    /// `serverInternal` when it cannot be found out.
+    /// `serverInternal` if it cannot be determined.
     pub(in crate::ca) async fn governing(&self) -> Result<EffectivePolicy, Problem> {
         let account = self.transact(|txn| self.account(txn))?;
         effective::for_account(&self.ports, &account).await
@@ -21,10 +21,11 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
-    /// As [`grant_order`], by what the account is under today.
+    /// Applies [`grant_order`] with the account's effective policy.
     ///
     /// # Errors
-    /// As [`grant_order`]; `rejectedIdentifier` for names that are [too deep](Account::too_deep); `unauthorized`: see [`EffectivePolicy::rules`].
+    /// As [`grant_order`]; `rejectedIdentifier` for names that are [too deep](Account::too_deep); `unauthorized`: see
+    /// [`EffectivePolicy::rules`].
     pub fn permits<'a>(
         &'a self,
         governing: &'a EffectivePolicy,
@@ -33,7 +34,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         self.permits_beside(governing, identifiers, Vec::new())
     }
 
-    /// As [`Account::permits`], beside identifiers that were refused before.
+    /// As [`Account::permits`], with identifiers that were already refused.
     ///
     /// # Errors
     /// As [`Account::permits`].
@@ -50,11 +51,11 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         grant_order(governing.rules(self.ports.settings())?, self.ports.issuer(), &others, refused)
     }
 
-    /// Whether an order that was permitted when it was placed would be today: a policy that an operator tightens holds
-    /// from then on, also for what has been proven, or pre-authorised, meanwhile.
+    /// Checks that the current policy still permits an existing order, and returns its grants. A policy that an
+    /// operator tightens applies immediately, also to identifiers that were proven or pre-authorised meanwhile.
     ///
     /// # Errors
-    /// As [`grant_order`]; `unauthorized` for identifiers that were pre-authorised and are not any more.
+    /// As [`grant_order`]; `unauthorized` for identifiers that are no longer pre-authorised.
     pub fn check_still_permitted<'a>(
         &'a self,
         governing: &'a EffectivePolicy,

@@ -1,5 +1,5 @@
-//! Which challenges a name is offered, and names that need none because a record that stays in DNS proves them while
-//! the order is placed
+//! Challenge types per name, and proof by a persistent DNS record during newOrder. A name with such a record needs no
+//! challenge response
 //! ([draft-ietf-acme-dns-persist-02 §4.4](https://datatracker.ietf.org/doc/html/draft-ietf-acme-dns-persist-02#section-4.4)).
 
 use super::kind::Account;
@@ -17,23 +17,23 @@ use crate::values::{Identifier, Time, b64};
 use core::time::Duration;
 use futures_util::{StreamExt, stream};
 
-/// The most names of one order whose records are looked up. The others get their challenges as usual.
+/// The maximum number of names per order that are looked up. The others get challenges as usual.
 const MOST: usize = 20;
 
-/// How many look-ups run side by side.
+/// The number of parallel look-ups.
 const PARALLEL: usize = 6;
 
-/// For all of them: the client waits for its order.
+/// The time budget of all look-ups: the client waits for its order.
 const BUDGET: Duration = Duration::from_secs(4);
 
-/// A record was found that proves an identifier.
+/// An identifier proven by a persistent DNS record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proof {
     identifier: Identifier,
     until: Option<Time>,
 }
 
-/// What is looked up for an order.
+/// The look-ups for an order.
 #[derive(Default)]
 struct Search {
     identifiers: Vec<Identifier>,
@@ -41,9 +41,9 @@ struct Search {
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
-    /// The challenge types that an identifier is offered: those that the policy says, or that every client understands;
-    /// and dns-persist-01 to an account that proved the name by it before, unless the policy excludes it. None for one
-    /// that is pre-authorised.
+    /// Returns the challenge types for an identifier. They are those of the policy, or those that every client
+    /// understands. An account that proved the name by dns-persist-01 before also gets that type, unless the policy
+    /// excludes it. A pre-authorised identifier gets none.
     ///
     /// # Errors
     /// When the storage fails.
@@ -56,7 +56,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         Ok(Method::ALL.into_iter().filter(wanted).collect())
     }
 
-    /// A fresh challenge of this type.
+    /// Creates a challenge of this type.
     ///
     /// # Errors
     /// `serverInternal` without randomness.
@@ -71,10 +71,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         Ok(ChallengeRecord::persistent(method.name(), PersistentOffer { issuer_domain_names, account_uri }))
     }
 
-    /// Looks up the records of the names of a new order, for an account that proved names by such records before.
+    /// Looks up persistent records for a new order, if the account used such records before.
     ///
-    /// Whatever goes wrong, in the request, the storage or the network, is no proof and nothing else: the order is
-    /// placed, or refused, as usual.
+    /// A fault in the request, the storage or the network yields no proof and has no other effect: the order is placed
+    /// or refused as usual.
     pub async fn just_in_time(&self, admitted: &Admitted) -> Vec<Proof> {
         let Ok(search) = self.precheck(admitted, |txn, account| {
             if txn.list::<PersistRecord>(None, 1)?.is_empty() {
@@ -112,7 +112,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         stream::iter(lookups).buffered(PARALLEL).filter_map(|proof| async { proof }).collect().await
     }
 
-    /// Has an authorization valid when there is a proof of its identifier. Whether that changed it.
+    /// Makes an authorization valid if a proof matches its identifier. Returns whether it changed.
     ///
     /// # Errors
     /// When the storage fails.
@@ -123,7 +123,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         proofs: &[Proof],
     ) -> Result<bool, Problem> {
         let (now, method) = (self.ports.now(), Method::DnsPersist01);
-        // Pending, processing, valid, all in one moment; nothing happens where the challenge is not offered.
+        // Pending, processing and valid in one step; nothing happens if the challenge is not offered.
         if let Some(proof) = proofs.iter().find(|proof| proof.is_of(authorization))
             && authorization.respond(method.name(), String::new(), now)
             && authorization.succeed(method.name(), now, self.proven_until(proof.until))
@@ -135,8 +135,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         Ok(false)
     }
 
-    /// Whether an open order may be answered again: what was proven by records that stay in DNS is so now. What is proven
-    /// by now and was not then becomes valid.
+    /// Whether an open order may be returned again. Its proofs by persistent DNS records must still hold. Identifiers
+    /// proven since become valid.
     ///
     /// # Errors
     /// When the storage fails.
@@ -155,7 +155,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         Ok(true)
     }
 
-    /// Remembers that the account proved a name by a record that stays, if it was such a method.
+    /// Records that the account proved a name by a persistent DNS record. Other methods are ignored.
     ///
     /// # Errors
     /// When it cannot be stored.
@@ -173,7 +173,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
 }
 
 impl Proof {
-    /// Whether it proves what this authorization is for.
+    /// Whether the proof matches the identifier of this authorization.
     fn is_of(&self, authorization: &AuthorizationRecord) -> bool {
         self.identifier.is_wildcard() == authorization.wildcard && self.identifier.base() == authorization.identifier
     }

@@ -1,5 +1,5 @@
-//! Renewal information and replacement ([RFC 9773](https://www.rfc-editor.org/rfc/rfc9773)): when a certificate should
-//! be renewed, and which order does so.
+//! Replacement of certificates ([RFC 9773](https://www.rfc-editor.org/rfc/rfc9773)): when a certificate should be
+//! renewed, and by which order.
 
 use super::kind::Account;
 use super::order_request::Wanted;
@@ -18,18 +18,18 @@ use crate::values::{Identifier, Time};
 use core::time::Duration;
 use std::collections::BTreeSet;
 
-/// How old a certificate is at least whose renewal is exempt from limits. What lives for minutes would be renewed without
-/// end otherwise.
+/// The minimum age of a certificate whose renewal is exempt from limits. Otherwise certificates that live for minutes
+/// would be renewed without end.
 const YOUNGEST: Duration = Duration::from_secs(3600);
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
-    /// The certificate that a new order replaces, to be marked as such; `None` without `replaces`, and also for a
-    /// certificate that is none of this account's: who moves to another account, or here from another CA, does not
-    /// wait for a certificate because of that.
+    /// Returns the certificate that a new order replaces, to be marked. `None` without `replaces`, and for a
+    /// certificate of another account or CA: moving to another account, or here from another CA, must not block an
+    /// order.
     ///
     /// # Errors
-    /// 409 `alreadyReplaced` while another order that is not invalid replaces it; `malformed` for a certificate that
-    /// has no identifier in common with the order (RFC 9773 §5).
+    /// 409 `alreadyReplaced` while another order that is not invalid replaces it; `malformed` for a certificate without
+    /// a common identifier with the order (RFC 9773 §5).
     pub(in crate::ca) fn replaced(
         &self,
         txn: &Txn<'_, K>,
@@ -56,11 +56,12 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         }
     }
 
-    /// Whether the certificate that a new order replaces is to be replaced at once, though its time has not come: an operator
-    /// revoked it, or wants it replaced. Its ledger knows, and is asked only where that decides about a limit. What its
-    /// account revoked is none of these: revoking each certificate after the next would be a way around all limits.
+    /// Whether the replaced certificate needs replacement before its suggested window. That is so if an operator
+    /// revoked it or requests its replacement. The ledger is queried only if the answer decides about a limit.
+    /// Revocation by the account does not count: otherwise an account could circumvent all limits by revoking each
+    /// certificate in turn.
     ///
-    /// Whatever goes wrong, the order is one like others.
+    /// On any error the order is treated as a normal one.
     pub(in crate::ca) async fn is_urgent(&self, admitted: &Admitted) -> bool {
         let limits = &self.ports.settings().limits;
         if limits.get(LimitName::NewOrders).is_none() && limits.get(LimitName::Certificates).is_none() {
@@ -84,7 +85,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         }
     }
 
-    /// Whether an order is the one that replaces a certificate of this account under no limit.
+    /// Whether an order is exempt from limits, as the replacement of a certificate.
     ///
     /// # Errors
     /// When the storage fails.
@@ -94,7 +95,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         Ok(found.is_some_and(|certificate| certificate.exempted.as_ref() == Some(&order.id)))
     }
 
-    /// Whether a replacement still is one: its order is there and not invalid, or has its certificate.
+    /// Whether a replacement still counts. Its order must have a certificate, or exist and not be invalid.
     fn holds(&self, txn: &Txn<'_, K>, replacement: &Replacement) -> Result<bool, Problem> {
         if replacement.certificate.is_some() {
             return Ok(true);
@@ -118,7 +119,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         Ok(txn.put(&certificate.serial, &certificate)?)
     }
 
-    /// Makes the mark of a finished order's predecessor one for good.
+    /// Makes the replacement mark of a finished order permanent.
     ///
     /// # Errors
     /// When the storage fails.
@@ -133,10 +134,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     }
 }
 
-/// Whether it is time to renew a certificate under no limit: its suggested window has begun, and it is not younger than
-/// [`YOUNGEST`]. The first order that renews then is exempt from limits (RFC 9773 §5); one that comes earlier is not, or a
-/// chain of orders, each replacing the one before it, would be without any limit. Of what operators revoked or have
-/// replaced, the ledger knows: see [`Account::is_urgent`].
+/// Whether the renewal of a certificate is exempt from limits by its time. Its suggested window has begun, and its age
+/// is at least [`YOUNGEST`]. The first such order is exempt (RFC 9773 §5). An earlier one is not: otherwise a chain of
+/// orders, each replacing the previous one, would have no limit. For certificates that operators revoke or want
+/// replaced, see [`Account::is_urgent`].
 pub(in crate::ca) fn is_exempt_by_time(certificate: &CertificateRecord, now: Time) -> bool {
     let CertificateRecord { issued, not_before, not_after, .. } = *certificate;
     let serial = Serial::from_hex(&certificate.serial);
@@ -144,7 +145,7 @@ pub(in crate::ca) fn is_exempt_by_time(certificate: &CertificateRecord, now: Tim
     issued.plus(YOUNGEST) <= now && serial.as_ref().is_some_and(begun)
 }
 
-/// The names in a certificate.
+/// Returns the names in a certificate.
 fn names_of(record: &CertificateRecord) -> Result<BTreeSet<Identifier>, Problem> {
     let broken = |what: String| Problem::internal(format!("certificate {} is broken: {what}", record.serial));
     let ders = pem::read_certificates(&record.pem).map_err(|fault| broken(fault.to_string()))?;

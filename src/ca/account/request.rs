@@ -1,4 +1,4 @@
-//! A partition at work: its storage, its host, and the entrance for messages.
+//! Authentication of account requests, and the transactions that act on them.
 
 use super::kind::Account;
 use super::terms;
@@ -27,33 +27,33 @@ pub fn only_read(admitted: &Admitted) -> Result<(), Problem> {
     Err(Problem::malformed("This resource can only be read: send a POST-as-GET, whose payload is the empty string."))
 }
 
-/// The JSON payload of a request, which must be an object.
+/// Returns the JSON payload of a request, which must be an object.
 ///
 /// # Errors
-/// `malformed`, saying where it is wrong.
+/// `malformed`, with the position of the fault.
 pub fn payload<T: serde::de::DeserializeOwned>(admitted: &Admitted) -> Result<T, Problem> {
     admitted.jws.payload_json().map_err(|fault| crate::ca::runtime::jws::refuse_jws(&fault))
 }
 
-/// A request that was let in: its signature holds for the account's key, and its nonce is good.
+/// An authenticated request: its signature verifies with the account's key, and its nonce is valid.
 ///
-/// What is left is to be done in the transaction that acts on it: redeem the nonce if this partition is its home,
-/// check that the account still has that key and is alive, check the URL. [`Account::transact_as_account`] does that.
+/// The transaction that acts on it does the rest: it redeems the nonce if this partition is its home, and checks the
+/// account's key, its status and the URL. See [`Account::transact_as_account`].
 pub struct Admitted {
     /// The verified request.
     pub jws: Verified,
     /// The account's id.
     pub account: Id,
     nonce: Option<Nonce>,
-    /// Whether the URL is the one that was asked, and the account has requests left.
+    /// The result of the URL check and of the account's request limit.
     url: Result<(), Problem>,
     needs_agreement: bool,
-    /// What decides about the account's new orders; nothing where the request is about something else.
+    /// The effective policy for new orders; the default for other requests.
     pub governing: EffectivePolicy,
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
-    /// Verifies a request; `signed` says whether its signature is that of the account, whatever becomes of it.
+    /// Verifies a request. `signed` becomes true with a valid signature, even if a later check fails.
     pub(in crate::ca) async fn authenticate(
         &self,
         route: &AccountRoute,
@@ -87,7 +87,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         Ok(Admitted { jws, account: id, nonce, url, needs_agreement, governing })
     }
 
-    /// The account of this partition.
+    /// Returns the account of this partition.
     ///
     /// # Errors
     /// `accountDoesNotExist` (RFC 8555 §6.2).
@@ -98,12 +98,12 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         })
     }
 
-    /// Acts on a request: redeems its nonce, checks that the account still may, and runs `act`. If `act` refuses,
-    /// nothing of it is stored, but the nonce stays redeemed (RFC 8555 §6.5: once seen, invalid).
+    /// Redeems a request's nonce, checks the account, and runs `act` in one transaction. If `act` fails, its writes are
+    /// rolled back, but the nonce stays redeemed (RFC 8555 §6.5).
     ///
     /// # Errors
-    /// `badNonce`; `unauthorized` with 401 for a dead account; `userActionRequired` for one that has to agree to new
-    /// terms of service; what `act` returns.
+    /// `badNonce`; `unauthorized` with 401 for a deactivated or revoked account; `userActionRequired` for one that has
+    /// to agree to new terms of service; the error of `act`.
     pub fn transact_as_account<T>(
         &self,
         admitted: &Admitted,
@@ -124,8 +124,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         })?
     }
 
-    /// Looks at what a request is about, before a step that takes time: what [`Account::transact_as_account`] would refuse is refused here
-    /// already, and nothing is changed.
+    /// Checks a request before a slow step, without changes. Refuses what [`Account::transact_as_account`] would
+    /// refuse.
     ///
     /// # Errors
     /// As [`Account::transact_as_account`].

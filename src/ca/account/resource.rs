@@ -1,4 +1,4 @@
-//! An account's own side: coming into being, update, deactivation, the list of its orders.
+//! The account resource: creation, update, deactivation, and the list of its orders.
 
 use super::kind::Account;
 use super::listing::PATIENCE;
@@ -15,30 +15,30 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// Asks whether the account has the key of this thumbprint.
+/// Asks whether the account has the key with this thumbprint.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct FindAccount {
     /// The thumbprint.
     pub thumbprint: String,
 }
 
-/// Asks whether the account has the key; if not, ends its claim of the key, which will be another account's.
+/// Asks whether the account has the key, and ends its claim if not. Another account will get the key.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ReleaseKeyClaim {
     /// The thumbprint.
     pub thumbprint: String,
 }
 
-/// Creates the account if absent, with a key that is verified and claimed for it.
+/// Creates the account if absent, with a verified key that is claimed for it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CreateAccount {
     /// The account key as canonical JWK.
     pub key: Value,
     /// Its thumbprint.
     pub thumbprint: String,
-    /// The client's members, checked.
+    /// The members sent by the client, already checked.
     pub wanted: NewAccount,
-    /// The external account that it will belong to.
+    /// The external account to which it will be bound.
     pub external: Option<ExternalBinding>,
     /// The time of its creation.
     pub created: Time,
@@ -47,17 +47,17 @@ pub struct CreateAccount {
 /// Whether an account has a key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Holding {
-    /// There is no such account (and, after [`ReleaseKeyClaim`], never will be).
+    /// The account does not exist (and, after [`ReleaseKeyClaim`], will not be created).
     Nobody,
-    /// It has another key.
+    /// The account has another key.
     OtherKey,
-    /// It has the key.
+    /// The account has the key.
     Has {
         /// Its status.
         status: AccountStatus,
         /// The account object to show.
         object: Value,
-        /// Whether it was made just now.
+        /// Whether it was created by this request.
         created: bool,
     },
 }
@@ -69,14 +69,15 @@ impl Holding {
     }
 }
 
-/// How many orders a page of the orders list has.
+/// The number of orders per page of the orders list.
 const ORDERS_PER_PAGE: usize = 50;
 
-/// For how long an account that was called off stays so. A request that is about to make it lives for half a minute.
+/// The lifetime of the tombstone of an account that must not be created. A request that may still create it lives for
+/// half a minute.
 const VOID_LIFETIME: Duration = Duration::from_secs(3600);
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
-    /// Whether this account has the key of this thumbprint.
+    /// Returns whether this account has the key with this thumbprint.
     ///
     /// # Errors
     /// When the storage fails.
@@ -88,8 +89,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         })
     }
 
-    /// As [`Account::find`]; and whatever would lead to this account's having the key is called off: whoever asks is about
-    /// to give the key to another.
+    /// As [`Account::find`], and cancels any step that would give this account the key. The caller is about to assign
+    /// the key to another account.
     ///
     /// # Errors
     /// When the storage fails.
@@ -122,7 +123,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         account.wire(&self.ports.settings().urls.orders(&account.id, None))
     }
 
-    /// Makes the account, unless there is one; then it answers as [`Account::release_key_claim`] does.
+    /// Creates the account if absent. If it exists, the answer is that of [`Account::release_key_claim`].
     ///
     /// # Errors
     /// When the storage fails.
@@ -157,10 +158,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         })
     }
 
-    /// POST to the account URL: fetch, update or deactivate (RFC 8555 §7.3.2, §7.3.6).
+    /// Handles POST to the account URL: fetch, update or deactivate (RFC 8555 §7.3.2, §7.3.6).
     ///
     /// # Errors
-    /// `malformed` for a payload that is no JSON object; `invalidContact`, `unsupportedContact`; 404 for the URL of
+    /// `malformed` for a payload that is not a JSON object; `invalidContact`, `unsupportedContact`; 404 for the URL of
     /// another account.
     pub async fn post_account(&self, admitted: &Admitted, id: &Id) -> Answer {
         let (response, job) = self.transact_as_account(admitted, |txn, mut account| {
@@ -205,7 +206,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         self.put_listed(txn, account).map(Some)
     }
 
-    /// Cancels what is not finished yet: the account can do nothing for it any more (RFC 8555 §7.3.6).
+    /// Cancels unfinished orders, since the account can no longer act on them (RFC 8555 §7.3.6).
     pub(in crate::ca) fn cancel_orders(&self, txn: &mut Txn<'_, K>) -> Result<(), Problem> {
         let mut after: Option<String> = None;
         loop {
@@ -221,7 +222,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         }
     }
 
-    /// The list of the account's orders (RFC 8555 §7.1.2.1), a page at a time.
+    /// Handles POST-as-GET of the account's orders list, one page per request (RFC 8555 §7.1.2.1).
     ///
     /// # Errors
     /// 404 for another account's list.
@@ -237,7 +238,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
             let next = page.last().filter(|_| more).and_then(|(last, _)| Id::parse(last));
             let mut listed = Vec::new();
             for (_, order) in &page {
-                // RFC 8555 §7.1.2.1: pending ones should be listed, invalid ones should not.
+                // RFC 8555 §7.1.2.1: pending orders should be listed, invalid ones should not.
                 let authorizations = self.authorizations_of(txn, order)?;
                 if order.failure(&authorizations, self.ports.now()).is_none() {
                     listed.push(urls.order(&order.id));

@@ -1,9 +1,9 @@
-//! Using again what an account has ([RFC 8555 §7.1.3](https://www.rfc-editor.org/rfc/rfc8555#section-7.1.3), §7.4):
-//! valid authorizations for new orders, and open orders for requests that come again.
+//! Reuse of valid authorizations and open orders
+//! ([RFC 8555 §7.1.3](https://www.rfc-editor.org/rfc/rfc8555#section-7.1.3), §7.4).
 //!
-//! It costs one row written for each name that is proven and one for each order that is placed, both small, and one
-//! row read for each name and order. It saves, for each name that need not be proven again, the six rows that an
-//! authorization and its validation write, and three or more of the client's requests, each with its nonce.
+//! Reuse costs one small row written for each proven name and each placed order, and one row read for each name and
+//! order. For each name that need not be proven again, it saves the six rows that an authorization and its validation
+//! write, and three or more client requests, each with its nonce.
 
 use super::kind::Account;
 use super::order_request::Wanted;
@@ -17,8 +17,8 @@ use crate::store::{Kv, Txn};
 use crate::values::{Identifier, Time};
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
-    /// A valid authorization for exactly this identifier that a new order may rest on. Not one by a challenge type that
-    /// no policy would offer any more, and none where the policy grants the name itself.
+    /// Returns a valid authorization for exactly this identifier that a new order may use. Excluded are authorizations
+    /// by a challenge type that the policy no longer permits, and pre-authorised identifiers.
     ///
     /// # Errors
     /// When the storage fails.
@@ -35,14 +35,14 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         Ok(noted.filter(|authorization| self.is_reusable(authorization, permit)))
     }
 
-    /// Whether it is valid and new orders may rest on it.
+    /// Whether the authorization is valid and new orders may use it.
     pub(in crate::ca) fn is_reusable(&self, authorization: &AuthorizationRecord, permit: &Grant) -> bool {
         authorization.status(self.ports.now()) == AuthorizationStatus::Valid
             && authorization.reusable()
             && authorization.proof().is_some_and(|kind| permit.may_offer(kind))
     }
 
-    /// The authorization that is noted for this identifier, if it lasts for a while, whatever it is worth.
+    /// Returns the authorization indexed under this identifier, in any state. It must not expire soon.
     ///
     /// # Errors
     /// When the storage fails.
@@ -57,7 +57,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         Ok(found.filter(|authorization| self.lasts(authorization.expires)))
     }
 
-    /// Notes an authorization under its identifier, so that later requests find it.
+    /// Indexes an authorization by its identifier for later requests.
     ///
     /// # Errors
     /// When it cannot be stored.
@@ -71,7 +71,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         Ok(txn.put(&identifier_id(&authorization.identifier, authorization.wildcard), &proof)?)
     }
 
-    /// The open order that was made for exactly this.
+    /// Returns the open order for an equivalent request.
     ///
     /// # Errors
     /// When the storage fails.
@@ -83,7 +83,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         Ok(Some(order).filter(|_| open))
     }
 
-    /// Notes which order was made for this.
+    /// Indexes an order by its request.
     ///
     /// # Errors
     /// When it cannot be stored.
@@ -96,7 +96,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         Ok(txn.put(&wanted.digest(), &OrderByRequest { order: order.id.clone(), expires: order.expires })?)
     }
 
-    /// Until when a proof may be used that is made now; `until` is when it ends by its own word.
+    /// Returns when a proof made now expires. `until` is the proof's own end, if it has one.
     pub(in crate::ca) fn proven_until(&self, until: Option<Time>) -> Time {
         let end = self.ports.now().plus(self.ports.settings().life(VALID_LIFETIME));
         until.map_or(end, |until| until.min(end))

@@ -1,5 +1,6 @@
-//! revokeCert ([RFC 8555 §7.6](https://www.rfc-editor.org/rfc/rfc8555#section-7.6)), by three authorities: the account that
-//! a certificate was issued to, an account that could have it issued, and the certificate's own key.
+//! revokeCert ([RFC 8555 §7.6](https://www.rfc-editor.org/rfc/rfc8555#section-7.6)) signed with an account key.
+//! Permitted are the account to which the certificate was issued, and accounts that are authorized for all of its
+//! names. The third authority, the certificate's own key, is handled by the front.
 
 use super::kind::Account;
 use super::request::Admitted;
@@ -15,7 +16,7 @@ use crate::values::Identifier;
 use std::collections::BTreeSet;
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
-    /// revokeCert, signed with an account key.
+    /// Handles revokeCert, signed with an account key.
     ///
     /// # Errors
     /// `malformed`, `unauthorized`, `badRevocationReason`, `alreadyRevoked`.
@@ -24,7 +25,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         let id = &admitted.account;
         let asked = revoke(&self.ports, &wanted, Requester::Account { id: id.clone(), authorized: false }).await;
         match asked {
-            // Not the account that it was issued to: does it hold authorizations for all of the names?
+            // Not the account that it was issued to: check for authorizations for all names.
             Err(problem) if problem.kind == Kind::Unauthorized => {
                 if self.transact(|txn| self.covers(txn, &wanted.presented))? {
                     revoke(&self.ports, &wanted, Requester::Account { id: id.clone(), authorized: true }).await

@@ -1,4 +1,4 @@
-//! A policy in the shadow of the one in force: it decides nothing, and operators are told what it would have refused.
+//! The shadow policy: it refuses nothing, and operators see what it would refuse.
 
 use super::kind::Account;
 use super::request::Admitted;
@@ -10,8 +10,8 @@ use crate::records::NewOrder;
 use crate::store::Kv;
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
-    /// Tells operators what the policy in the shadow would have refused of an order that was taken. Whatever goes wrong with
-    /// that, the order is taken.
+    /// Reports to operators what the shadow policy would have refused of an accepted order. A failure of the report
+    /// does not affect the order.
     pub(in crate::ca) async fn tell_shadow(&self, admitted: &Admitted) {
         let findings = self.shadow_refuses(admitted);
         if findings.is_empty() {
@@ -29,7 +29,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         }
     }
 
-    /// What the policy in the shadow refuses of an order: what it is for, and the rule.
+    /// Returns what the shadow policy refuses of an order, each with the rule. A refusal is about an identifier or the
+    /// profile.
     fn shadow_refuses(&self, admitted: &Admitted) -> Vec<(String, String)> {
         let settings = self.ports.settings();
         let Some(shadow) = &admitted.governing.in_force.shadow else { return Vec::new() };

@@ -1,5 +1,5 @@
-//! Agreement to changed terms of service ([RFC 8555 §7.3.3](https://www.rfc-editor.org/rfc/rfc8555#section-7.3.3)): the
-//! refusal of an account that has not agreed to those of today, and the page where a person does.
+//! Agreement to changed terms of service ([RFC 8555 §7.3.3](https://www.rfc-editor.org/rfc/rfc8555#section-7.3.3)). An
+//! account that has not agreed to the current terms is refused and gets the URL of the page where a person agrees.
 
 use super::kind::Account;
 use crate::ca::config::settings::{Settings, TermsChange};
@@ -14,15 +14,15 @@ use crate::records::{AccountRecord, AccountStatus, Kind, Problem};
 use crate::store::Kv;
 use serde::{Deserialize, Serialize};
 
-/// Records the agreement to these terms of service, on a person's request.
+/// Records the agreement to these terms of service, at a person's request.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct AgreeToTerms {
     /// The URL of the terms.
     pub terms: String,
 }
 
-/// Whether a request is served to an account that has not agreed: reading the account and ending it, which are its
-/// holder's right, and revocation, which is in everybody's interest.
+/// Whether a request is served without agreement to the terms. That holds for reading and deactivating the account,
+/// which are rights of its holder, and for revocation, which is in the public interest.
 pub fn needs_no_agreement(route: &AccountRoute, jws: &Verified) -> bool {
     match route {
         AccountRoute::Account(_) => {
@@ -33,7 +33,7 @@ pub fn needs_no_agreement(route: &AccountRoute, jws: &Verified) -> bool {
     }
 }
 
-/// Refuses an account that has not agreed to the terms of today, where the operator wants that.
+/// Refuses an account without agreement to the current terms, if the operator requires agreement.
 ///
 /// # Errors
 /// `userActionRequired` with the URL of the page in `instance` and the terms in a `Link`.
@@ -53,7 +53,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// Records that this account agreed to the terms at this URL.
     ///
     /// # Errors
-    /// 404 without the account, `unauthorized` with 401 when it is no more.
+    /// 404 if the account does not exist, `unauthorized` with 401 if it is deactivated or revoked.
     pub fn agree(&self, terms: String) -> Result<(), Problem> {
         self.transact(|txn| {
             let mut account = txn.get::<AccountRecord>("")?.ok_or_else(|| Problem::not_found("account"))?;

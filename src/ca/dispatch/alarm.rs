@@ -1,4 +1,4 @@
-//! The alarm of a partition: purges expired rows and does what is due.
+//! The alarm of a partition: purges expired rows and runs due work.
 
 use super::kind::Kind;
 use crate::ca::runtime::partition::Partition;
@@ -9,22 +9,22 @@ use crate::values::Time;
 use core::time::Duration;
 use std::rc::Rc;
 
-/// Grace period before expired rows are purged: a purge scans the table and every alarm costs a write.
+/// Grace period before expired rows are purged. A purge scans the table, and every alarm costs a write.
 const SLACK: Duration = Duration::from_secs(3600);
 
-/// How long until an alarm that failed goes off again.
+/// Delay before a failed alarm goes off again.
 pub const RETRY: Duration = Duration::from_secs(5);
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// Runs when the alarm goes off. May run twice for one alarm, and at any time.
     ///
     /// # Errors
-    /// When the storage fails: the host tries again.
+    /// When the storage fails; the host then retries.
     pub async fn alarm(self: Rc<Self>) -> Result<(), Problem> {
         let done = self.clone().work_off().await;
         if done.is_err() {
-            // The end of a lease that was taken before it failed would come instead of the host's own next try, and what
-            // else is due would wait for that.
+            // Otherwise the expiry of a lease taken before the failure would replace the host's own retry, and other
+            // due work would wait for it.
             self.ports.wake_at(self.ports.now().plus(RETRY));
         }
         done

@@ -1,4 +1,4 @@
-//! Takes each job to the kind of partition that does it.
+//! Dispatches each job to the kind of partition that runs it.
 
 use super::kind::Kind;
 use crate::ca::runtime::jobs::{JOBS, JobRecord, SIDE_BY_SIDE, TAKING, TICK, Underway, Work};
@@ -9,9 +9,11 @@ use crate::store::Kv;
 use std::rc::Rc;
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
-    /// For a partition that has just come into memory, before anything else: whoever had a job went down with the
-    /// memory from before, whatever the lease says, so all are due now. A crash costs no more than a restart then. A
-    /// validation that waits for its next try goes on waiting: a row of restarts does not use its tries up.
+    /// Makes the jobs of a newly loaded partition due, before anything else runs.
+    ///
+    /// The previous runs ended with the previous memory, regardless of their leases. So a crash costs no more than a
+    /// restart. A validation that waits for its next attempt keeps its time, so repeated restarts do not use up its
+    /// attempts. A job to block a key pauses first if it was begun often.
     ///
     /// # Errors
     /// When the storage fails.
@@ -35,7 +37,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
         }
     }
 
-    /// Does a job that was taken.
+    /// Runs a leased job.
     pub async fn run(self: Rc<Self>, job: JobRecord) {
         let done = match Kind::of(self.clone()) {
             Kind::Account(account) => account.do_job(&job).await,
@@ -46,11 +48,12 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
         self.end_job(done);
     }
 
-    /// Does the jobs that are due, and those that become due meanwhile, a few side by side: a slow host delays no other
-    /// validation of its account.
+    /// Runs the jobs that are due or become due meanwhile, several of them concurrently.
+    ///
+    /// So a slow host does not delay other validations of its account.
     ///
     /// # Errors
-    /// When the storage fails; what runs already comes to its end first.
+    /// When the storage fails, after the running jobs have ended.
     pub(in crate::ca) async fn do_due(self: &Rc<Self>) -> Result<(), Problem> {
         let begun = self.ports.now();
         let mut underway = Underway::default();
@@ -66,8 +69,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
         }
     }
 
-    /// Takes jobs that are due, as far as there is room among those that run. One that made itself due again at once has
-    /// its next turn with the next alarm: it is in steps so that none of them is long.
+    /// Leases due jobs, up to the maximum of concurrent ones.
+    ///
+    /// A job that made itself due again at once waits for the next alarm: it consists of steps so that none takes long.
     fn take_due(self: &Rc<Self>, underway: &mut Underway) -> Result<(), Problem> {
         if underway.running.len() >= SIDE_BY_SIDE {
             return Ok(());

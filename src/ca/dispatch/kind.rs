@@ -14,7 +14,7 @@ use crate::ca::runtime::message::PartitionId;
 use crate::ca::runtime::partition::Partition;
 use std::rc::Rc;
 
-/// A partition as the kind that its id names.
+/// A partition as the kind that its id determines.
 pub enum Kind<P, K> {
     /// An account.
     Account(Account<P, K>),
@@ -39,7 +39,7 @@ pub enum Kind<P, K> {
 }
 
 impl<P, K> Kind<P, K> {
-    /// The kind of a partition.
+    /// Returns the kind of a partition.
     pub fn of(partition: Rc<Partition<P, K>>) -> Self {
         match partition.id.clone() {
             PartitionId::Account(id) => Self::Account(Account { partition, id }),

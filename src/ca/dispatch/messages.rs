@@ -1,4 +1,4 @@
-//! Takes each message to the kind of partition that answers it.
+//! Dispatches each message to the kind of partition that answers it.
 
 use super::kind::Kind;
 use crate::ca::http::routes::Route;
@@ -10,7 +10,7 @@ use crate::records::Problem;
 use crate::store::Kv;
 use std::rc::Rc;
 
-/// The asks that each kind of partition understands, by the first part of its names.
+/// The asks of each kind of partition, by the first part of its names.
 pub const ASKS: [(&str, &[&str]); 10] = [
     ("account", account::asks::ASKS),
     ("key", partitions::key_owner::ASKS),
@@ -46,7 +46,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
         })
     }
 
-    /// Answers a client's POST: its path and the JWS.
+    /// Answers a client's POST, given its path and JWS.
     pub async fn post(self: Rc<Self>, path: &str, body: &str) -> PostReply {
         let reply = match (Kind::of(self.clone()), Route::parse(path)) {
             (Kind::Account(account), Some(Route::Account(route))) => account.post(&route, path, body).await,

@@ -1,4 +1,4 @@
-//! Takes messages, jobs and alarms to the partition that does them.
+//! Dispatches messages, jobs and alarms by the kind of the partition.
 
 pub mod alarm;
 pub mod jobs;

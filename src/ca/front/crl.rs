@@ -8,14 +8,14 @@ use crate::ca::runtime::ports::Ports;
 use crate::records::Problem;
 use crate::values::b64;
 
-/// How long caches on the way may keep a list, in seconds: a revocation is to be known within minutes.
+/// How long caches may keep a CRL, in seconds. A revocation has to be visible within minutes.
 const CACHED: u64 = 60;
 
-/// The CRL of this issuer's shard, for anybody who asks, as often as they like: no limit counts it, and the ledger hears of a
-/// shard once a second from each isolate.
+/// Returns the CRL of this issuer's shard. It is public and not rate-limited; each isolate queries the ledger for a
+/// shard at most once per second.
 ///
 /// # Errors
-/// 404 `malformed` for an issuer or a shard that has no certificates.
+/// 404 `malformed` for an issuer or a shard without certificates.
 pub async fn show<P: Ports>(ports: &P, request: &Request, issuer: &str, shard: u16) -> Answer {
     let settings = ports.settings();
     let unknown = || Problem::malformed("There is no CRL at this URL.").with_status(404);

@@ -1,4 +1,4 @@
-//! The CRLs that are no shard's: the root's own, and all of them in one file.
+//! The CRL of the root, and the file with all CRLs.
 
 use crate::ca::http::message::{Answer, Body, Request, Response};
 use crate::ca::http::routes::CrlFile;
@@ -9,16 +9,16 @@ use crate::pki::pem;
 use crate::records::Problem;
 use crate::values::b64;
 
-/// How long caches on the way may keep the root's list, in seconds.
+/// How long caches may keep the root's CRL, in seconds.
 const ROOT_CACHED: u64 = 3600;
 
-/// How long they may keep the file of all lists: as each of them.
+/// How long caches may keep the file of all CRLs, in seconds. As long as each CRL in it.
 const ALL_CACHED: u64 = 60;
 
-/// The file of lists that was asked for.
+/// Returns the requested CRL file.
 ///
 /// # Errors
-/// 404 `malformed` where the root's CRL is not configured; when a ledger does not answer.
+/// 404 `malformed` if the root's CRL is not configured; when a ledger does not answer.
 pub async fn show<P: Ports>(ports: &P, request: &Request, which: CrlFile) -> Answer {
     match which {
         CrlFile::Root => root(ports, request),
@@ -44,7 +44,7 @@ pub(in crate::ca) fn root<P: Ports>(ports: &P, request: &Request) -> Answer {
     Ok(response.with("Cache-Control", &format!("public, max-age={fresh}")).with("ETag", &tag).indexed(&settings.urls))
 }
 
-/// The lists of all shards that have certificates, of all issuers, and the root's: what a server needs that reads a file.
+/// The CRLs of all shards with certificates, of all issuers, and of the root. For servers that read CRLs from a file.
 async fn all<P: Ports>(ports: &P) -> Answer {
     let settings = ports.settings();
     let text = match ports.memory().bundle(ports.now()) {

@@ -1,5 +1,5 @@
-//! External account bindings ([RFC 8555 §7.3.4](https://www.rfc-editor.org/rfc/rfc8555#section-7.3.4)): verified at the
-//! front, counted in the partition of the external account key, which is where single use is decided.
+//! External account bindings ([RFC 8555 §7.3.4](https://www.rfc-editor.org/rfc/rfc8555#section-7.3.4)). The front
+//! verifies a binding; the partition of the external account key counts its uses and enforces single use.
 
 use crate::ca::config::external_accounts;
 use crate::ca::config::settings::Settings;
@@ -9,12 +9,12 @@ use crate::records::acme::account::ExternalBinding;
 use crate::records::{Kind, Problem};
 use serde_json::Value;
 
-/// Verifies the binding in a newAccount request, if one is wanted or sent. `None` where none counts: a CA without
+/// Verifies the binding in a newAccount request, if one is required or sent. `None` if no binding counts: a CA without
 /// external account keys verifies nothing, and so must not show the member either.
 ///
 /// # Errors
-/// `externalAccountRequired` where it is missing; `malformed` for one of the wrong form; `unauthorized` for a MAC that
-/// is by no key of ours (the same for an unknown `kid`, and at the same cost), for another `url` and another key.
+/// `externalAccountRequired` if it is missing; `malformed` for a malformed one; `unauthorized` for a wrong MAC (the
+/// same for an unknown `kid`, and at the same cost), another `url` or another key.
 pub fn verify(settings: &Settings, jws: &Verified, sent: Option<&Value>) -> Result<Option<ExternalBinding>, Problem> {
     let accounts = &settings.external;
     let binding = match sent {
@@ -22,14 +22,14 @@ pub fn verify(settings: &Settings, jws: &Verified, sent: Option<&Value>) -> Resu
         None if accounts.required => return Err(required()),
         None => return Ok(None),
     };
-    // Where nobody was ever given a key, what a client sends of one says nothing.
+    // If the CA never issued external account keys, a binding has no meaning.
     let ignored = accounts.keys.is_empty() && !accounts.more;
     let unverified = match EabUnverified::parse(binding) {
         Err(_) if ignored => return Ok(None),
         parsed => parsed.map_err(|fault| refuse(&fault))?,
     };
-    // That of an operator's key is made in any case: the time taken would tell which keys are of the configuration. Nobody
-    // else can make a MAC with one, so there is no need to ask whether there is such a key.
+    // An operator-made key is derived in every case: otherwise the time taken would reveal which keys are configured.
+    // Only the holder of a derived key can compute its MAC, so its existence need not be checked.
     let made = external_accounts::made_key(&settings.nonce_key, unverified.kid());
     let configured = accounts.keys.get(unverified.kid());
     let key = configured.map_or(&made, |known| &known.key);

@@ -1,4 +1,4 @@
-//! The stateless entrance: answers what needs no state, and passes the rest to the partition that owns the answer.
+//! The stateless front. It answers requests that need no state and forwards others to their partition.
 
 use super::{
     crl, crl_files, issuers, metrics_page, new_account, pause_page, renewal_info, revoke_by_key, terms_page, transport,
@@ -20,14 +20,14 @@ use crate::ca::telemetry::{counts, events};
 use crate::jose::{Jwk, KeyRef, Unverified, Verified};
 use crate::records::{Home, Kind, Problem};
 
-/// The front over its host.
+/// The front, with its host.
 pub struct Front<P> {
     /// Its host.
     pub ports: P,
 }
 
 impl<P: Ports> Front<P> {
-    /// Answers any request whatever.
+    /// Answers any request.
     pub async fn handle(&self, request: Request) -> Served<P::Passed> {
         let (route, mut told) = (Route::parse(&request.path), RequestLogContext::at(self.ports.now()));
         let handled = match transport::turned_away(&self.ports.settings().urls, &request, route.as_ref()) {
@@ -53,7 +53,7 @@ impl<P: Ports> Front<P> {
         told: &mut RequestLogContext,
     ) -> Served<P::Passed> {
         Served::Local(match (request.method.as_str(), route) {
-            // Also OPTIONS: scripts of other origins have no business there.
+            // Also OPTIONS: scripts of other origins have no access to operator resources.
             (_, Some(Route::Operator(route))) => dispatch::answer(&self.ports, request, route, told).await,
             ("OPTIONS", _) => preflight(),
             ("POST", _) => return self.post(request, route, told).await,
@@ -65,22 +65,23 @@ impl<P: Ports> Front<P> {
         })
     }
 
-    /// Whether it is time for [`Front::flush`]. Whoever is told so once is to do it.
+    /// Whether it is time for [`Front::flush`]. A caller that gets `true` must run it, since later calls return `false`
+    /// for a while.
     pub fn flush_is_due(&self) -> bool {
         self.ports.memory().flush_is_due(self.ports.now())
     }
 
-    /// Sends what was counted to where it is summed: off the path of any request.
+    /// Sends the collected counts to the partition that sums them. Runs outside of any request.
     pub async fn flush(&self) {
         if let Err(problem) = metrics::flush(&self.ports).await {
             self.log(&problem);
         }
     }
 
-    /// What may be had without a signature (RFC 8555 §6.3).
+    /// Answers a GET or HEAD, without a signature (RFC 8555 §6.3).
     async fn get(&self, request: &Request, route: Option<&Route>) -> Answer {
-        // Who verifies certificates is not stopped: many of them may share an address. The file of all CRLs is for servers,
-        // and reads all of a ledger's.
+        // Not limited for verifiers: many of them may share an address. The file of all CRLs is limited; it is for
+        // servers, and reads all CRLs of every ledger.
         let for_verifiers = matches!(
             route,
             Some(Route::Public(
@@ -104,7 +105,7 @@ impl<P: Ports> Front<P> {
                 Ok(directory(settings, in_force.policy(settings), self.ports.issuer()))
             }
             Some(Route::Account(AccountRoute::NewNonce)) => {
-                // RFC 8555 §7.2: 200 to HEAD, 204 to GET.
+                // RFC 8555 §7.2: 200 for HEAD, 204 for GET.
                 let status = if method == "HEAD" { 200 } else { 204 };
                 Ok(Response::empty(status).indexed(&settings.urls).with_nonce(&self.nonce(Fresh::ForRetry)?))
             }
@@ -129,7 +130,7 @@ impl<P: Ports> Front<P> {
             PublicRoute::Inventory(file) if settings.operations_on() => {
                 Ok(operator_page::asset(*file).indexed(&settings.urls))
             }
-            // Without operators, the URL could not be taken away from its holder.
+            // Without operators, a calendar URL could not be revoked.
             PublicRoute::Calendar(proof) if settings.operations_on() => feed::show(&self.ports, proof).await,
             PublicRoute::Inventory(_) | PublicRoute::Calendar(_) => Err(unknown_path()),
             PublicRoute::Issuer(id) => certificates::certificate(settings, id),
@@ -152,13 +153,13 @@ impl<P: Ports> Front<P> {
         };
         told.unsigned = told.account.is_some() && by_nobody;
         if by_nobody {
-            // It has happened already: nothing is left to refuse.
+            // The request has already failed: nothing is left to refuse.
             let _ = limiter::count_unauthenticated(&self.ports, request.address, When::Happened);
         }
         Served::Local(match answer {
             Ok(Outcome::Forwarded(status, passed)) => return Served::Forwarded(status, passed),
             Ok(Outcome::Account(response)) => *response,
-            // The account has logged it.
+            // Already logged by the account.
             Ok(Outcome::Unsigned(problem)) => self.complete(Response::problem(&problem), Fresh::after(&problem)),
             Ok(Outcome::Local(response)) => self.complete(response, Fresh::Any),
             Err(problem) => {
@@ -207,7 +208,7 @@ impl<P: Ports> Front<P> {
         }
     }
 
-    /// The checks for a request that carries its key.
+    /// Authenticates a request that carries its key: signature, nonce, URL.
     async fn authenticate(&self, request: &Request, jws: &Unverified, key: &Jwk) -> Result<Verified, Problem> {
         let verified = jws::verify(&self.ports, jws, key).await?;
         let nonce = jws::nonce_of(&self.ports, &verified)?;
@@ -216,7 +217,7 @@ impl<P: Ports> Front<P> {
         Ok(verified)
     }
 
-    /// Passes a request to its account.
+    /// Forwards a request to its account.
     async fn pass_on(
         &self,
         request: &Request,
@@ -243,13 +244,13 @@ impl<P: Ports> Front<P> {
         jws::fresh_nonce(&self.ports, &Home::Shard(random % NONCE_SHARDS), fresh)
     }
 
-    /// A problem in answer to anything but a POST.
+    /// The error response to any request but a POST.
     fn refuse(&self, problem: &Problem) -> Response {
         self.log(problem);
         Response::problem(problem).indexed(&self.ports.settings().urls)
     }
 
-    /// Adds what every response to a POST carries.
+    /// Adds the index link and a nonce to the response to a POST.
     fn complete(&self, response: Response, fresh: Fresh) -> Response {
         let response = response.indexed(&self.ports.settings().urls);
         match self.nonce(fresh) {
@@ -270,21 +271,21 @@ impl<P: Ports> Front<P> {
 
 /// The answer to a request.
 pub enum Served<R> {
-    /// A response that is written here.
+    /// A response of this CA's code.
     Local(Response),
-    /// The account's success, as the host has it, with its status.
+    /// The account's successful response in the host's form, with its status.
     Forwarded(u16, R),
 }
 
-/// The answer to a POST, by its author.
+/// The answer to a POST, by its origin.
 enum Outcome<R> {
-    /// The front, for a response to complete.
+    /// From the front, not yet completed.
     Local(Response),
-    /// The account, unread, with its status.
+    /// From the account, forwarded unread, with its status.
     Forwarded(u16, R),
-    /// The account, which completed it.
+    /// From the account, which completed it.
     Account(Box<Response>),
-    /// The front, for an account that did not sign the request.
+    /// A problem for a request that its account did not sign. The front completes it.
     Unsigned(Problem),
 }
 
@@ -296,13 +297,14 @@ fn method_not_allowed(method: &str) -> Problem {
     .with_status(405)
 }
 
-/// The answer to a POST where only GET is possible.
+/// The error for a POST to a resource that permits only GET.
 fn only_get() -> Problem {
     Problem::malformed("POST is not allowed here. Anybody may GET this resource, without a signature.").with_status(405)
 }
 
-/// A kid that no account of this server can have. One below our base URL looks like an account that is gone (of a
-/// disposable CA before its reset, say): its client has to register again, and this error type says so.
+/// The error for a kid that cannot be an account URL of this server. A kid below the base URL may be that of a deleted
+/// account (e.g. of a disposable CA before its reset). Its client has to register again, and the error type
+/// `accountDoesNotExist` makes it do so.
 fn unknown_account(kid: &str, base: &str) -> Problem {
     let shown = crate::values::quote::quote(kid);
     if kid.starts_with(base) {
@@ -312,12 +314,13 @@ fn unknown_account(kid: &str, base: &str) -> Problem {
     Problem::malformed(format!("The kid {shown} is no account URL of this server, whose URLs begin with {base}."))
 }
 
-/// What every answer has beside what is in it. An operator's is for no script of another origin.
+/// Adds the headers that every response has, and removes the body for HEAD. Operator responses are not readable for
+/// scripts of other origins.
 fn finished(request: &Request, route: Option<&Route>, response: Response) -> Response {
     let asks = request.method == "OPTIONS" && response.is_success();
     let mut response = match route {
         Some(Route::Operator(_)) => response,
-        // RFC 9110 §10.2.1: a 405 has to say what is allowed, and an answer to OPTIONS may.
+        // RFC 9110 §10.2.1: a 405 must list the allowed methods, and a response to OPTIONS may.
         Some(route) if response.status == 405 || asks => response.with("Allow", route.allowed_methods()).exposed(),
         _ => response.exposed(),
     };

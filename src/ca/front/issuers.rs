@@ -1,4 +1,4 @@
-//! The issuers as the world sees them: their certificates, and how things stand with them.
+//! The public overview of the issuers: their certificates, periods and CRLs.
 
 use crate::ca::config::issuers::name_of;
 use crate::ca::config::settings::Settings;
@@ -13,8 +13,8 @@ use crate::records::ledger::crl::ShardStatus;
 use crate::values::Time;
 use serde_json::{Value, json};
 
-/// All issuers: which one is active, when each began and ends, until when it has certificates, and its CRLs. Nothing that
-/// certificates and CRLs do not tell anyway.
+/// Returns all issuers with their activity, validity and CRLs. This includes the latest end of their certificates. It
+/// discloses only what certificates and CRLs contain anyway.
 ///
 /// # Errors
 /// When a ledger does not answer.
@@ -79,7 +79,7 @@ fn shown(settings: &Settings, slot: &IssuerSlot, active: bool, shards: &[ShardSt
         "revoked": revoked,
         "crls": crls,
     });
-    // The first issuer has no such day.
+    // The first issuer has no activation time.
     if let (Some(at), Some(members)) = (slot.activation(), shown.as_object_mut()) {
         members.insert("takes_over".to_owned(), at.rfc3339().into());
     }

@@ -1,11 +1,12 @@
-//! The counts, in the Prometheus text format.
+//! The metrics, in the Prometheus text format.
 
 use crate::ca::http::message::{Answer, Request, Response};
 use crate::ca::partitions::metrics::flush;
 use crate::ca::runtime::ports::Ports;
 use crate::records::operations::{metrics, proof};
 
-/// GET of the metrics, for who has the token; `None`, as if there were nothing, for others.
+/// Answers a GET of the metrics with a valid token. Without one, returns `None`, which becomes the answer for an
+/// unknown path.
 pub async fn show<P: Ports>(ports: &P, request: &Request) -> Option<Answer> {
     let settings = ports.settings();
     let token = settings.metrics_token.as_ref()?;

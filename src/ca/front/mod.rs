@@ -1,4 +1,4 @@
-//! The stateless entrance, one file for each public resource.
+//! The stateless front, one file for each public resource.
 
 pub mod crl;
 pub mod crl_files;

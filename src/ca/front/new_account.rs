@@ -1,10 +1,10 @@
 //! newAccount ([RFC 8555 §7.3](https://www.rfc-editor.org/rfc/rfc8555#section-7.3)): one account per key, also under
 //! races and crashes.
 //!
-//! The key's partition is claimed first, then the account made. Both steps may be repeated, so whatever a crash
-//! leaves between them is healed by the next request with that key. A claim whose account turns out not to have the
-//! key (a key change that never finished, or one whose old key was not released) is handed on, which only the
-//! account itself can decide: it is asked first, and calls off its own pending change in the same step.
+//! The key is claimed at its partition first, then the account is created. Both steps may be repeated, so the next
+//! request with the key repairs the state after a crash between them. A claim may belong to an account that does not
+//! have the key, after an unfinished key change or one whose old key was not released. Such a claim is reassigned, but
+//! only the account itself can decide that: it is asked first, and cancels its own pending change in the same step.
 
 use super::external_binding;
 use crate::ca::account::kind::AccountAt;
@@ -24,17 +24,17 @@ use crate::records::{Kind, Problem};
 use crate::values::Id;
 use serde_json::Value;
 
-/// How often a claim is handed on before giving up: each time, another request must have come in between. Each of those takes
-/// the key at most twice.
+/// How often a claim is reassigned before the request fails. Each reassignment requires a concurrent request, and each
+/// of those takes the key at most twice.
 const TRIES: usize = 8;
 
-/// Answers a new-account request whose signature, nonce and URL are good.
+/// Answers a newAccount request with a valid signature, nonce and URL.
 ///
 /// # Errors
-/// `accountDoesNotExist` for an unknown key with `onlyReturnExisting`; `badPublicKey` for a key that is weak,
-/// blocked or compromised; `userActionRequired` without agreement to the terms; `externalAccountRequired`, and
-/// `unauthorized` or `malformed` for a binding that does not hold or is spent; `rateLimited`, by client address or external
-/// account key; `invalidContact`, `unsupportedContact`; `unauthorized` with 401 for a key whose account was deactivated.
+/// `accountDoesNotExist` for an unknown key with `onlyReturnExisting`; `badPublicKey` for a key that is weak, blocked
+/// or compromised; `userActionRequired` without agreement to the terms; `externalAccountRequired`, and `unauthorized`
+/// or `malformed` for an invalid or spent binding; `rateLimited`, by client address or external account key;
+/// `invalidContact`, `unsupportedContact`; `unauthorized` with 401 for a key whose account was deactivated or revoked.
 pub async fn register<P: Ports>(ports: &P, verified: &Verified, address: Option<ClientAddress>) -> Answer {
     let mut wanted: NewAccount = verified.payload_json().map_err(|fault| jws::refuse_jws(&fault))?;
     let thumbprint = verified.thumbprint().as_str().to_owned();
@@ -47,11 +47,11 @@ pub async fn register<P: Ports>(ports: &P, verified: &Verified, address: Option<
     {
         acceptable = Err(problem);
     }
-    // Only accounts that do not exist yet are counted.
+    // Only new accounts are counted.
     let limited = client_address::limited(ports, address);
     if wanted.only_return_existing || limited.is_some() || !matches!(acceptable, Ok(None)) {
-        // RFC 8555 §7.3.1: for a key that has an account, all else in the request is ignored. So what could be refused,
-        // a binding that was used up by this very account among it, waits for the look for one.
+        // RFC 8555 §7.3.1: for a key that has an account, the rest of the request is ignored. So refusals, such as that
+        // of a binding spent by this very account, come after the look-up of the account.
         if let Some((id, holding)) = find(ports, &thumbprint).await? {
             return respond(ports, &id, holding);
         }
@@ -62,7 +62,7 @@ pub async fn register<P: Ports>(ports: &P, verified: &Verified, address: Option<
     }
     let external = acceptable?;
     if let Some(binding) = &external {
-        // Asked before the key is claimed, so that who comes with a spent one changes nothing.
+        // Checked before the key is claimed, so that a request with a spent key changes nothing.
         external_key::spend(ports, &binding.kid, &thumbprint, None).await?;
     }
     client_address::count_account(ports, limited).await?;
@@ -72,7 +72,7 @@ pub async fn register<P: Ports>(ports: &P, verified: &Verified, address: Option<
     respond(ports, &id, holding)
 }
 
-/// Whether an account may be made so; with the external account that it will belong to.
+/// Checks a new account and returns its external account, if any.
 fn check<P: Ports>(
     ports: &P,
     verified: &Verified,
@@ -90,7 +90,7 @@ fn check<P: Ports>(
     external_binding::verify(ports.settings(), verified, sent)
 }
 
-/// The account that has this key, if any.
+/// Returns the account that has this key, if any.
 async fn find<P: Ports>(ports: &P, thumbprint: &str) -> Result<Option<(Id, Holding)>, Problem> {
     let Some(owner) = ports.ask(&KeyAt(thumbprint.to_owned()), &FindOwner).await? else { return Ok(None) };
     let id = owner.account;
@@ -106,7 +106,7 @@ async fn create<P: Ports>(ports: &P, creation: CreateAccount) -> Result<(Id, Hol
     let mut owner = ports.ask(&key, &ClaimKey(fresh.clone())).await?;
     for _ in 0..TRIES {
         let at = AccountAt(owner.account.clone());
-        // An older claim belongs to an account, as a rule.
+        // An older claim usually belongs to an existing account.
         let found = match owner == fresh {
             true => Holding::Nobody,
             false => ports.ask(&at, &FindAccount { thumbprint: thumbprint.clone() }).await?,
@@ -116,7 +116,7 @@ async fn create<P: Ports>(ports: &P, creation: CreateAccount) -> Result<(Id, Hol
                 roster::enrol(ports, &owner.account, created).await?;
                 make(ports, kid.as_deref(), &at, &creation).await?
             }
-            // It makes none where there is one, and has that give up a change to this key.
+            // An existing account is not created again; it cancels its pending change to this key.
             Holding::OtherKey => ports.ask(&at, &creation).await?,
             holding @ Holding::Has { .. } => holding,
         };
@@ -129,8 +129,8 @@ async fn create<P: Ports>(ports: &P, creation: CreateAccount) -> Result<(Id, Hol
     Err(Problem::internal(format!("key {thumbprint} changed hands {TRIES} times during one request")))
 }
 
-/// Has an account made that is on the list of accounts, where none is to be missing; an external account key is spent on it
-/// in the last moment.
+/// Creates an account that is already in the list of accounts. The list must be complete. An external account key is
+/// spent immediately before.
 async fn make<P: Ports>(
     ports: &P,
     kid: Option<&str>,
@@ -143,7 +143,7 @@ async fn make<P: Ports>(
     ports.ask(at, creation).await
 }
 
-/// A claim for an account that nobody knows of yet.
+/// Makes a claim with a new account id.
 fn fresh_claim<P: Ports>(ports: &P) -> Result<KeyOwner, Problem> {
     Ok(KeyOwner { account: Id::from_random(ports.random()?), change: 0 })
 }

@@ -8,10 +8,10 @@ use crate::ca::http::message::{Answer, Request};
 use crate::ca::http::pause_link::Pause;
 use crate::ca::runtime::ports::Ports;
 
-/// The page that asks whether to go on.
+/// The page that asks for confirmation to end the pause.
 ///
 /// # Errors
-/// 404 for a URL that was not handed out.
+/// 404 for a URL without a valid proof.
 pub fn page(settings: &Settings, pause: &Pause, proof: &str) -> Answer {
     pause.check(&settings.nonce_key, proof)?;
     let (name, account) = (html::escaped(&pause.subject), html::escaped(&settings.urls.account(&pause.account)));
@@ -26,10 +26,10 @@ pub fn page(settings: &Settings, pause: &Pause, proof: &str) -> Answer {
     Ok(html::html("A name is paused", &body).indexed(&settings.urls))
 }
 
-/// Takes the word that the page's form sends.
+/// Handles the form of the page: ends the pause.
 ///
 /// # Errors
-/// As [`page()`]; 415 and 400 for anything but that form; `unauthorized` with 401 for an account that is no more.
+/// As [`page()`]; 415 and 400 for anything but that form; `unauthorized` with 401 for a deactivated or revoked account.
 pub async fn resume<P: Ports>(ports: &P, request: &Request, pause: &Pause, proof: &str) -> Answer {
     pause.check(&ports.settings().nonce_key, proof)?;
     html::check_form(request, "resume=yes")?;

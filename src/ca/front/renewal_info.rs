@@ -8,21 +8,21 @@ use crate::ca::runtime::ports::Ports;
 use crate::records::Problem;
 use serde_json::json;
 
-/// How long an answer may be kept by caches on the way, in seconds: short, for a revocation changes it, and long enough
-/// to take a flood of requests for one certificate off the ledger.
+/// How long caches may keep a response, in seconds. Short, because a revocation changes it; long enough to keep a flood
+/// of requests for one certificate away from the ledger.
 const CACHED: u32 = 300;
 
-/// The RenewalInfo of the certificate with this certID
-/// ([RFC 9773 §4.2](https://www.rfc-editor.org/rfc/rfc9773#section-4.2)), for anybody who asks.
+/// Returns the RenewalInfo of the certificate with this certID
+/// ([RFC 9773 §4.2](https://www.rfc-editor.org/rfc/rfc9773#section-4.2)). It is public.
 ///
 /// # Errors
-/// `malformed` for a text that is no certID; 404 `malformed` for a certificate that was not issued here.
+/// `malformed` for a text that is not a certID; 404 `malformed` for a certificate that was not issued here.
 pub async fn renewal_info<P: Ports>(ports: &P, text: &str) -> Answer {
     let id = CertId::parse(text)?;
     let settings = ports.settings();
     let unknown = || Problem::malformed("This certificate was not issued here.").with_status(404);
     let issuer = settings.issuers.with_key_id(&id.key_id).ok_or_else(unknown)?;
-    // A serial number is random: there is no certificate of one that was asked for before it was given.
+    // Absence may be cached: serial numbers are random, so none is requested before its issuance.
     let name = format!("certificate/{}/{}", issuer.id(), id.serial.hex());
     if ports.memory().is_absent(&name, ports.now()) {
         return Err(unknown());

@@ -1,4 +1,4 @@
-//! Revocation signed with the key of the certificate (RFC 8555 §7.6).
+//! Revocation signed with the certificate's key (RFC 8555 §7.6).
 
 use crate::ca::http::message::Answer;
 use crate::ca::ledger::entry::Requester;
@@ -7,7 +7,7 @@ use crate::ca::runtime::ports::Ports;
 use crate::jose::Verified;
 use crate::records::{Kind, Problem};
 
-/// Revokes a certificate for the holder of its key: the request is signed with that key.
+/// Revokes a certificate, by a request signed with its key.
 ///
 /// # Errors
 /// `malformed`, `unauthorized`, `badRevocationReason`, `alreadyRevoked`.

@@ -11,7 +11,7 @@ use crate::records::operations::proof;
 use crate::records::operations::proof::Purpose;
 use crate::values::Id;
 
-/// The terms that this URL asks to agree to.
+/// Returns the terms of this URL, if its proof is for the current terms.
 fn asked<'a>(settings: &'a Settings, account: &Id, proof: &str) -> Result<&'a str, Problem> {
     let terms = settings.meta.terms_of_service.as_deref();
     terms.filter(|terms| proof::proves(proof, &settings.nonce_key, Purpose::Terms, account, terms)).ok_or_else(|| {
@@ -24,7 +24,7 @@ fn asked<'a>(settings: &'a Settings, account: &Id, proof: &str) -> Result<&'a st
 /// The page that asks for agreement.
 ///
 /// # Errors
-/// 404 for a URL that was not handed out for the terms of today.
+/// 404 for a URL without a valid proof for the current terms.
 pub fn page(settings: &Settings, account: &Id, proof: &str) -> Answer {
     let terms = html::escaped(asked(settings, account, proof)?);
     let account = html::escaped(&settings.urls.account(account));
@@ -38,10 +38,10 @@ pub fn page(settings: &Settings, account: &Id, proof: &str) -> Answer {
     Ok(html::html("New terms of service", &body).indexed(&settings.urls))
 }
 
-/// Takes the agreement that the page's form sends.
+/// Handles the form of the page: records the agreement.
 ///
 /// # Errors
-/// As [`page()`]; 415 and 400 for anything but that form; `unauthorized` with 401 for an account that is no more.
+/// As [`page()`]; 415 and 400 for anything but that form; `unauthorized` with 401 for a deactivated or revoked account.
 pub async fn agree<P: Ports>(ports: &P, request: &Request, account: &Id, proof: &str) -> Answer {
     let terms = asked(ports.settings(), account, proof)?.to_owned();
     html::check_form(request, "agree=yes")?;

@@ -1,21 +1,21 @@
-//! Where a request has to arrive to be answered: by https, under the name that `BASE_URL` has.
+//! Scheme and host checks: a request must use https and the host of `BASE_URL`.
 //!
-//! CRLs and issuer certificates are the exception: verifiers fetch them by plain http, under whatever name certificates
-//! give ([RFC 5280 §8](https://www.rfc-editor.org/rfc/rfc5280#section-8)).
+//! CRLs and issuer certificates are exempt: verifiers fetch them by plain http, at any host name that certificates
+//! contain ([RFC 5280 §8](https://www.rfc-editor.org/rfc/rfc5280#section-8)).
 
 use crate::ca::http::message::{Request, Response};
 use crate::ca::http::routes::{AccountRoute, FormRoute, PublicRoute, Route, Urls};
 use crate::records::Problem;
 use url::{Host, Url};
 
-/// Seconds for which browsers take https alone, from the last answer on: a year.
+/// How long browsers use only https after the last response, in seconds: a year.
 const STRICT: &str = "max-age=31536000";
 
-/// The paths below which anybody may read, however it is asked: CRLs and issuer certificates.
+/// The path prefixes that are readable by any scheme and host: CRLs and issuer certificates.
 const PUBLISHED: [&str; 2] = ["/crl/", "/issuer/"];
 
-/// The answer to a request that arrived in a way in which nothing else is answered; `None` for one that came as it should.
-/// Nothing of it but method and URL is looked at.
+/// The response to a request with a wrong scheme, host or port. `None` if all are correct. Only the method and the URL
+/// are examined.
 pub fn turned_away(urls: &Urls, request: &Request, route: Option<&Route>) -> Option<Response> {
     let reads = matches!(request.method.as_str(), "GET" | "HEAD");
     if reads && PUBLISHED.iter().any(|prefix| request.path.starts_with(prefix)) {
@@ -29,7 +29,7 @@ pub fn turned_away(urls: &Urls, request: &Request, route: Option<&Route>) -> Opt
     if asked.origin() == base.origin() {
         return None;
     }
-    // The port of plain http is another one by nature.
+    // Plain http always has another port.
     if !(asked.scheme() == "http" && base.scheme() == "https") {
         return Some(misdirected(urls, request));
     }
@@ -37,7 +37,8 @@ pub fn turned_away(urls: &Urls, request: &Request, route: Option<&Route>) -> Opt
     Some(if page { moved(urls, request) } else { forbidden(urls, route) })
 }
 
-/// What a person may have typed without a scheme, or what only leads there.
+/// Whether plain http to this route is redirected. These are pages that a person may type without a scheme, and
+/// resources that lead to them.
 fn is_page(route: &Route) -> bool {
     matches!(
         route,
@@ -52,12 +53,12 @@ fn is_page(route: &Route) -> bool {
     )
 }
 
-/// RFC 9110 §15.4.9.
+/// Redirects to https (RFC 9110 §15.4.9).
 fn moved(urls: &Urls, request: &Request) -> Response {
     Response::empty(308).located(&urls.of_path(&request.path)).with("Cache-Control", "public, max-age=60").indexed(urls)
 }
 
-/// RFC 8555 §6.1: ACME is spoken by https alone. So is what has a token with it.
+/// Refuses plain http: ACME requires https (RFC 8555 §6.1), and so do requests with a token.
 fn forbidden(urls: &Urls, route: Option<&Route>) -> Response {
     let lost = match route {
         Some(Route::Operator(_) | Route::Public(PublicRoute::Metrics)) => {
@@ -74,7 +75,7 @@ fn forbidden(urls: &Urls, route: Option<&Route>) -> Response {
     Response::problem(&Problem::malformed(detail).with_status(403)).indexed(urls)
 }
 
-/// RFC 9110 §15.5.20.
+/// Refuses a wrong scheme, host or port (RFC 9110 §15.5.20).
 fn misdirected(urls: &Urls, request: &Request) -> Response {
     let asked = crate::values::quote::quote(&request.asked);
     let detail = format!(
@@ -91,10 +92,10 @@ fn host_of(urls: &Urls) -> String {
     base.split_once("://").map_or(base.clone(), |(_, host)| host.to_owned())
 }
 
-/// The same response, for who asked at `origin`: by https with the order never to ask by plain http again
+/// Adds HSTS to a response if the request to `origin` used https
 /// ([RFC 6797 §7](https://www.rfc-editor.org/rfc/rfc6797#section-7)).
 ///
-/// Under `localhost` a browser would hold all other servers of the machine to it, so there it is left out.
+/// Omitted under `localhost`, where a browser would apply it to all other servers of the machine.
 pub fn strict(response: Response, origin: &str) -> Response {
     let local = |url: &Url| matches!(url.host(), Some(Host::Domain(name)) if name == "localhost" || name.ends_with(".localhost"));
     let strict = Url::parse(origin).is_ok_and(|url| url.scheme() == "https" && !local(&url));
@@ -113,7 +114,7 @@ mod tests {
         world.send(Request { method, asked, path, authorization, body: Some(Vec::new()), ..Request::default() })
     }
 
-    /// A path of every route, those of the exceptions last.
+    /// One path per route, with the exempt ones last.
     const PATHS: [&str; 16] = [
         "/",
         "/page.css",
@@ -162,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn another_host_or_port_is_told_where_the_ca_is() {
+    fn another_host_or_port_is_misdirected() {
         let world = World::new();
         let others = [
             "https://other.test",

@@ -38,7 +38,7 @@ asks! {
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
-    /// Sets the alarm for all that is due here: a lost alarm is set again by the next reader.
+    /// Sets the alarm for all pending work. So the next request restores a lost alarm.
     fn expect_all(&self) -> Result<(), Problem> {
         if let Some(due) = self.jobs()?.into_iter().map(|(_, job)| job.due).min() {
             self.ports.wake_at(due);
@@ -48,7 +48,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         self.expect_lists()
     }
 
-    /// The shards, and an alarm for all that is due.
+    /// Returns the shards, and sets the alarm for all pending work.
     fn list_shards(&self) -> Result<Vec<ShardStatus>, Problem> {
         self.expect_all()?;
         self.standing()

@@ -1,4 +1,4 @@
-//! Having the key of a revoked certificate refused everywhere.
+//! Blocking the key of a revoked certificate for all issuers.
 
 use super::kind::Ledger;
 use crate::ca::partitions::compromised_keys::{BlockKey, CompromisedKeysAt};
@@ -9,10 +9,10 @@ use crate::records::ledger::entry::CompromisedKey;
 use crate::store::Kv;
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
-    /// Has the key of a certificate of this ledger, revoked for keyCompromise, refused everywhere. May be done twice.
+    /// Blocks the key of a certificate revoked for keyCompromise, for all issuers. It is idempotent.
     ///
     /// # Errors
-    /// When a step fails; the job, if there is one, is scheduled again then.
+    /// When a step fails; the job, if any, is then scheduled again.
     pub(in crate::ca) async fn block_key(&self, key: &str, serial: &str, attempt: u32) -> Result<(), Problem> {
         let since = self.ports.now();
         let compromised = CompromisedKey { issuer: self.issuer.clone(), serial: serial.to_owned(), since };
@@ -20,12 +20,12 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         let work = Work::Condemn(key.to_owned(), serial.to_owned());
         self.transact(|txn| {
             if txn.get::<JobRecord>(&work.name())?.is_none() {
-                // Somebody else was faster.
+                // A concurrent attempt has finished the job.
                 return Ok(());
             }
             match &blocked {
                 Ok(()) => txn.delete::<JobRecord>(&work.name()),
-                // It is never given up.
+                // The job is retried until it succeeds.
                 Err(_) => self.schedule(txn, work, self.ports.now().plus(pause(attempt.max(1))))?,
             }
             Ok(())

@@ -1,4 +1,4 @@
-//! Revoking many certificates, a step at a time.
+//! Bulk revocation of certificates, step by step.
 
 use super::filter::{Filter, Query, Walk, Walked};
 use super::kind::Ledger;
@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 /// Revokes the next certificates that a query finds.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RevokeNext {
-    /// The certificates, the cursor, and the largest number of them.
+    /// The certificates, the cursor, and the maximum number per step.
     pub query: Query,
     /// The CRLReason.
     pub reason: Option<u8>,
@@ -33,11 +33,12 @@ pub struct RevokedPart {
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
-    /// Revokes the next certificates of this ledger that are meant. Their keys are refused before there is an answer, where
-    /// the reason is keyCompromise.
+    /// Revokes the next matching certificates of this ledger.
+    ///
+    /// If the reason is keyCompromise, their keys are blocked before it returns.
     ///
     /// # Errors
-    /// When the storage fails; when they are revoked, but a key is not refused yet.
+    /// When the storage fails; when they are revoked but a key is not blocked yet.
     pub(in crate::ca) async fn revoke_next(&self, step: &RevokeNext) -> Result<RevokedPart, Problem> {
         let filter = Filter::new(&step.query, self.ports.now())?;
         let mut revoked: Vec<(String, LedgerEntry)> = Vec::new();
@@ -49,7 +50,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
                     return Ok(Walk::Stops);
                 }
                 let (mut entry, by) = (entry.clone(), Authority::Operator(step.by.clone()));
-                // What is revoked already, or over, is not meant; the reason keyCompromise outdoes another one.
+                // Skips revoked and expired certificates, but keyCompromise replaces another reason.
                 if filter.fits(serial, &entry) && entry.revoke(by, step.reason, self.ports.now()).is_ok() {
                     self.put_revoked(txn, serial, &entry, &rules)?;
                     revoked.push((serial.to_owned(), entry));

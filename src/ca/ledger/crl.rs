@@ -1,8 +1,8 @@
-//! The CRLs of an issuer, one for each shard of its certificates: when they are signed, by whom they are read.
+//! The CRLs of an issuer, one for each shard of its certificates.
 //!
-//! Its ledger keeps them. The first list of a shard is signed with the shard's first certificate, the next one a day
-//! later, or within seconds of a revocation, until the shard's last certificate is over. The ledger's alarm does it, and
-//! whoever asks for a list that is due.
+//! The issuer's ledger stores them. The first CRL of a shard is signed with the shard's first certificate. The next one
+//! follows a day later, or within seconds of a revocation, until the shard's last certificate has expired. It is signed
+//! by the ledger's alarm, or by a request for a CRL that is due.
 
 use super::kind::Ledger;
 use crate::ca::runtime::ports::PartitionPorts;
@@ -16,14 +16,14 @@ use crate::values::{Time, b64};
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
-/// Asks for the CRL of a shard; `None` for a shard without certificates.
+/// Asks for the CRL of a shard; replies `None` for a shard without certificates.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CurrentCrl {
     /// The shard.
     pub shard: u16,
 }
 
-/// Lists the CRLs of the shards from this one on, as many as fit into a reply.
+/// Lists the CRLs from this shard on, as many as fit into a reply.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ListCrls {
     /// The first shard.
@@ -39,20 +39,20 @@ pub struct CrlPage {
     pub next: Option<u16>,
 }
 
-/// How long after a list was begun it is begun again, when nobody has finished it.
+/// Lease of a CRL that is being signed. Signing starts again when it expires.
 const LEASE: Duration = Duration::from_secs(30);
 
-/// How many records are read in one go.
+/// Number of records per read.
 const PAGE: usize = 500;
 
-/// How long the lists of one answer are before it ends, in bytes of their text.
+/// Size at which a reply takes no further CRL, in bytes of base64url.
 const ANSWER: usize = 4 * 1024 * 1024;
 
-/// A list that is about to be signed.
+/// A CRL that is about to be signed.
 struct Begun {
     shard: u16,
     number: u64,
-    /// Until when it is nobody else's to do.
+    /// Expiry of the lease.
     lease: Time,
     /// The URLs that it names.
     urls: Vec<String>,
@@ -60,7 +60,7 @@ struct Begun {
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
-    /// Notes in its shard a certificate that was entered.
+    /// Updates the shard of a new certificate.
     ///
     /// # Errors
     /// When the storage fails.
@@ -75,7 +75,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         Ok(())
     }
 
-    /// Puts a certificate that was revoked onto its shard's next list.
+    /// Adds a revoked certificate to its shard's next CRL.
     ///
     /// # Errors
     /// When the storage fails.
@@ -98,15 +98,15 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         }
     }
 
-    /// The list of a shard, signed now if it is due.
+    /// Returns the CRL of a shard, signed now if it is due.
     ///
     /// # Errors
-    /// When there is none that is still good, and none can be signed.
+    /// When the CRL cannot be signed and no unexpired one is stored.
     pub(in crate::ca) async fn current_crl(&self, shard: u16) -> Result<Option<CrlRecord>, Problem> {
         let name = shard.to_string();
         let (found, list) = self.transact(|txn| Ok((txn.get::<ShardRecord>(&name)?, stored_list(txn, &name)?)))?;
         let Some(due) = found.and_then(|found| found.due) else { return Ok(list) };
-        // The first list is not waited for, whoever may be about to sign it.
+        // Without a stored CRL, the first one is signed here even during another signer's lease.
         if due > self.ports.now() && list.is_some() {
             return Ok(list);
         }
@@ -120,8 +120,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         }
     }
 
-    /// The lists of the shards from this one on, signed now where they are due, as many as go into an answer; and the shard to
-    /// go on from. One that is over and cannot be signed is left out: the others are good without it.
+    /// Returns the CRLs from this shard on, as many as fit, and the next shard.
+    ///
+    /// CRLs that are due are signed now. An expired one that cannot be signed is left out: the others are valid
+    /// without it.
     ///
     /// # Errors
     /// When the storage fails.
@@ -145,8 +147,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         Ok(CrlPage { lists, next: None })
     }
 
-    /// Has the alarm set for the lists that are due next: when this ledger comes into memory, perhaps with another
-    /// configuration.
+    /// Sets the alarm for the next CRL.
+    ///
+    /// The configuration may have changed since the ledger was last in memory.
     ///
     /// # Errors
     /// When the storage fails.
@@ -159,7 +162,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         Ok(())
     }
 
-    /// Signs the lists that are due. Says when the next one is; one that fails is tried again after its lease.
+    /// Signs the CRLs that are due. Returns when the next one is due; a failed one is retried after its lease.
     ///
     /// # Errors
     /// When the storage fails.
@@ -177,8 +180,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         Ok(self.standing()?.into_iter().filter_map(|(_, shard)| shard.due).min())
     }
 
-    /// Signs the list of a shard and stores it. Its number is stored before it is signed, so no two lists ever have the
-    /// same.
+    /// Signs and stores the CRL of a shard. Its number is stored before it is signed, so no two CRLs share a number.
     async fn sign_list(&self, shard: u16) -> Result<(), Problem> {
         let missing = || Problem::internal("a CRL is due, but its issuer or STATUS_URL is not configured any more");
         let (Some(issuer), Some(url)) = (self.issuer_here(), self.url_of(shard)) else { return Err(missing()) };
@@ -196,7 +198,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         self.transact(|txn| finish_list(txn, &begun, list, now))
     }
 
-    /// Gives the list a number and gathers what stands on it; `None` where no list is needed any more.
+    /// Assigns the number of a CRL and collects its entries. Returns `None` if no CRL is needed.
     fn begin_list(
         &self,
         txn: &mut Txn<'_, K>,
@@ -206,7 +208,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     ) -> Result<Option<Begun>, Problem> {
         let name = shard.to_string();
         let Some(record) = txn.get::<ShardRecord>(&name)? else { return Ok(None) };
-        // After the last certificate's end there is one list more, on which every entry has stood after its end.
+        // One more CRL follows the last expiry, so that every entry was listed after its expiry.
         if now > record.until.plus(RENEWED).plus(RENEWED) || issuer.check_time(now).is_err() {
             txn.put(&name, &ShardRecord { due: None, ..record })?;
             return Ok(None);
@@ -226,7 +228,7 @@ fn put_shard<K: Kv>(txn: &mut Txn<'_, K>, name: &str, shard: &ShardRecord) -> Re
     Ok(())
 }
 
-/// The list of a shard as it was last signed.
+/// Returns the last signed CRL of a shard.
 fn stored_list<K: Kv>(txn: &Txn<'_, K>, name: &str) -> Result<Option<CrlRecord>, Problem> {
     let Some(list) = txn.get::<CrlRecord>(name)? else { return Ok(None) };
     let pieces = match list.pieces {
@@ -238,7 +240,7 @@ fn stored_list<K: Kv>(txn: &Txn<'_, K>, name: &str) -> Result<Option<CrlRecord>,
     list.joined(&pieces).map(Some).ok_or_else(broken)
 }
 
-/// Stores the list of a shard in place of the one before: in several rows where it is too long for one.
+/// Replaces the CRL of a shard. It takes several rows if it is too long for one.
 fn put_list<K: Kv>(txn: &mut Txn<'_, K>, name: &str, list: CrlRecord) -> Result<(), Problem> {
     let before = txn.get::<CrlRecord>(name)?.map_or(0, |list| list.pieces);
     let (list, pieces) = list.split();
@@ -252,7 +254,7 @@ fn put_list<K: Kv>(txn: &mut Txn<'_, K>, name: &str, list: CrlRecord) -> Result<
     Ok(txn.put(name, &list)?)
 }
 
-/// Every certificate of a shard that is revoked, by serial number.
+/// Returns the CRL entries of a shard's revoked certificates, by serial number.
 fn revoked_in<K: Kv>(txn: &Txn<'_, K>, shard: u16) -> Result<Vec<CrlEntry>, Problem> {
     let (mut entries, mut after) = (Vec::new(), None);
     loop {
@@ -270,7 +272,7 @@ fn revoked_in<K: Kv>(txn: &Txn<'_, K>, shard: u16) -> Result<Vec<CrlEntry>, Prob
     }
 }
 
-/// Stores a list, unless a newer one was faster. A revocation that came while it was being signed keeps its due time.
+/// Stores a CRL unless a newer one is stored. A revocation during signing keeps its due time.
 fn finish_list<K: Kv>(txn: &mut Txn<'_, K>, begun: &Begun, list: CrlRecord, now: Time) -> Result<(), Problem> {
     let name = begun.shard.to_string();
     let (Some(record), present) = (txn.get::<ShardRecord>(&name)?, txn.get::<CrlRecord>(&name)?) else {

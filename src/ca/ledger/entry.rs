@@ -1,4 +1,4 @@
-//! Entries of the ledger: recorded, read for renewal, revoked. Each ask is one transaction.
+//! Recording, renewal data and revocation of ledger entries. Each ask changes the ledger in one transaction.
 
 use super::kind::Ledger;
 use super::replacements::{renewable_by, rule_for};
@@ -14,7 +14,7 @@ use crate::store::{Kv, Txn};
 use crate::values::Id;
 use serde::{Deserialize, Serialize};
 
-/// Records a certificate before it is signed; replies `false` where another one has the serial number.
+/// Records a certificate before it is signed. Replies `false` if another one has the serial number.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RecordCertificate {
     /// The serial number in hex.
@@ -23,7 +23,7 @@ pub struct RecordCertificate {
     pub entry: LedgerEntry,
 }
 
-/// Asks when a certificate is to be renewed; `None` for one that is not in the ledger.
+/// Asks for the renewal data of a certificate. Replies `None` if it is not in the ledger.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RenewalInfo {
     /// The serial number in hex.
@@ -37,7 +37,7 @@ pub struct RevokeCertificate {
     pub serial: String,
     /// SHA-256 of the presented certificate's to-be-signed part, base64url.
     pub tbs_digest: String,
-    /// The given reason.
+    /// The requested CRLReason.
     pub reason: Option<u8>,
     /// The requester.
     pub by: Requester,
@@ -46,11 +46,11 @@ pub struct RevokeCertificate {
 /// The requester of a revocation.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Requester {
-    /// An account; `authorized` when it holds valid authorizations for all names in the certificate.
+    /// An account.
     Account {
         /// Its id.
         id: Id,
-        /// Whether it could have the certificate issued itself.
+        /// Whether it has valid authorizations for all names of the certificate.
         authorized: bool,
     },
     /// The holder of the certificate's key.
@@ -60,7 +60,7 @@ pub enum Requester {
 }
 
 impl Requester {
-    /// The right by which it may revoke a certificate of `owner`; `None` for no right.
+    /// Returns the right by which it may revoke a certificate of `owner`, if any.
     pub fn authority(&self, owner: &Id) -> Option<Authority> {
         match self {
             Self::Key => Some(Authority::Key),
@@ -73,7 +73,7 @@ impl Requester {
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
-    /// Enters a certificate that is about to be signed. `false` when the serial number is taken by another.
+    /// Records a certificate before it is signed. Returns `false` if another one has the serial number.
     ///
     /// # Errors
     /// When the storage fails.
@@ -90,7 +90,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         })
     }
 
-    /// What decides when the certificate of this serial number is to be renewed, if there is one.
+    /// Returns the renewal data of a certificate, if it is in the ledger.
     ///
     /// # Errors
     /// When the storage fails.
@@ -102,26 +102,28 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         })
     }
 
-    /// Revokes a certificate, if the one presented is ours and the requester has a right to (RFC 8555 §7.6). A key that
-    /// is blocks_key by that is refused everywhere before there is an answer.
+    /// Revokes a certificate that was issued here, if the requester may (RFC 8555 §7.6).
+    ///
+    /// If the revocation blocks the key, the key is blocked for all issuers before it returns.
     ///
     /// # Errors
-    /// 404 `malformed` for one that was not issued here; `unauthorized`; `alreadyRevoked`; `serverInternal` when it is
-    /// revoked, but the key is not refused yet.
+    /// 404 `malformed` if it was not issued here; `unauthorized`; `alreadyRevoked`; `serverInternal` if it is revoked
+    /// but its key is not blocked yet.
     pub async fn revoke_entry(&self, request: &RevokeCertificate) -> Result<(), Problem> {
         let (revoked, blocks_key, entry) = self.transact(|txn| self.revoke_in(txn, request))?;
         if revoked.is_ok() {
             events::revoked(&self.ports, &self.issuer, &request.serial, &entry);
         }
         if blocks_key {
-            // Also when it was revoked before: a retry after a lost response gets the current state.
+            // Also if it was revoked before: a retry after a lost response reports whether the key is blocked.
             self.block_key(&entry.key, &request.serial, 1).await?;
         }
         revoked
     }
 
-    /// Revokes a certificate within a transaction. Gives what is answered, and whether the certificate's key is blocks_key,
-    /// and the certificate's entry.
+    /// Revokes a certificate within a transaction.
+    ///
+    /// Returns the result for the requester, whether the certificate's key is to be blocked, and the entry.
     fn revoke_in(
         &self,
         txn: &mut Txn<'_, K>,
@@ -145,8 +147,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         Ok((revoked, blocks_key, entry))
     }
 
-    /// Stores the entry of a certificate that was revoked, with all that follows from it: its place on a CRL, a notice, and
-    /// the refusal of its key.
+    /// Stores a revoked entry, its CRL entry, its notice and, if needed, the blocking job.
     ///
     /// # Errors
     /// When the storage fails.
@@ -163,7 +164,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         let what = format!("revoked-{serial}");
         self.notices().enqueue(txn, NewNotice { kind: NoticeKind::CertificateRevoked, what: &what, data })?;
         if entry.blocks_key() {
-            // Together with the revocation: whatever happens now, the key will be refused.
+            // In the transaction of the revocation, so that the key gets blocked even after a crash.
             self.begin(txn, Work::Condemn(entry.key.clone(), serial.to_owned()), 0)?;
         }
         Ok(())

@@ -1,7 +1,7 @@
-//! Looking for what ends: certificates that are near their end and were not renewed, and days of the issuer.
+//! The expiry scan: certificates that expire soon without a renewal, and dates of the issuer.
 //!
-//! Where there is a webhook, a ledger looks every hour, some thousand certificates a go. How far it has come stands in a
-//! record that changes in the same transaction as the notices are stored, so each is stored once, whatever is lost.
+//! With a webhook, a ledger scans every hour, some thousand certificates per step. The cursor is stored in the same
+//! transaction as the notices, so each notice is stored once, even after a crash.
 
 use super::index::{is_renewed, set_of};
 use super::kind::{Ledger, LedgerAt};
@@ -22,12 +22,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// A certificate that nears its expiry and was not renewed, as far as its own ledger knows.
+/// A certificate that expires soon and was not renewed in its own ledger.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Candidate {
     /// Its serial number in hex.
     pub serial: String,
-    /// The name of the set of its names.
+    /// The id of its set of names.
     pub set: String,
     /// The names in it.
     pub names: Vec<String>,
@@ -35,14 +35,14 @@ pub struct Candidate {
     pub not_after: Time,
     /// The account that it was issued to.
     pub account: Id,
-    /// Its profile, if that is known.
+    /// Its profile, if known.
     pub profile: Option<String>,
 }
 
-/// Scans the certificates that near their expiry and were not renewed.
+/// Scans for certificates that expire soon and were not renewed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ScanExpiring {
-    /// The present time: expired certificates, and those with a later reminder, are left out.
+    /// The current time. Certificates that have expired, or whose reminder is later, are left out.
     pub at: Time,
     /// The time after which the reminder is due; `None` for all.
     pub since: Option<Time>,
@@ -59,43 +59,47 @@ pub struct ScanPage {
     pub after: Option<String>,
 }
 
-/// Asks for the last expiry of certificates with these sets of names.
+/// Asks for the latest expiry of the certificates with each of these sets of names.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct LatestExpiry {
-    /// Their names: see [`crate::records::ledger::inventory::set_id`].
+    /// Their ids: see [`crate::records::ledger::inventory::set_id`].
     pub sets: Vec<String>,
 }
 
-/// How often a ledger looks.
+/// Interval between scans.
 const EVERY: Duration = Duration::from_secs(3600);
 
-/// How long until it goes on when another ledger did not answer.
+/// Delay of a step after another ledger did not answer.
 const RETRY: Duration = Duration::from_secs(60);
 
-/// How many certificates are looked at in one go, how many are found, and how many are read at once.
+/// Number of certificates scanned in one step.
 const SCAN: usize = 2_000;
 
+/// Maximum number of certificates found in one step.
 const FOUND: usize = 200;
 
+/// Number of records per read.
 const PAGE: usize = 250;
 
-/// The lifetime of the longest profile that this issuer issues.
+/// Returns the lifetime of the issuer's longest profile.
 fn longest(issuer: &Issuer) -> Duration {
     profile::offered(issuer).map(|profile| profile.validity).max().unwrap_or_default()
 }
 
-/// What decides when there is something to tell of this issuer.
+/// Returns the data that determine the notices about an issuer.
 pub fn dates(issuer: &Issuer) -> IssuerDates {
     IssuerDates { not_after: issuer.not_after(), longest: longest(issuer) }
 }
 
-/// Whether another issuer takes the place of this one by then, so that nothing is to be done.
+/// Checks whether a later issuer takes over by then, so that no action is needed.
 pub fn is_succeeded(settings: &Settings, issuer: &Issuer, by: Time) -> bool {
     let mut behind = settings.issuers.slots().skip_while(|slot| slot.issuer.id() != issuer.id()).skip(1);
     behind.any(|slot| slot.active_from <= by)
 }
 
-/// Leaves out those of which another issuer has a certificate with the same names that ends later.
+/// Removes the certificates that were renewed by another issuer.
+///
+/// Its ledger has a certificate with the same names that expires later.
 ///
 /// # Errors
 /// When a ledger does not answer.
@@ -117,7 +121,7 @@ pub async fn not_renewed_elsewhere<P: Ports>(
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
-    /// When each of these sets of names has its last certificate of this ledger; those that have none are left out.
+    /// Returns the latest expiry of each set of names. Sets without certificates are left out.
     ///
     /// # Errors
     /// When the storage fails.
@@ -133,7 +137,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         })
     }
 
-    /// The certificates that are near their end, as far as one go comes.
+    /// Scans for certificates that expire soon, up to the limits of one step.
     ///
     /// # Errors
     /// When the storage fails.
@@ -165,7 +169,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         })
     }
 
-    /// Has this ledger look from now on, if it does not yet: with its first certificate.
+    /// Schedules the first scan unless one is scheduled or no webhook is configured.
+    ///
+    /// The ledger's first certificate triggers it.
     ///
     /// # Errors
     /// When the storage fails.
@@ -176,7 +182,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         put_looked(txn, &ScanStateRecord { until: None, cursor: None, due: self.ports.now().plus(EVERY) })
     }
 
-    /// For a ledger that has just come into memory: there may be a webhook since.
+    /// Resumes the scan of a newly loaded ledger. A webhook may have been configured since.
     ///
     /// # Errors
     /// When the storage fails.
@@ -194,7 +200,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         })
     }
 
-    /// Looks for what ends, if it is time for that. Says when to go on.
+    /// Runs a step of the scan if it is due. Returns the time of the next step.
     ///
     /// # Errors
     /// When the storage fails.
@@ -216,14 +222,14 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
                 self.transact(|txn| self.enqueue_found(txn, &looked, cursor, at, &found)).map(Some)
             }
             Err(problem) => {
-                // Nothing is stored, so it goes on from where it was.
+                // Nothing was stored, so the retry repeats this step.
                 self.log(&problem);
                 Ok(Some(now.plus(RETRY)))
             }
         }
     }
 
-    /// Stores the notices of what was found, and how far the look has come. Says when it goes on.
+    /// Stores the notices and the cursor of a scan step. Returns the time of the next step.
     fn enqueue_found(
         &self,
         txn: &mut Txn<'_, K>,
@@ -233,13 +239,13 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         found: &[Candidate],
     ) -> Result<Time, Problem> {
         if txn.get::<ScanStateRecord>("")?.as_ref() != Some(looked) {
-            // Somebody else was faster, and has told what was found.
+            // A concurrent step was faster and has stored the notices.
             return Ok(looked.due);
         }
         let rules = self.rules_to_replace(txn)?;
         for Candidate { serial, .. } in found {
             let Some(entry) = txn.get::<LedgerEntry>(serial)? else { continue };
-            // Others were asked meanwhile.
+            // The entry may have changed while other ledgers were asked.
             if entry.revoked.is_some() || is_renewed(txn, serial, &entry)? {
                 continue;
             }
@@ -261,7 +267,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         Ok(next.due)
     }
 
-    /// Stores the notices of this ledger's issuer that are due at `at` and were not when it looked before.
+    /// Stores the notices about the issuer that became due after `since`, up to `at`.
     fn enqueue_issuer(&self, txn: &mut Txn<'_, K>, since: Option<Time>, at: Time) -> Result<(), Problem> {
         let (settings, Some(issuer)) = (self.ports.settings(), self.issuer_here()) else { return Ok(()) };
         for notice in issuer_notices_due(since, at, &dates(issuer)) {
@@ -277,7 +283,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     }
 }
 
-/// The certificate of this serial number, if it is one of those that are looked for.
+/// Returns the certificate of this serial number, if it matches the scan.
 pub(in crate::ca) fn near<K: Kv>(
     txn: &Txn<'_, K>,
     look: &ScanExpiring,
@@ -300,7 +306,7 @@ fn put_looked<K: Kv>(txn: &mut Txn<'_, K>, looked: &ScanStateRecord) -> Result<(
     Ok(())
 }
 
-/// An issuer that comes to a turn, as the API shows it.
+/// Returns a date of an issuer as the API shows it.
 fn shown(issuer: &Issuer, notice: &IssuerNotice) -> Value {
     json!({
         "issuer": issuer.id(), "name": issuer.name(), "turn": notice.turn.name(), "at": notice.at.rfc3339(),

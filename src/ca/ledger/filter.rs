@@ -1,4 +1,4 @@
-//! Which certificates are looked for, and the walk through those of a ledger.
+//! Filters of certificates, and the index scan that applies them.
 
 use super::replacements::covers;
 use crate::policy::Pattern;
@@ -29,7 +29,7 @@ pub enum Standing {
 /// Searches certificates.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Query {
-    /// A part of a name in either of its forms, or from eight characters on of the serial number or the account's id.
+    /// Part of a name in A-labels or U-labels. From eight characters on, also of the serial number or account id.
     pub text: Option<String>,
     /// The serial number in hex.
     pub serial: Option<String>,
@@ -45,20 +45,20 @@ pub struct Query {
     pub issued_before: Option<Time>,
     /// The cursor, in the order of expiry: see [`crate::records::ledger::inventory::expiry_id`].
     pub after: Option<String>,
-    /// The largest number of certificates.
+    /// Maximum number of certificates.
     pub limit: usize,
 }
 
-/// How many certificates are looked at for one page: some tens of milliseconds.
+/// Number of certificates scanned for one page. It takes some tens of milliseconds.
 const SCAN: usize = 2_000;
 
-/// How many records are read in one go.
+/// Number of records per read.
 const PAGE: usize = 250;
 
-/// From how many characters on a text may be a part of a serial number or of an account's id.
+/// Minimum characters of a text that is compared with serial numbers and account ids.
 const LEAST: usize = 8;
 
-/// A query, ready to be held against entries.
+/// A parsed query, to compare entries with.
 pub struct Filter<'a> {
     /// The query.
     pub query: &'a Query,
@@ -67,30 +67,30 @@ pub struct Filter<'a> {
     now: Time,
 }
 
-/// Whether a walk through certificates goes on behind the present one, or stops before it.
+/// Whether a scan continues after the current certificate or stops before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Walk {
-    /// It does.
+    /// It continues.
     GoesOn,
     /// It stops.
     Stops,
 }
 
-/// How far a walk has come.
+/// Progress of a scan.
 pub struct Walked {
-    /// The last certificate that it came to, in the order of their ends.
+    /// Cursor of the last scanned certificate, in the order of expiry.
     pub reached: String,
-    /// Whether that was all.
+    /// Whether the scan has reached the end.
     pub complete: bool,
 }
 
-/// A text that is searched for, in the forms in which it may be found.
+/// A search text in the forms that are compared.
 struct Text {
-    /// As a part of a name in A-labels, an address, or an account's id.
+    /// Part of a name in A-labels, an address or an account id.
     plain: String,
-    /// As a part of a name in U-labels.
+    /// Part of a name in U-labels.
     unicode: String,
-    /// As a part of a serial number in hex, where it is one that is long enough to mean one.
+    /// Part of a serial number in hex. `None` if it is shorter than [`LEAST`] or not hex.
     serial: Option<String>,
 }
 
@@ -110,7 +110,7 @@ impl Text {
         let named = |name: &String| {
             name.contains(&self.plain) || unicode::form(name).is_some_and(|form| form.contains(&self.unicode))
         };
-        // Serial numbers and ids are random: any two letters are in one of some dozens.
+        // Serial numbers and ids are random: one in some dozens contains any given two characters.
         entry.names.iter().any(named)
             || self.serial.as_ref().is_some_and(|part| serial.contains(part.as_str()))
             || (self.plain.len() >= LEAST && entry.account.as_str().to_ascii_lowercase().contains(&self.plain))
@@ -118,17 +118,17 @@ impl Text {
 }
 
 impl<'a> Filter<'a> {
-    /// The filter of a query at `now`.
+    /// Creates the filter of a query at `now`.
     ///
     /// # Errors
-    /// `malformed` for a pattern that is none.
+    /// `malformed` for an invalid name pattern.
     pub fn new(query: &'a Query, now: Time) -> Result<Self, Problem> {
         let pattern = query.selection.name.as_deref().map(Pattern::parse).transpose();
         let pattern = pattern.map_err(|why| Problem::malformed(format!("name {why}.")))?;
         Ok(Self { query, pattern, text: query.text.as_deref().map(Text::of), now })
     }
 
-    /// Whether a certificate is one of those that are looked for.
+    /// Checks whether a certificate matches the query. The caller compares expiry, serial number and cursor.
     pub fn fits(&self, serial: &str, entry: &LedgerEntry) -> bool {
         let expired = entry.not_after < self.now;
         let stands = match self.query.standing {
@@ -145,17 +145,17 @@ impl<'a> Filter<'a> {
             && self.pattern.as_ref().is_none_or(|pattern| covers(pattern, &entry.names))
     }
 
-    /// From when the ends lie that are looked for.
+    /// Returns the earliest matching expiry.
     pub fn from(&self) -> Time {
         let expired = matches!(self.query.standing, Standing::All | Standing::Expired);
         let from = self.query.ends_after.unwrap_or(Time::from_secs(0));
         if expired { from } else { from.max(self.now) }
     }
 
-    /// Walks through the certificates whose ends lie there, in the order of their ends, as far as one go comes.
+    /// Scans the certificates of the expiry range in order, with a limit per call.
     ///
     /// # Errors
-    /// What `each` returns; when the storage fails.
+    /// The error of `each`; when the storage fails.
     pub fn walk<K: Kv>(
         &self,
         txn: &mut Txn<'_, K>,
@@ -186,7 +186,7 @@ impl<'a> Filter<'a> {
         }
     }
 
-    /// Before when they lie.
+    /// Returns the time before which matching certificates expire.
     pub fn before(&self) -> Time {
         let before = self.query.ends_before.unwrap_or(Time::from_millis(u64::MAX));
         if self.query.standing == Standing::Expired { before.min(self.now) } else { before }

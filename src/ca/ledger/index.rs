@@ -1,4 +1,4 @@
-//! A ledger's side of the inventory: finding certificates, and telling how they stand.
+//! The inventory index of a ledger: new entries, older entries, and renewals.
 
 use super::kind::Ledger;
 use crate::ca::runtime::jobs::{JobRecord, Work};
@@ -9,7 +9,7 @@ use crate::records::ledger::inventory::{ExpiryIndex, IndexedRecord, LatestByName
 use crate::store::{Kv, Txn};
 use crate::values::Identifier;
 
-/// Whether this ledger has a certificate with the same names that ends later.
+/// Checks whether this ledger has a certificate with the same names that expires later.
 ///
 /// # Errors
 /// When the storage fails.
@@ -18,24 +18,24 @@ pub(in crate::ca) fn is_renewed<K: Kv>(txn: &Txn<'_, K>, serial: &str, entry: &L
     Ok(latest.is_some_and(|latest| latest.serial != serial && latest.not_after > entry.not_after))
 }
 
-/// How many entries from before there was an inventory are put into it in one go.
+/// Number of entries older than the index that one step indexes.
 const INDEXED: usize = 500;
 
-/// The profile whose certificates are for clients.
+/// The profile of client certificates.
 const CLIENT: &str = "client";
 
-/// The name of the set of an entry's names.
+/// Returns the id of an entry's set of names.
 pub fn set_of(entry: &LedgerEntry) -> String {
     set_id(&entry.names, entry.profile.as_deref() == Some(CLIENT))
 }
 
-/// A name in a ledger, as it was written there.
+/// Parses a name of a ledger entry.
 pub fn identifier(name: &str) -> Option<Identifier> {
     Identifier::ip(name).ok().or_else(|| Identifier::dns(name).ok())
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
-    /// Enters a new certificate into the inventory.
+    /// Adds a certificate to the index.
     ///
     /// # Errors
     /// When the storage fails.
@@ -46,7 +46,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         entry: &LedgerEntry,
     ) -> Result<(), Problem> {
         if txn.get::<IndexedRecord>("")?.is_none() && txn.list::<LedgerEntry>(None, 2)?.len() < 2 {
-            // It is the first one, so none is missing.
+            // It is the first certificate, so the index is complete.
             txn.put("", &IndexedRecord { after: None })?;
         }
         txn.put(&expiry_id(entry.not_after, serial), &ExpiryIndex {})?;
@@ -57,8 +57,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         Ok(())
     }
 
-    /// Sees to it that all of a ledger's certificates are in the inventory: a ledger that is older than that has some that
-    /// are not.
+    /// Starts indexing in a ledger with certificates that are older than the index.
     ///
     /// # Errors
     /// When the storage fails.
@@ -72,7 +71,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         })
     }
 
-    /// Puts some more of the certificates into the inventory that were entered before there was one.
+    /// Indexes the next certificates that are older than the index.
     ///
     /// # Errors
     /// When the storage fails.

@@ -10,19 +10,19 @@ use crate::records::ledger::inventory::{ReplaceRecord, expiry_id};
 use crate::store::{Kv, Txn};
 use serde::{Deserialize, Serialize};
 
-/// Certificates that a ledger found.
+/// A page of search results.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct SearchPage {
     /// The certificates.
     pub found: Vec<FoundEntry>,
     /// The cursor of the last certificate that was compared.
     pub reached: String,
-    /// Whether that was the last one.
+    /// Whether the search has reached the end.
     pub complete: bool,
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
-    /// Looks for certificates, in the order of their ends.
+    /// Searches certificates, in the order of expiry.
     ///
     /// # Errors
     /// When the storage fails.
@@ -48,7 +48,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         })
     }
 
-    /// The certificate of this serial number, if it is one of those that are looked for.
+    /// Returns the certificate of this serial number, if it matches the filter.
     fn find_one(
         &self,
         txn: &Txn<'_, K>,

@@ -13,22 +13,22 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ListShards;
 
-/// How many shards a ledger can have.
+/// Maximum number of shards of a ledger.
 const SHARDS: usize = MAX_SHARDS as usize;
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
-    /// The issuer of this ledger; `None` in other partitions, and for an issuer that is not configured any more.
+    /// Returns the issuer of this ledger; `None` if it is no longer configured.
     pub(in crate::ca) fn issuer_here(&self) -> Option<&Issuer> {
         self.ports.settings().issuers.find(&self.issuer)
     }
 
-    /// Where the list of a shard is served now.
+    /// Returns the current URL of a shard's CRL. `None` if `STATUS_URL` or the issuer is not configured.
     pub(in crate::ca) fn url_of(&self, shard: u16) -> Option<String> {
         let published = self.ports.settings().published.as_ref()?;
         Some(published.crl(self.issuer_here()?.id(), shard))
     }
 
-    /// How things stand with all shards.
+    /// Returns the state of all shards.
     ///
     /// # Errors
     /// When the storage fails.

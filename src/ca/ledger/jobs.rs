@@ -7,7 +7,7 @@ use crate::records::Problem;
 use crate::store::Kv;
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
-    /// Does a job of this ledger.
+    /// Runs a job of this ledger.
     ///
     /// # Errors
     /// The failure of the job, which stays recorded.
@@ -20,7 +20,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         }
     }
 
-    /// Prepares a ledger that has just come into memory: all that waits gets its alarm.
+    /// Prepares a newly loaded ledger: sets the alarm for all pending work.
     ///
     /// # Errors
     /// When the storage fails.

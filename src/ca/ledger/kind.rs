@@ -16,7 +16,7 @@ partition_kind! {
     }
 }
 
-/// The ledger of the issuer of this id.
+/// The ledger of the issuer with this id.
 #[derive(Clone, Debug)]
 pub struct LedgerAt(pub String);
 
@@ -45,7 +45,7 @@ impl From<LedgerAt> for ReplacementStore {
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
-    /// The notices of this partition.
+    /// Returns the notices of this partition.
     pub(in crate::ca) fn notices(&self) -> Notices<'_, P, K> {
         Notices(&self.partition)
     }

@@ -11,7 +11,9 @@ use crate::records::{Problem, Renewable};
 use crate::store::{Kv, Txn};
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
-    /// Stores a replacement; a withdrawn one is deleted, since each is compared with each certificate.
+    /// Stores a replacement, or deletes it if it is withdrawn.
+    ///
+    /// Each stored replacement is compared with each certificate.
     ///
     /// # Errors
     /// When the storage fails.
@@ -26,18 +28,18 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     }
 }
 
-/// Whether one of these names fits a pattern.
+/// Checks whether one of these names matches a pattern.
 pub fn covers(pattern: &Pattern, names: &[String]) -> bool {
     names.iter().filter_map(|name| identifier(name)).any(|identifier| pattern.covers(&identifier))
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
-    /// What is to be replaced by now, the newest first.
+    /// Returns the active replacements for this issuer, the newest first.
     ///
     /// # Errors
     /// When the storage fails.
     pub(crate) fn rules_to_replace(&self, txn: &Txn<'_, K>) -> Result<Vec<ReplaceRecord>, Problem> {
-        // Some more than there may be: two may be made at the same time.
+        // Reads more than the maximum: concurrent requests may exceed it.
         let rules = txn.list::<ReplaceRecord>(None, 2 * REPLACEMENTS)?.into_iter().map(|(_, rule)| rule);
         let here = |rule: &ReplaceRecord| {
             rule.withdrawn.is_none() && rule.selection.issuer.as_ref().is_none_or(|wanted| *wanted == self.issuer)
@@ -48,14 +50,16 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     }
 }
 
-/// What decides when a certificate is to be renewed, with the rule by which it is to be replaced at once, if there is one.
+/// Returns the renewal data of a certificate under a replacement rule, if one matches.
 pub fn renewable_by(rule: Option<&ReplaceRecord>, entry: &LedgerEntry) -> Renewable {
     let renewable = entry.renewable();
     let replace = renewable.replace.or(rule.map(|rule| rule.made.at));
     Renewable { replace, explanation: rule.and_then(|rule| rule.explanation.clone()), ..renewable }
 }
 
-/// The rule by which a certificate is to be replaced at once. What was issued after it is not meant.
+/// Returns the first rule that requires replacing a certificate at once.
+///
+/// A rule does not match certificates issued after it.
 pub fn rule_for<'a>(rules: &'a [ReplaceRecord], entry: &LedgerEntry) -> Option<&'a ReplaceRecord> {
     rules.iter().find(|rule| {
         let pattern = rule.selection.name.as_deref().map(Pattern::parse);

@@ -1,4 +1,4 @@
-//! A client request to revoke: reading it, and asking the ledger.
+//! Revocation requests of clients: parsing them and asking the ledger.
 
 use super::entry::{Requester, RevokeCertificate};
 use super::kind::LedgerAt;
@@ -20,7 +20,7 @@ struct Revoke {
     reason: Option<i64>,
 }
 
-/// A request to revoke, read but not yet judged.
+/// A parsed revocation request, not yet authorized.
 pub(in crate::ca) struct RevocationRequest {
     pub(in crate::ca) presented: PresentedCertificate,
     reason: Option<u8>,

@@ -14,7 +14,7 @@ use crate::values::unicode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// Asks for a certificate; `None` for one that is not in the ledger.
+/// Asks for a certificate; replies `None` if it is not in the ledger.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ShowEntry {
     /// The serial number in hex.
@@ -26,24 +26,24 @@ pub struct ShowEntry {
 pub struct FoundEntry {
     /// The cursor, in the order of expiry.
     pub id: String,
-    /// The name of the set of its names.
+    /// The id of its set of names.
     pub set: String,
     /// The certificate as the API shows it.
     pub shown: Value,
 }
 
 impl FoundEntry {
-    /// Whether this member of the shown certificate is true.
+    /// Checks whether this member of the shown certificate is true.
     pub fn is(&self, member: &str) -> bool {
         self.shown.get(member).and_then(Value::as_bool).unwrap_or_default()
     }
 
-    /// This member of the shown certificate, a text.
+    /// Returns this text member of the shown certificate; empty if absent.
     pub fn text(&self, member: &str) -> &str {
         self.shown.get(member).and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// Marks the certificate renewed by another issuer's.
+    /// Marks the certificate as renewed by a certificate of another issuer.
     pub fn set_renewed(&mut self) {
         if let Some(members) = self.shown.as_object_mut() {
             members.insert("renewed".to_owned(), true.into());
@@ -52,7 +52,7 @@ impl FoundEntry {
     }
 }
 
-/// A certificate with what a revocation has to name.
+/// A certificate with the data that a revocation request needs.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct ShownEntry {
     /// The certificate.
@@ -64,7 +64,7 @@ pub struct ShownEntry {
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
-    /// A certificate that was found, and what the front needs of it beside what is shown.
+    /// Builds the list entry of a certificate, with the data that the front needs.
     pub(in crate::ca) fn found(
         &self,
         txn: &Txn<'_, K>,
@@ -76,7 +76,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         Ok(FoundEntry { id: id.to_owned(), set: set_of(entry), shown })
     }
 
-    /// A certificate, `null` for one that is not here: as it is shown, and what else the front needs of it.
+    /// Returns a certificate with its revocation data; `None` if it is not in the ledger.
     ///
     /// # Errors
     /// When the storage fails.
@@ -89,7 +89,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         })
     }
 
-    /// A certificate as the API shows it.
+    /// Returns a certificate as the API shows it.
     pub(crate) fn entry_shown(
         &self,
         txn: &Txn<'_, K>,

@@ -1,7 +1,8 @@
-//! Notices of a partition: stored with what they tell of, and sent to the webhook until the receiver has them.
+//! Notices of a partition: stored with their events, and sent to the webhook until delivered.
 //!
-//! A notice that waits has a record at the time of its next try (`outgoing/…`), and all of them together one job, so that a
-//! thousand notices hide no other job. Each is held, and its try counted, before it is sent; what is lost on the way is left to the next try.
+//! A waiting notice has a queue entry at the time of its next attempt (`outgoing/…`). All of them share one job, so
+//! that a thousand notices hide no other job. Each is leased, and its attempt counted, before it is sent. If the
+//! attempt is lost, the next one follows.
 
 use crate::ca::config::webhook::Webhook;
 use crate::ca::runtime::ask::{Address, Ask};
@@ -20,18 +21,19 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use url::Url;
 
-/// Lease of a notice that is being sent: longer than a host tries to deliver it.
+/// Lease of a notice that is being sent. It is longer than a host's delivery timeout.
 const LEASE: Duration = Duration::from_secs(30);
 
-/// Longest time that one job sends notices before other due jobs run.
+/// Maximum time that one job sends notices before other due jobs run.
 const TURN: Duration = Duration::from_secs(15);
 
-/// How long a receiver is left alone that did not answer, whatever else there is for it.
+/// Pause of all deliveries after the receiver did not answer.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// How many notices are looked at to count them, and how many in one go.
+/// Number of notices that are counted.
 const COUNTED: usize = 5_000;
 
+/// Number of records per read.
 const PAGE: usize = 500;
 
 /// A partition that stores notices.
@@ -39,7 +41,7 @@ const PAGE: usize = 500;
 pub enum NoticeStore {
     /// The ledger of this issuer.
     Ledger(String),
-    /// The operators' partition.
+    /// The operations partition.
     Operations,
 }
 
@@ -55,7 +57,7 @@ impl Address for NoticeStore {
 /// Lists the newest notices, as the API shows them.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ListNotices {
-    /// The largest number of notices.
+    /// Maximum number of notices.
     pub limit: usize,
 }
 
@@ -75,20 +77,20 @@ impl Ask for CountNotices {
     const NAME: &'static str = "CountNotices";
 }
 
-/// Counts of notices, of the last few thousand.
+/// Counts of the last few thousand notices, by their delivery.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct NoticeCounts {
     /// Notices that wait for their delivery.
     pub waiting: u64,
-    /// Notices that were never delivered.
+    /// Notices whose delivery was given up.
     pub given_up: u64,
 }
 
 /// A notice to be stored.
 pub(in crate::ca) struct NewNotice<'a> {
-    /// What it is about.
+    /// Its kind.
     pub kind: NoticeKind,
-    /// That in an id: of the same there is one notice at an instant.
+    /// Its subject as a part of the id, which is unique per instant.
     pub what: &'a str,
     /// The certificate or the issuer.
     pub data: Value,
@@ -98,7 +100,7 @@ pub(in crate::ca) struct NewNotice<'a> {
 pub(in crate::ca) struct Notices<'a, P, K>(pub &'a Partition<P, K>);
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Notices<'_, P, K> {
-    /// Stores a notice together with what it tells of. With a webhook the alarm sends it: nobody waits for that.
+    /// Stores a notice in the transaction of its event. With a webhook, the alarm sends it asynchronously.
     ///
     /// # Errors
     /// When the storage fails.
@@ -106,14 +108,14 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Notices<'_, P, K> {
         let now = self.0.ports.now();
         let notice = NoticeRecord::new(new.kind, new.data, self.0.ports.settings().webhook.is_some(), now);
         let mut at = now;
-        // A revocation may be followed by a graver one within the same millisecond.
+        // A revocation may be followed by a more severe one within the same millisecond.
         while txn.get::<NoticeRecord>(&notice_id(at, new.what))?.is_some() {
             at = at.plus(Duration::from_millis(1));
         }
         self.put_notice(txn, &notice_id(at, new.what), None, &notice)
     }
 
-    /// Stores a notice, whose next try was at `before`, with its place among those to be sent.
+    /// Stores a notice and its queue entry, which replaces the one at `before`.
     fn put_notice(
         &self,
         txn: &mut Txn<'_, K>,
@@ -133,7 +135,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Notices<'_, P, K> {
         }
     }
 
-    /// Sees to it that there is a job as long as notices wait; it is due with the first of them, not before `earliest`.
+    /// Schedules the job for the first waiting notice, but not before `earliest`.
+    ///
+    /// The job is deleted if no notice waits.
     fn expect_deliveries(&self, txn: &mut Txn<'_, K>, earliest: Time) -> Result<(), Problem> {
         let first = txn.list::<WebhookQueueRecord>(None, 1)?;
         match first.first().and_then(|(id, WebhookQueueRecord {})| parse_queue_id(id)) {
@@ -145,7 +149,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Notices<'_, P, K> {
         }
     }
 
-    /// For a partition that has just come into memory: there may be a webhook again, for which notices wait.
+    /// Schedules waiting notices of a newly loaded partition. A webhook may be configured again.
     ///
     /// # Errors
     /// When the storage fails.
@@ -159,8 +163,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Notices<'_, P, K> {
         })
     }
 
-    /// Sends what is due. A receiver that does not answer at all is asked once; each notice keeps its own time of the next
-    /// try, also where this is done before that.
+    /// Sends the notices that are due, until the receiver fails to answer.
+    ///
+    /// Each notice keeps the time of its own next attempt, even if the job is due earlier.
     ///
     /// # Errors
     /// When the storage fails; the job stays.
@@ -181,7 +186,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Notices<'_, P, K> {
         self.0.transact(|txn| self.expect_deliveries(txn, if answers { now } else { now.plus(PAUSE) }))
     }
 
-    /// The first notice that is due, held; `None` when there is none.
+    /// Leases the first notice that is due, if any.
     fn take_notice(&self, txn: &mut Txn<'_, K>) -> Result<Option<(String, NoticeRecord)>, Problem> {
         let now = self.0.ports.now();
         for (row, WebhookQueueRecord {}) in txn.list::<WebhookQueueRecord>(None, PAGE)? {
@@ -197,14 +202,14 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Notices<'_, P, K> {
                         return Ok(Some((id.to_owned(), notice)));
                     }
                 }
-                // It has waited for a webhook until it was over.
+                // The notice expired while it waited for a webhook.
                 None => txn.delete::<WebhookQueueRecord>(&row),
             }
         }
         Ok(None)
     }
 
-    /// Sends a notice that is held, and stores what became of it. Says whether there was an answer.
+    /// Sends a leased notice and stores the result. Returns whether the receiver answered.
     async fn send(&self, webhook: &Webhook, id: &str, notice: &NoticeRecord) -> Result<bool, Problem> {
         let request = webhook.request(id, notice, self.0.ports.now());
         let answer = self.0.ports.deliver(&request).await;
@@ -221,10 +226,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Notices<'_, P, K> {
         Ok(answered)
     }
 
-    /// A notice for a test, sent at once. If that fails it is tried again as all are.
+    /// Sends a test notice at once. After a failure it is retried like any other.
     ///
     /// # Errors
-    /// 409 where there is no webhook; when the storage fails.
+    /// 409 if no webhook is configured; when the storage fails.
     pub(in crate::ca) async fn test(&self) -> Result<Value, Problem> {
         let Some(webhook) = &self.0.ports.settings().webhook else {
             let detail = "There is no webhook: set WEBHOOK_URL, the secret WEBHOOK_SECRET, and deploy.";
@@ -235,7 +240,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Notices<'_, P, K> {
         let data = json!({ "directory": self.0.ports.settings().urls.directory() });
         let mut notice = NoticeRecord::new(NoticeKind::Test, data, true, now);
         notice.begin(now, LEASE);
-        // First of all: where nothing else is ever due, nobody would come back to what is stored and lost right after.
+        // Set first: if nothing else is due, no other alarm would resume a notice that is stored just before a crash.
         self.0.ports.wake_at(now.plus(LEASE));
         self.0.transact(|txn| self.put_notice(txn, &id, None, &notice))?;
         self.send(webhook, &id, &notice).await?;
@@ -246,7 +251,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Notices<'_, P, K> {
         })
     }
 
-    /// The newest notices, as the API shows them.
+    /// Returns the newest notices, as the API shows them.
     ///
     /// # Errors
     /// When the storage fails.
@@ -257,7 +262,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Notices<'_, P, K> {
         })
     }
 
-    /// How many notices are on their way, and how many never arrived, of the last few thousand.
+    /// Counts the waiting and the given-up notices among the last few thousand.
     ///
     /// # Errors
     /// When the storage fails.
@@ -281,7 +286,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Notices<'_, P, K> {
     }
 }
 
-/// What a host says of a failure, without the URL: many receivers know their callers by it.
+/// Removes the URL from a host's error. Many receivers authenticate their callers by it.
 fn without_url(why: &str, url: &str) -> String {
     let why = why.replace(url, "WEBHOOK_URL");
     let path = Url::parse(url).map(|url| url[url::Position::BeforePath..].to_owned()).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Accounts as operators see them.
+//! Accounts in the operator API.
 
 use super::audit::{Done, audited_answer};
 use super::body::{Members, Query};
@@ -16,16 +16,15 @@ use crate::records::ledger::inventory::RosterEntry;
 use crate::values::Id;
 use serde_json::json;
 
-/// The most accounts of a page, and how many there are when nothing is said.
+/// Maximum and default number of accounts of a page.
 const MOST: usize = 200;
 
 const USUAL: usize = 50;
 
-/// GET of the list: of what the partitions that list accounts have of them. Only an account that has not told yet what a
-/// list shows of it is asked itself.
+/// Handles GET of accounts, from the roster partitions. An account is asked only if its entry lacks the data to list.
 ///
 /// # Errors
-/// `malformed` for a query that is wrong.
+/// `malformed` for a wrong query.
 pub async fn list<P: Ports>(ports: &P, request: &Request) -> Answer {
     let query = Query::read(request, &["cursor", "limit"])?;
     let limit = query.limit(MOST, USUAL)?;
@@ -39,14 +38,17 @@ pub async fn list<P: Ports>(ports: &P, request: &Request) -> Answer {
     members.truncate(limit);
     let mut all = Vec::new();
     for member in members {
-        all.extend(told(ports, member).await?.and_then(|member| shown_of(&ports.settings().urls, &member)));
+        all.extend(complete_entry(ports, member).await?.and_then(|member| shown_of(&ports.settings().urls, &member)));
     }
     Ok(shown(200, &json!({ "accounts": all, "next": next })))
 }
 
-/// What an account has told of itself, or tells now. `None` for one that was never made, and for what is left of a making
-/// that was broken off and begun again: the account has another record then.
-pub(in crate::ca) async fn told<P: Ports>(ports: &P, member: RosterEntry) -> Result<Option<RosterEntry>, Problem> {
+/// Returns the entry with the data to list, from the account if missing. `None` if the account was never created, or
+/// the entry is left from an interrupted creation: the account then has another creation time.
+pub(in crate::ca) async fn complete_entry<P: Ports>(
+    ports: &P,
+    member: RosterEntry,
+) -> Result<Option<RosterEntry>, Problem> {
     if member.shown.is_some() {
         return Ok(Some(member));
     }
@@ -54,25 +56,25 @@ pub(in crate::ca) async fn told<P: Ports>(ports: &P, member: RosterEntry) -> Res
     let Some(found) = found.filter(|found| found.created == member.created) else { return Ok(None) };
     let noted = ports.ask(&RosterAt::of(&found.account), &Enrol(found.clone())).await;
     if let Err(problem) = noted {
-        // It is asked again the next time.
+        // The account is asked again next time.
         ports.log(&format!("a list of accounts: {}", problem.log.unwrap_or(problem.detail)));
     }
     Ok(Some(found))
 }
 
-/// GET of one.
+/// Handles GET of an account.
 ///
 /// # Errors
-/// 404 for one that there is not.
+/// 404 for an unknown account.
 pub async fn show<P: Ports>(ports: &P, id: &Id) -> Answer {
     let found = ports.ask(&AccountAt(id.clone()), &ShowAccount).await?;
     found.map(|found| shown(200, &found)).ok_or_else(|| not_found("account"))
 }
 
-/// POST to an account's end (RFC 8555 §7.1.6: `revoked`, ended by the server).
+/// Handles POST that deactivates an account (`revoked` by the server, RFC 8555 §7.1.6).
 ///
 /// # Errors
-/// 404 for one that there is not.
+/// 404 for an unknown account.
 pub async fn deactivate<P: Ports>(ports: &P, operator: &Operator, request: &Request, id: &Id) -> Answer {
     let target = id.to_string();
     audited_answer(ports, (operator, request), ("account.deactivate", Some(&target)), 200, async {

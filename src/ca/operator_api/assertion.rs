@@ -1,4 +1,4 @@
-//! Who is behind an assertion of Cloudflare Access, checked with the team's keys, which are fetched and kept in memory.
+//! Checks assertions of Cloudflare Access with the team's keys. The keys are fetched and cached in memory.
 
 use crate::ca::config::access::Access;
 use crate::ca::http::message::Request;
@@ -10,14 +10,14 @@ use crate::jose::access::{AccessFault, AccessKeys, Assertion, Identity, Lookup};
 use crate::validation::outbound::Limits;
 use core::time::Duration;
 
-/// How long the team's keys are waited for: an operator waits with them.
+/// Timeout for fetching the team's keys: the operator's request waits for it.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Why an assertion says nothing about who it is.
+/// Why an assertion gives no identity.
 pub enum Unproven {
     /// It is wrong.
     Wrong(String),
-    /// It could not be checked: a line for the log.
+    /// It could not be checked; with a line for the log.
     Unchecked(String),
 }
 
@@ -30,7 +30,7 @@ impl From<AccessFault> for Unproven {
     }
 }
 
-/// Who it is.
+/// Verifies an assertion and returns its identity.
 ///
 /// # Errors
 /// [`Unproven`].
@@ -41,14 +41,14 @@ pub async fn identity<P: Ports>(ports: &P, access: &Access, text: &str) -> Resul
     Ok(verified.identity(&access.expected, ports.now())?)
 }
 
-/// The team's key of this name.
+/// Returns the team's key with this `kid`.
 async fn key<P: Ports>(ports: &P, access: &Access, kid: &str) -> Result<Jwk, Unproven> {
     let look_up = || ports.memory().access_keys(|keys| (keys.look_up(kid, ports.now()), keys.usable(ports.now())));
     let (found, usable) = look_up();
     match found {
         Lookup::Key(key) => return Ok(*key),
         Lookup::None if usable => return Err(unknown()),
-        // Somebody else has just asked for them, perhaps in vain.
+        // Another request fetched them just now, perhaps without success.
         Lookup::None => return Err(Unproven::Unchecked("the Access team's keys are not there yet".to_owned())),
         Lookup::Fetch => {}
     }
@@ -59,7 +59,7 @@ async fn key<P: Ports>(ports: &P, access: &Access, kid: &str) -> Result<Jwk, Unp
     }
     match (look_up().0, fetched) {
         (Lookup::Key(key), fetched) => {
-            // Keys that were fetched earlier are good for a while, in which somebody may look after this.
+            // Cached keys remain usable for a while, during which the logged fault can be corrected.
             fetched.err().into_iter().for_each(|why| ports.log(&why));
             Ok(*key)
         }
@@ -83,8 +83,9 @@ async fn fetch<P: Ports>(ports: &P, access: &Access) -> Result<AccessKeys, Strin
     AccessKeys::parse(&answer.body).map_err(|fault| says(&fault.to_string()))
 }
 
-/// Whether a page of another site made a browser send this. The browser adds to it what it has of Access, so that it looks
-/// like its operator's own; but it also says where it comes from, which no page can change. What says nothing is no browser.
+/// Whether a page of another site made a browser send this request. The browser adds its Access credentials, so the
+/// request looks like the operator's own; but a page cannot change `Sec-Fetch-Site` and `Origin`. A request with
+/// neither is not from a browser.
 pub fn is_from_elsewhere(request: &Request, urls: &Urls) -> bool {
     match (request.fetch_site.as_deref(), request.origin.as_deref()) {
         (Some("same-origin"), _) => false,

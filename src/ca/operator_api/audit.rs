@@ -1,7 +1,7 @@
-//! The audit record: who did what, when, and what became of it; refusals too.
+//! The audit record: each operator's action with its time and outcome, including refusals.
 //!
-//! An action stands there before it begins, and again with what became of it. So nothing is done that is not there, and
-//! where the second entry is missing, the first one says that something may have been done.
+//! An action is recorded before it begins, and its outcome after it. So no action is missing from the record; where the
+//! second entry is missing, the action may have been done.
 
 use super::body::Query;
 use super::operator::Operator;
@@ -16,18 +16,19 @@ use crate::records::operations::audit::{Event, Outcome};
 use core::future::Future;
 use serde_json::{Value, json};
 
-/// The most entries of a page, and how many there are when nothing is said.
+/// Maximum and default number of entries of a page.
 const MOST: usize = 200;
 
 const USUAL: usize = 50;
 
-/// The longest detail that is kept, in characters.
+/// Maximum length of a recorded detail, in characters.
 const MAX_DETAIL: usize = 500;
 
-/// Does something for an operator, with an entry before and after it.
+/// Runs an operator's action, with an entry in the audit record before and after it.
 ///
 /// # Errors
-/// What `act` returns, where it failed with the number of the entry; `serverInternal` when the entry before it cannot be made: then nothing is done.
+/// What `act` returns, with the number of the entry for 5xx; `serverInternal` when the entry before it cannot be
+/// stored: the action is then not run.
 pub async fn audited<P: Ports, T>(
     ports: &P,
     (operator, request): (&Operator, &Request),
@@ -54,12 +55,12 @@ pub async fn audited<P: Ports, T>(
     };
     count(ports, what, outcome);
     if let Err(problem) = note(ports, event(outcome, Some(number), detail)).await {
-        // It is done, and whoever asked is to know.
+        // The action has run, so its result is returned.
         ports.log(&format!("the audit record: {}", problem.log.unwrap_or(problem.detail)));
     }
     done.map(|done| done.value).map_err(|problem| match problem.status {
         ..500 => problem,
-        // Whether anything was changed is not known.
+        // It is unknown whether anything was changed.
         _ => Problem {
             detail: format!("It failed on the way, and may have been done. See entry {number} of the audit record."),
             ..problem
@@ -67,7 +68,7 @@ pub async fn audited<P: Ports, T>(
     })
 }
 
-/// Counts what became of an action. `what` is a text of ours.
+/// Counts the outcome of an action. `what` is a fixed text, never input.
 pub fn count<P: Ports>(ports: &P, what: &str, outcome: Outcome) {
     let outcome = match outcome {
         Outcome::Attempted => "attempted",
@@ -78,16 +79,16 @@ pub fn count<P: Ports>(ports: &P, what: &str, outcome: Outcome) {
     counts::count(ports, || Series::new("selvedge_operations_total").label("action", what).label("outcome", outcome));
 }
 
-/// What was done.
+/// The result of an action.
 pub struct Done<T> {
-    /// What comes of it.
+    /// Value to return.
     pub value: T,
-    /// What the record says of it.
+    /// Detail for the audit record.
     pub detail: Option<String>,
 }
 
 impl<T> Done<T> {
-    /// It is done, and this is said of it.
+    /// Creates a result with a detail for the audit record.
     pub fn saying(value: T, detail: impl Into<String>) -> Self {
         Self { value, detail: Some(detail.into()) }
     }
@@ -99,7 +100,7 @@ impl<T> From<T> for Done<T> {
     }
 }
 
-/// Puts an event into the record. Answers its number.
+/// Stores an event in the audit record and returns its number.
 ///
 /// # Errors
 /// `serverInternal`.
@@ -107,10 +108,10 @@ pub async fn note<P: Ports>(ports: &P, event: Event) -> Result<u64, Problem> {
     ports.ask(&OperationsAt, &Note(event)).await
 }
 
-/// GET of the record, the newest first.
+/// Handles GET of the audit record, newest entry first.
 ///
 /// # Errors
-/// `malformed` for a query that is wrong.
+/// `malformed` for a wrong query.
 pub async fn list<P: Ports>(ports: &P, request: &Request) -> Answer {
     let query = Query::read(request, &["cursor", "limit"])?;
     let what = "the next of the page before";
@@ -120,7 +121,7 @@ pub async fn list<P: Ports>(ports: &P, request: &Request) -> Answer {
     Ok(Response::json(200, &json!({ "entries": entries, "next": next })))
 }
 
-/// As [`audited`], where what was done is shown with this status.
+/// Does as [`audited`]; returns the result as a response with this status.
 ///
 /// # Errors
 /// As [`audited`].

@@ -1,4 +1,4 @@
-//! What an operator sends: queries and JSON bodies, bounded, with nothing in them that means nothing.
+//! Queries and JSON bodies of operators' requests: bounded, without unknown members.
 
 use crate::ca::http::message::Request;
 use crate::ca::http::operator_routes::PREFIX;
@@ -9,17 +9,17 @@ use crate::values::members::type_name;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-/// The longest value in a query, and of what a body has that is read further, in characters.
+/// Maximum length of a query value or a parsed text in a body, in characters.
 const MAX_VALUE: usize = 255;
 
 /// The query of a request: names and values.
 pub struct Query(BTreeMap<String, String>);
 
 impl Query {
-    /// Reads the query, in which only these names may stand.
+    /// Reads the query. Refuses names not in `known`.
     ///
     /// # Errors
-    /// `malformed`, naming what is wrong and what there is.
+    /// `malformed`, with the fault and the allowed names.
     pub fn read(request: &Request, known: &[&str]) -> Result<Self, Problem> {
         let query = request.path.split_once('?').map_or("", |(_, query)| query);
         let mut members = BTreeMap::new();
@@ -40,12 +40,12 @@ impl Query {
         Ok(Self(members))
     }
 
-    /// The value of this name; `None` where there is none, or an empty one.
+    /// Returns the value of this name; `None` if it is missing or empty.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    /// As [`Query::get`], read by `read`, which is told as `what` when it fails.
+    /// Returns the value of this name, parsed by `read`. `what` names the expected value in the error.
     ///
     /// # Errors
     /// `malformed`.
@@ -59,7 +59,7 @@ impl Query {
         read(text).map(Some).ok_or_else(|| unread(name, text, what))
     }
 
-    /// A time.
+    /// Returns a time.
     ///
     /// # Errors
     /// `malformed`.
@@ -67,7 +67,7 @@ impl Query {
         self.parsed(name, "a time like 2027-01-31T00:00:00Z", Time::parse_rfc3339)
     }
 
-    /// How many entries of a list are asked for.
+    /// Returns the page size: 1 to `most`, by default `usual`.
     ///
     /// # Errors
     /// `malformed`.
@@ -78,10 +78,10 @@ impl Query {
     }
 }
 
-/// The text of a JSON body.
+/// Returns the text of a JSON body.
 ///
 /// # Errors
-/// 415 for another content type: no page of another origin can send this one. 413 for a body that is too long; `malformed`.
+/// 415 for another content type: a page of another origin cannot send this one. 413 for too long a body; `malformed`.
 pub fn text(request: &Request) -> Result<&str, Problem> {
     let media_type = request.content_type.as_deref().unwrap_or_default().split(';').next().unwrap_or_default();
     if !media_type.trim().eq_ignore_ascii_case("application/json") {
@@ -94,15 +94,14 @@ pub fn text(request: &Request) -> Result<&str, Problem> {
     core::str::from_utf8(body).map_err(|_| Problem::malformed("The body is not UTF-8."))
 }
 
-/// The members of a JSON body, of which only these may be there, below a path without a query. An empty body is as an empty
-/// object.
+/// The members of a JSON body. An empty body counts as an empty object.
 pub struct Members(Map<String, Value>);
 
 impl Members {
-    /// Reads them.
+    /// Reads the body. Refuses members not in `known`, and a query.
     ///
     /// # Errors
-    /// As [`text`]; `malformed`, naming what is wrong and what there is.
+    /// As [`text`]; `malformed`, with the fault and the allowed names.
     pub fn read(request: &Request, known: &[&str]) -> Result<Self, Problem> {
         let text = text(request)?;
         Query::read(request, &[])?;
@@ -118,12 +117,12 @@ impl Members {
         Ok(Self(members))
     }
 
-    /// The value of this name; `None` where it is not there.
+    /// Returns the value of this name; `None` if it is missing.
     pub fn value(&self, name: &str) -> Option<&Value> {
         self.0.get(name)
     }
 
-    /// A text of at most `most` characters.
+    /// Returns a text of at most `most` characters.
     ///
     /// # Errors
     /// `malformed`.
@@ -136,7 +135,7 @@ impl Members {
         }
     }
 
-    /// A text, read by `read`, which is told as `what` when it fails.
+    /// Returns a text, parsed by `read`. `what` names the expected value in the error.
     ///
     /// # Errors
     /// `malformed`.
@@ -150,7 +149,7 @@ impl Members {
         read(text).map(Some).ok_or_else(|| unread(name, text, what))
     }
 
-    /// A flag.
+    /// Returns a flag.
     ///
     /// # Errors
     /// `malformed`.
@@ -162,7 +161,7 @@ impl Members {
         }
     }
 
-    /// A whole number.
+    /// Returns a whole number.
     ///
     /// # Errors
     /// `malformed`.
@@ -182,7 +181,7 @@ fn unread(name: &str, text: &str, what: &str) -> Problem {
     Problem::malformed(format!("{name} is {}; it has to be {what}.", crate::values::quote::quote(text)))
 }
 
-/// The path of a request without its query, for people.
+/// Returns the path for display: no query, at most 100 characters.
 pub fn place(request: &Request) -> String {
     let path = request.path.split('?').next().unwrap_or_default();
     path.strip_prefix(PREFIX).unwrap_or(path).chars().take(100).collect()

@@ -1,5 +1,5 @@
-//! The calendar feed: what ends, was revoked or takes over when, as iCalendar
-//! ([RFC 5545](https://www.rfc-editor.org/rfc/rfc5545)) for the calendar programs that people have open anyway.
+//! The calendar feed in iCalendar format ([RFC 5545](https://www.rfc-editor.org/rfc/rfc5545)), for common calendar
+//! programs. It shows expiries, revocations and changes of issuer.
 
 pub mod events;
 #[cfg(test)]
@@ -9,53 +9,53 @@ mod text;
 use self::text::{Lines, instant};
 use crate::values::Time;
 
-/// The most events of a feed.
+/// Maximum number of events of a feed.
 pub const MAX_EVENTS: usize = 500;
 
-/// How often a program should look again (RFC 7986 §5.7); the second name is what Outlook knows it by.
+/// Refresh interval for calendar programs (RFC 7986 §5.7). The second property is Outlook's.
 const REFRESH: [&str; 2] = ["REFRESH-INTERVAL;VALUE=DURATION:PT1H", "X-PUBLISHED-TTL:PT1H"];
 
-/// What an event is about; the first are those that are left out last when there are too many.
+/// The subject of an event, most important first. Beyond the maximum, the last ones are dropped first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Category {
-    /// Issuers and the root: few, and the whole authority depends on them.
+    /// Issuers and the root: few, and the whole CA depends on them.
     Issuers,
-    /// Certificates that end.
+    /// Certificates that expire.
     Certificates,
-    /// Certificates that were revoked.
+    /// Revoked certificates.
     Revocations,
 }
 
-/// When an event begins. It has no end: an instant ends at once, a day with the day (RFC 5545 §3.6.1).
+/// The start of an event. There is no `DTEND`: an instant ends at once, a day at its end (RFC 5545 §3.6.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
     /// At this instant.
     At(Time),
-    /// All through the UTC day that has this instant.
+    /// The whole UTC day that contains this instant.
     Day(Time),
 }
 
-/// One event of the calendar.
+/// An event of the calendar.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// Its name, the same in each feed; the calendar's host is added to it.
+    /// Stable identifier, the same in each feed; the calendar's host is appended.
     pub uid: String,
-    /// When it is.
+    /// Start.
     pub start: Start,
-    /// Its title.
+    /// Title.
     pub summary: String,
-    /// More about it.
+    /// Details.
     pub description: String,
-    /// What it is about.
+    /// Subject.
     pub category: Category,
-    /// How many days before it a program should remind of it.
+    /// Reminder, in days before the start.
     pub alarm: Option<u32>,
 }
 
-/// Writes the calendar called `name` of the authority at `host`, as it is at `now`.
+/// Writes the calendar `name` of the CA at `host`, as of `now`.
 ///
-/// Of more than [`MAX_EVENTS`] the most important are kept, and of those the nearest in time; that some were left out
-/// is said in the calendar's description.
+/// Beyond [`MAX_EVENTS`], the most important events are kept, and among those the nearest in time. The calendar's
+/// description then has the number of dropped events.
 pub fn write(name: &str, host: &str, mut events: Vec<Event>, now: Time) -> String {
     events.sort_by_key(|event| (event.category, event.start.distance(now)));
     let left_out = events.len().saturating_sub(MAX_EVENTS);
@@ -82,13 +82,13 @@ impl Event {
     fn write(&self, lines: &mut Lines, host: &str, now: Time) {
         lines.raw("BEGIN:VEVENT");
         lines.text("UID", &format!("{}@{host}", self.uid));
-        // RFC 5545 §3.8.7.2: where there is a METHOD, when this text was made.
+        // RFC 5545 §3.8.7.2: with a METHOD, the time of writing.
         lines.raw(&format!("DTSTAMP:{}", instant(now)));
         lines.raw(&self.start.line());
         lines.text("SUMMARY", &self.summary);
         lines.text("DESCRIPTION", &self.description);
         lines.text("CATEGORIES", self.category.name());
-        // Nobody is busy because a certificate ends.
+        // An expiry does not occupy the calendar owner's time.
         lines.raw("TRANSP:TRANSPARENT");
         if let Some(days) = self.alarm {
             lines.raw("BEGIN:VALARM");
@@ -118,12 +118,12 @@ impl Start {
         }
     }
 
-    /// How far from `now` it is, to either side.
+    /// Returns the absolute distance from `now` in milliseconds.
     fn distance(self, now: Time) -> u64 {
         self.time().millis().abs_diff(now.millis())
     }
 
-    /// The line of it: a UTC date-time, or a date (RFC 5545 §3.8.2.4).
+    /// Returns the DTSTART line: a UTC date-time, or a date (RFC 5545 §3.8.2.4).
     fn line(self) -> String {
         match self {
             Self::At(time) => format!("DTSTART:{}", instant(time)),

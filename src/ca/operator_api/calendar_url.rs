@@ -1,4 +1,4 @@
-//! The URL of the calendar feed: reading it, and replacing it.
+//! The URL of the calendar feed: reading and replacing it.
 
 use super::audit::{Done, audited_answer};
 use super::body::Members;
@@ -10,7 +10,7 @@ use crate::ca::runtime::ports::Ports;
 use crate::records::Problem;
 use serde_json::{Value, json};
 
-/// GET of where the calendar is.
+/// Handles GET of the calendar's URL.
 ///
 /// # Errors
 /// When operations do not answer.
@@ -18,7 +18,7 @@ pub async fn calendar<P: Ports>(ports: &P) -> Answer {
     Ok(shown(200, &place(ports, false).await?))
 }
 
-/// POST that gives the calendar another URL.
+/// Handles POST that replaces the calendar's URL.
 ///
 /// # Errors
 /// When operations do not answer.

@@ -1,4 +1,4 @@
-//! The inventory as operators see it: certificates of all issuers, found, shown, downloaded, revoked.
+//! The inventory in the operator API: search, show, download and revoke certificates of all issuers.
 
 use super::audit::{Done, audited_answer};
 use super::body::{Members, Query as Sent};
@@ -22,15 +22,15 @@ use crate::values::{Id, Time, unicode};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-/// The most certificates of a page, and how many there are when nothing is said.
+/// Maximum and default number of certificates of a page.
 const MOST: usize = 200;
 
 const USUAL: usize = 50;
 
-/// The longest text that is searched for, in characters.
+/// Maximum length of the search text, in characters.
 const MAX_TEXT: usize = 100;
 
-/// What may stand in the query.
+/// Allowed names in the query.
 const KNOWN: &[&str] = &[
     "q",
     "name",
@@ -48,10 +48,10 @@ const KNOWN: &[&str] = &[
     "limit",
 ];
 
-/// GET of the list.
+/// Handles GET of certificates.
 ///
 /// # Errors
-/// `malformed` for a query that is wrong.
+/// `malformed` for a wrong query.
 pub async fn list<P: Ports>(ports: &P, request: &Request) -> Answer {
     let sent = Sent::read(request, KNOWN)?;
     let csv = sent.parsed("format", "\"json\" or \"csv\"", |text| match text {
@@ -64,14 +64,14 @@ pub async fn list<P: Ports>(ports: &P, request: &Request) -> Answer {
     if csv == Some(true) {
         let response = Response::text(200, "text/csv; charset=utf-8", super::csv::table(&page.certificates));
         let response = response.with("Content-Disposition", "attachment; filename=\"certificates.csv\"");
-        // In a table there is no room for it.
+        // CSV has no place for the cursor.
         return Ok(page.next.iter().fold(response, |response, next| response.with("Selvedge-Next", next)));
     }
     let Found { certificates, next, complete } = page;
     Ok(shown(200, &json!({ "certificates": certificates, "next": next, "complete": complete })))
 }
 
-/// What is looked for.
+/// Builds the search from the request's query.
 fn query<P: Ports>(ports: &P, sent: &Sent) -> Result<Query, Problem> {
     let settings = ports.settings();
     let standing = sent.parsed("status", "current, valid, revoked, expired or all", |text| {
@@ -110,7 +110,7 @@ fn query<P: Ports>(ports: &P, sent: &Sent) -> Result<Query, Problem> {
     })
 }
 
-/// A pattern of names, with A-labels.
+/// Checks a pattern of names and returns it with A-labels.
 ///
 /// # Errors
 /// `malformed`.
@@ -124,17 +124,17 @@ pub fn pattern(text: Option<&str>) -> Result<Option<String>, Problem> {
     }
 }
 
-/// A page of what was found.
+/// A page of search results.
 pub struct Found {
-    /// As they are shown.
+    /// Certificates as JSON.
     pub certificates: Vec<Value>,
-    /// Where it goes on; `None` when that was all.
+    /// Cursor of the next page; `None` at the end.
     pub next: Option<String>,
-    /// Whether the page is full, or nothing is left; else it stopped early.
+    /// Whether the page is full or the last; otherwise the search stopped early.
     pub complete: bool,
 }
 
-/// Notes of certificates that another issuer's have renewed them: each ledger knows its own only.
+/// Marks certificates that another issuer's certificate has renewed: a ledger sees its own only.
 async fn note_renewed_elsewhere<P: Ports>(ports: &P, found: &mut [FoundEntry]) -> Result<(), Problem> {
     for slot in ports.settings().issuers.slots() {
         let mine = |one: &FoundEntry| one.text("issuer") == slot.issuer.id();
@@ -155,7 +155,7 @@ async fn note_renewed_elsewhere<P: Ports>(ports: &P, found: &mut [FoundEntry]) -
     Ok(())
 }
 
-/// Looks for certificates in the ledgers of all issuers, and puts them in one order.
+/// Searches the ledgers of all issuers and merges the results in one order.
 ///
 /// # Errors
 /// When a ledger does not answer.
@@ -167,7 +167,7 @@ pub async fn search<P: Ports>(ports: &P, query: &Query) -> Result<Found, Problem
         let part = ports.ask(&LedgerAt::from(issuer), query).await?;
         all.extend(part.found);
         if !part.complete {
-            // What lies behind this is not known of this ledger.
+            // This ledger has not searched beyond this point yet.
             bound = Some(bound.map_or(part.reached.clone(), |bound| bound.min(part.reached)));
         }
     }
@@ -185,10 +185,10 @@ pub async fn search<P: Ports>(ports: &P, query: &Query) -> Result<Found, Problem
     Ok(Found { certificates: all.into_iter().map(|one| one.shown).collect(), next, complete })
 }
 
-/// The certificate of this serial number, whichever issuer's it is.
+/// Returns the certificate with this serial number and the ledger of its issuer.
 ///
 /// # Errors
-/// 404 for one that was not issued here; when a ledger does not answer.
+/// 404 for an unknown certificate; when a ledger does not answer.
 async fn entry<P: Ports>(ports: &P, serial: &Serial) -> Result<(LedgerAt, ShownEntry), Problem> {
     for slot in ports.settings().issuers.slots() {
         let ledger = LedgerAt::from(slot.issuer.id());
@@ -200,35 +200,35 @@ async fn entry<P: Ports>(ports: &P, serial: &Serial) -> Result<(LedgerAt, ShownE
     Err(not_found("certificate"))
 }
 
-/// GET of one.
+/// Handles GET of a certificate.
 ///
 /// # Errors
-/// 404 for one that was not issued here.
+/// 404 for an unknown certificate.
 pub async fn show<P: Ports>(ports: &P, serial: &Serial) -> Answer {
     Ok(shown(200, &entry(ports, serial).await?.1.found.shown))
 }
 
-/// A reason in a few words, for the record.
+/// Returns a revocation reason as text for the audit record.
 pub fn said(reason: Option<u8>) -> String {
     reason.map_or_else(|| "no reason".to_owned(), |reason| format!("reason {reason}"))
 }
 
-/// GET of one with its chain.
+/// Handles GET of a certificate with its chain, as PEM.
 ///
 /// # Errors
-/// 404 for one that was not issued here, or not yet.
+/// 404 for an unknown certificate, or one not issued yet.
 pub async fn download<P: Ports>(ports: &P, serial: &Serial) -> Answer {
     let (_, entry) = entry(ports, serial).await?;
-    // None while it is being issued.
+    // `None` while it is being issued.
     let chain = ports.ask(&AccountAt(entry.account), &DownloadCertificate { serial: serial.hex() }).await?;
     let pem = chain.ok_or_else(|| not_found("certificate"))?;
     Ok(Response::text(200, "application/pem-certificate-chain", pem))
 }
 
-/// POST to a certificate's revocation.
+/// Handles POST to a certificate's revocation.
 ///
 /// # Errors
-/// 404 for one that was not issued here; `badRevocationReason`; `alreadyRevoked`; `unauthorized` for one that is over.
+/// 404 for an unknown certificate; `badRevocationReason`; 409 `alreadyRevoked`; 409 `unauthorized` if it has expired.
 pub async fn revoke<P: Ports>(ports: &P, operator: &Operator, request: &Request, serial: &Serial) -> Answer {
     let hex = serial.hex();
     audited_answer(ports, (operator, request), ("certificate.revoke", Some(&hex)), 200, async {
@@ -242,7 +242,7 @@ pub async fn revoke<P: Ports>(ports: &P, operator: &Operator, request: &Request,
         };
         match ports.ask(&ledger, &revoke).await {
             Ok(()) => {}
-            // What nobody can do is nobody's lack of rights.
+            // Not a lack of rights: no operator could revoke it.
             Err(problem) if problem.kind == Kind::Unauthorized => return Err(problem.with_status(409)),
             Err(problem) if problem.kind == Kind::AlreadyRevoked => return Err(problem.with_status(409)),
             Err(problem) => return Err(problem),

@@ -1,8 +1,8 @@
-//! Tables ([RFC 4180](https://www.rfc-editor.org/rfc/rfc4180)) that are safe to open in a spreadsheet.
+//! CSV tables ([RFC 4180](https://www.rfc-editor.org/rfc/rfc4180)) that are safe to open in a spreadsheet.
 
 use serde_json::Value;
 
-/// The columns: members of a certificate.
+/// Columns: members of a certificate.
 const COLUMNS: [&str; 11] = [
     "serial",
     "names",
@@ -17,7 +17,7 @@ const COLUMNS: [&str; 11] = [
     "unicode_names",
 ];
 
-/// Certificates as a table with a line of titles.
+/// Returns certificates as a table with a header line.
 pub fn table(certificates: &[Value]) -> String {
     let mut text = COLUMNS.join(",") + "\r\n";
     for certificate in certificates {
@@ -28,7 +28,7 @@ pub fn table(certificates: &[Value]) -> String {
     text
 }
 
-/// A value in one line.
+/// Returns a value as plain text, lists separated by spaces.
 fn plain(value: Option<&Value>) -> String {
     match value {
         None | Some(Value::Null) => String::new(),
@@ -38,7 +38,7 @@ fn plain(value: Option<&Value>) -> String {
     }
 }
 
-/// A field: always in quotes, and never one that a spreadsheet takes for a formula.
+/// Returns a quoted field; a leading `'` keeps spreadsheets from reading it as a formula.
 fn field(text: &str) -> String {
     let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
     format!("\"{}{}\"", if formula { "'" } else { "" }, text.replace('"', "\"\""))

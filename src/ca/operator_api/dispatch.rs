@@ -1,4 +1,4 @@
-//! From an operator's request to its answer.
+//! Dispatch of operators' requests to their handlers.
 
 use super::body::Query;
 use super::operator::Operator;
@@ -14,7 +14,7 @@ use crate::ca::telemetry::events::RequestLogContext;
 use crate::records::Problem;
 use serde_json::json;
 
-/// Answers an operator's request, or whoever's it is.
+/// Answers a request to the operator API, after sign-in.
 pub async fn answer<P: Ports>(
     ports: &P,
     request: &Request,
@@ -112,7 +112,7 @@ fn not_allowed(request: &Request) -> Problem {
     Problem::malformed(format!("{method} is not allowed here; docs/openapi.json has what is.")).with_status(405)
 }
 
-/// GET of how the authority stands.
+/// Handles GET of the CA's status.
 async fn status<P: Ports>(ports: &P, operator: &Operator) -> Answer {
     let settings = ports.settings();
     let state = ports.ask(&OperationsAt, &ShowOperations).await?;

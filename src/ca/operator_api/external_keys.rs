@@ -1,4 +1,4 @@
-//! External account keys that operators make: what somebody is handed out to have accounts here.
+//! External account keys that operators create (RFC 8555 §7.3.4).
 
 use super::audit::{Done, audited_answer};
 use super::body::{Members, Query};
@@ -20,21 +20,21 @@ use crate::records::operations::external_key::{ExternalKeyRecord, Uses};
 use crate::values::{Time, b64};
 use serde_json::{Value, json};
 
-/// The longest kid, in characters.
+/// Maximum length of a kid, in characters.
 const MAX_KID: usize = 64;
 
-/// The longest note, in characters.
+/// Maximum length of a note, in characters.
 const MAX_NOTE: usize = 200;
 
-/// The most keys of a page, each of which is asked for by itself, and how many there are when nothing is said.
+/// Maximum and default number of keys of a page. Each key takes a request to its partition.
 const MOST: usize = 200;
 
 const USUAL: usize = 50;
 
-/// GET of the list: those of the configuration first.
+/// Handles GET of keys, those of the configuration first.
 ///
 /// # Errors
-/// `malformed` for a query that is wrong.
+/// `malformed` for a wrong query.
 pub async fn list<P: Ports>(ports: &P, request: &Request) -> Answer {
     let query = Query::read(request, &["cursor", "limit"])?;
     let limit = query.limit(MOST, USUAL)?;
@@ -47,11 +47,11 @@ pub async fn list<P: Ports>(ports: &P, request: &Request) -> Answer {
         }
     }
     let page = ports.ask(&OperationsAt, &ListKeys(Page { after, limit })).await?;
-    // A kid of the configuration is that of no other key.
+    // A kid of the configuration takes precedence.
     for (created, kid) in page.entered.into_iter().filter(|(_, kid)| !ports.settings().external.keys.contains_key(kid))
     {
         let found = ports.ask(&ExternalKeyAt(kid), &ShowKey).await?;
-        // One that was entered and never made is none, also when another of its kid was made later.
+        // Skips a key that was entered but never created, even if another with its kid was created later.
         if let Some(record) = found.record.filter(|record| record.created.at == created) {
             all.push(Some(wire(ports, &in_force, &record, &found.accounts)?));
         }
@@ -60,15 +60,15 @@ pub async fn list<P: Ports>(ports: &P, request: &Request) -> Answer {
     Ok(shown(200, &json!({ "external_accounts": all, "next": page.next })))
 }
 
-/// GET of one.
+/// Handles GET of a key.
 ///
 /// # Errors
-/// 404 for one that there is not.
+/// 404 for an unknown key.
 pub async fn show<P: Ports>(ports: &P, kid: &str) -> Answer {
     of_kid(ports, kid).await?.map(|found| shown(200, &found)).ok_or_else(|| not_found("external account key"))
 }
 
-/// What there is to show of a key; `None` when there is none.
+/// Returns a key as JSON; `None` for an unknown kid.
 async fn of_kid<P: Ports>(ports: &P, kid: &str) -> Result<Option<Value>, Problem> {
     let found = ports.ask(&ExternalKeyAt(kid.to_owned()), &ShowKey).await?;
     let settings = ports.settings();
@@ -87,14 +87,14 @@ async fn of_kid<P: Ports>(ports: &P, kid: &str) -> Result<Option<Value>, Problem
     wire(ports, &in_force, &record, &found.accounts).map(Some)
 }
 
-/// A key as it is shown.
+/// Returns a created key as JSON.
 fn wire<P: Ports>(
     ports: &P,
     in_force: &InForce,
     record: &ExternalKeyRecord,
     accounts: &[String],
 ) -> Result<Value, Problem> {
-    // A policy that this version cannot read any more is shown without warnings.
+    // A policy that this version can no longer read is shown without warnings.
     let policy = effective::policy_of(record).unwrap_or_default();
     let warnings = policy::warnings(in_force.policy(ports.settings()), (&record.kid, &policy), ports.issuer());
     let key = external_accounts::made_key(&ports.settings().nonce_key, &record.kid);
@@ -117,12 +117,12 @@ fn wire<P: Ports>(
     }))
 }
 
-/// POST to the list: a new key.
+/// Handles POST that creates a key.
 ///
 /// # Errors
-/// `malformed` for what cannot be; 409 for a kid that is taken.
+/// `malformed` for wrong members; 409 for a kid that is taken.
 pub async fn create<P: Ports>(ports: &P, operator: &Operator, request: &Request) -> Answer {
-    // Before all else, for the record: its name.
+    // The audit entry needs the kid before anything else.
     let members = Members::read(request, &["kid", "note", "uses", "policy", "expires"]);
     let asked = members.as_ref().ok().and_then(|members| members.text("kid", MAX_KID).ok().flatten());
     let kid = match asked {
@@ -198,7 +198,7 @@ fn note_of(members: &Members) -> Result<Option<String>, Problem> {
     Ok(members.text("note", MAX_NOTE)?.map(str::to_owned).filter(|note| !note.is_empty()))
 }
 
-/// Refuses the policy of a key that is wrong, or leaves nothing together with that of the CA.
+/// Refuses a key's policy that is malformed or has nothing in common with the CA's.
 async fn check_policy<P: Ports>(ports: &P, document: &Value) -> Result<(), Problem> {
     let policy = policy::read_policy("policy", document).map_err(Problem::malformed)?;
     let in_force = effective::in_force(ports).await?;
@@ -211,10 +211,10 @@ fn taken(kid: &str) -> Problem {
     Problem::malformed(detail).with_status(409)
 }
 
-/// POST to a key: it is disabled or not, has another policy, another note.
+/// Handles POST that disables or enables a key, or changes its policy or note.
 ///
 /// # Errors
-/// 404 for one that there is not; `malformed`, also for one of the configuration.
+/// 404 for an unknown key; `malformed` for wrong members, and for a key of the configuration.
 pub async fn change<P: Ports>(ports: &P, operator: &Operator, request: &Request, kid: &str) -> Answer {
     let members = Members::read(request, &["disabled", "policy", "note"]);
     let disabled = members.as_ref().ok().and_then(|members| members.flag("disabled").ok().flatten());

@@ -1,4 +1,4 @@
-//! The calendar as it is fetched: by whoever has its URL, whose last part is a MAC that nobody else can make.
+//! The calendar as it is fetched. The last part of its URL is a MAC, the only authentication.
 
 use super::calendar::events::{Ending, IssuerDay, Revoked, Turn, ending, issuer_day, revoked};
 use super::calendar::{Event, MAX_EVENTS};
@@ -19,14 +19,13 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use url::Url;
 
-/// How often a ledger is asked to go on: as many times some thousand certificates, of which those that end first are
-/// looked at first.
+/// Maximum number of scans of a ledger, each of some thousand certificates, first expiry first.
 const GOES: usize = 10;
 
-/// How long a program may keep what it was given, in seconds.
+/// How long a program may cache the calendar, in seconds.
 const FRESH: u64 = 900;
 
-/// How often the calendar was given another URL; if `moved`, once more from now on.
+/// Returns how often the calendar's URL was replaced; `moved` replaces it once more first.
 ///
 /// # Errors
 /// When operations do not answer.
@@ -34,18 +33,18 @@ pub async fn generation<P: Ports>(ports: &P, moved: bool) -> Result<u64, Problem
     ports.ask(&OperationsAt, &CalendarGeneration { moved }).await
 }
 
-/// What stands in the calendar's URL.
+/// Returns the proof in the calendar's URL.
 pub fn proof(settings: &Settings, generation: u64) -> String {
     proofs::calendar(&settings.nonce_key, generation)
 }
 
-/// GET of the calendar.
+/// Handles GET of the calendar.
 ///
 /// # Errors
-/// 404 as for any path where nothing is, for a proof that is none, or none any more; when a ledger does not answer.
+/// 404, as for any unknown path, for a proof that is wrong or was replaced; when a partition does not answer.
 pub async fn show<P: Ports>(ports: &P, sent: &str) -> Answer {
     let settings = ports.settings();
-    // Without a call: any stranger can make up a URL. One that the calendar had before is found out by asking, once a minute.
+    // A made-up proof is refused without a call. A replaced one costs one call a minute.
     let moved = proofs::calendar_moved(&settings.nonce_key, sent).ok_or_else(unknown_path)?;
     let (name, now) = (format!("calendar/{moved}"), ports.now());
     if ports.memory().is_absent(&name, now) {
@@ -66,7 +65,7 @@ pub async fn show<P: Ports>(ports: &P, sent: &str) -> Answer {
     let mut seen = BTreeSet::new();
     let revocations = notices::newest(ports, MAX_EVENTS).await?;
     let revocations = revocations.iter().filter_map(revocation);
-    // The newest of a certificate's is what holds.
+    // The newest revocation of a certificate is in effect.
     events.extend(revocations.filter(|one| seen.insert(one.serial.clone())).map(|one| revoked(&one)));
     let host = Url::parse(&settings.urls.of_path("/")).ok().and_then(|url| url.host_str().map(str::to_owned));
     let host = host.unwrap_or_default();
@@ -77,7 +76,7 @@ pub async fn show<P: Ports>(ports: &P, sent: &str) -> Answer {
         .indexed(&settings.urls))
 }
 
-/// The certificates of this issuer that are near their end, and not renewed by any.
+/// Returns this issuer's certificates that expire soon and that no issuer has renewed.
 async fn endings<P: Ports>(ports: &P, issuer: &str) -> Result<Vec<Candidate>, Problem> {
     let (ledger, mut all) = (LedgerAt::from(issuer), Vec::new());
     let mut scan = ScanExpiring { at: ports.now(), since: None, after: None };
@@ -97,7 +96,7 @@ fn shown(one: &Candidate) -> Ending {
     Ending { serial, names, not_after, account: account.to_string(), profile }
 }
 
-/// The revocation that a notice is about; `None` for one about something else.
+/// Returns the revocation that a notice reports; `None` for another kind of notice.
 fn revocation(notice: &Value) -> Option<Revoked> {
     let text = |at: &str| notice.pointer(at).and_then(Value::as_str);
     if text("/kind")? != NoticeKind::CertificateRevoked.name() {
@@ -112,7 +111,7 @@ fn revocation(notice: &Value) -> Option<Revoked> {
     })
 }
 
-/// The days of an issuer. That certificates get shorter tells nothing where another issues by then.
+/// Returns the events of an issuer. The last full-length day is left out if another issuer is active by then.
 fn issuer_days(settings: &Settings, slot: &IssuerSlot) -> Vec<Event> {
     let (issuer, dates) = (&slot.issuer, dates(&slot.issuer));
     let day =

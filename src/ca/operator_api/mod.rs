@@ -1,4 +1,4 @@
-//! The API for operators below /admin/v1: sign-in, bodies, one file for each resource.
+//! The operator API below /admin/v1: sign-in, bodies, one file for each resource.
 
 pub mod accounts;
 pub mod assertion;

@@ -1,4 +1,4 @@
-//! Notices and the calendar's URL, as operators see them.
+//! Notices and the state of the webhook in the operator API.
 
 use super::audit::{Done, audited_answer};
 use super::body::Members;
@@ -13,10 +13,10 @@ use crate::ca::runtime::ports::Ports;
 use crate::records::Problem;
 use serde_json::{Value, json};
 
-/// How many notices are shown.
+/// Maximum number of notices in a response.
 const MOST: usize = 200;
 
-/// Asks all who have notices for this: the ledgers, and the partition of operations.
+/// Sends this to all partitions that store notices: the ledgers and the operations partition.
 async fn ask_all<P: Ports, A: Ask<At = NoticeStore>>(ports: &P, ask: &A) -> Result<Vec<A::Reply>, Problem> {
     let ledgers = ports.settings().issuers.slots().map(|slot| NoticeStore::Ledger(slot.issuer.id().to_owned()));
     let mut answers = Vec::new();
@@ -26,7 +26,7 @@ async fn ask_all<P: Ports, A: Ask<At = NoticeStore>>(ports: &P, ask: &A) -> Resu
     Ok(answers)
 }
 
-/// The newest notices of all, as they are shown.
+/// Returns the newest notices of all partitions.
 ///
 /// # Errors
 /// When a partition does not answer.
@@ -38,7 +38,7 @@ pub async fn newest<P: Ports>(ports: &P, limit: usize) -> Result<Vec<Value>, Pro
     Ok(all)
 }
 
-/// GET of the notices.
+/// Handles GET of the notices.
 ///
 /// # Errors
 /// As [`newest`].
@@ -46,7 +46,7 @@ pub async fn list<P: Ports>(ports: &P) -> Answer {
     Ok(shown(200, &json!({ "notices": newest(ports, MOST).await? })))
 }
 
-/// How it stands with the webhook.
+/// Returns whether the webhook is configured, and the counts of waiting and given-up notices.
 ///
 /// # Errors
 /// When a partition does not answer.
@@ -57,10 +57,10 @@ pub async fn standing<P: Ports>(ports: &P) -> Result<Value, Problem> {
     Ok(json!({ "configured": configured, "waiting": sum(|one| one.waiting), "given_up": sum(|one| one.given_up) }))
 }
 
-/// POST of a notice for a test.
+/// Handles POST that sends a test notice.
 ///
 /// # Errors
-/// 409 where there is no webhook.
+/// 409 without a webhook.
 pub async fn test<P: Ports>(ports: &P, operator: &Operator, request: &Request) -> Answer {
     audited_answer(ports, (operator, request), ("notice.test", None), 200, async {
         Members::read(request, &[])?;

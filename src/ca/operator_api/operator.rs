@@ -3,17 +3,17 @@
 use crate::ca::runtime::ports::Ports;
 use crate::records::operations::audit::{Actor, AuthMethod};
 
-/// Who asks.
+/// An authenticated operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Operator {
-    /// The name of the token, or the address of the person.
+    /// Name of the token, or e-mail address or client id from Access.
     pub name: String,
-    /// How that is known.
+    /// Authentication method.
     pub by: AuthMethod,
 }
 
 impl Operator {
-    /// That this one does something now.
+    /// Returns this operator with the current time.
     pub fn acts<P: Ports>(&self, ports: &P) -> Actor {
         Actor { at: ports.now(), by: self.name.clone() }
     }

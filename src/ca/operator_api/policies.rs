@@ -1,4 +1,4 @@
-//! The policy in force: its versions, the way back, a dry run, and one in the shadow.
+//! The policy in force: versions, restoring, dry runs and the shadow policy.
 
 use super::audit::{Done, audited_answer};
 use super::body;
@@ -22,13 +22,13 @@ use crate::records::operations::policies::PolicyRecord;
 use crate::values::Identifier;
 use serde_json::{Value, json};
 
-/// The longest note, in characters.
+/// Maximum length of a note, in characters.
 const MAX_NOTE: usize = 200;
 
-/// The most names of a dry run.
+/// Maximum number of names of a dry run.
 const ASKED: usize = 100;
 
-/// A version as it is shown; `None` is the configuration, where nothing was ever put in force.
+/// Returns a policy version as JSON. `None` is version 0, the configuration's policy.
 pub(in crate::ca) fn version<P: Ports>(ports: &P, record: Option<&PolicyRecord>) -> Value {
     let document = record.and_then(|record| record.document.clone());
     let document = document.unwrap_or_else(|| ports.settings().policy.document());
@@ -44,12 +44,12 @@ pub(in crate::ca) fn version<P: Ports>(ports: &P, record: Option<&PolicyRecord>)
     }
 }
 
-/// What has no effect in a document; nothing of one that this version of the CA cannot read any more.
+/// Returns warnings about parts of a document without effect. Empty if this version can no longer read the document.
 fn warnings(document: &Value) -> Vec<String> {
     policy::read_policy("the document", document).map(|policy| policy::idle(&policy)).unwrap_or_default()
 }
 
-/// GET of the policy.
+/// Handles GET of the policy.
 ///
 /// # Errors
 /// `serverInternal`.
@@ -67,17 +67,17 @@ async fn state<P: Ports>(ports: &P) -> Result<Value, Problem> {
     Ok(json!({ "in_force": version(ports, versions.first()), "versions": all, "shadow": shadow }))
 }
 
-/// Reads a document that was sent, and refuses one that is wrong, with line and reason.
+/// Reads the policy document in a body; the refusal has the line and the reason.
 fn document(request: &Request) -> Result<Value, Problem> {
     let (_, document) = policy::read_policy_text(body::text(request)?)
         .map_err(|fault| Problem::malformed(format!("The policy is refused: {fault}.")))?;
     Ok(document)
 }
 
-/// POST of a policy: it is in force from now on.
+/// Handles POST that puts a policy in force at once.
 ///
 /// # Errors
-/// `malformed` for a document that is wrong, with line and reason; the policy in force stays.
+/// `malformed` for a wrong document, with line and reason; the policy in force stays.
 pub async fn put<P: Ports>(ports: &P, operator: &Operator, request: &Request) -> Answer {
     audited_answer(ports, (operator, request), ("policy.put", None), 201, async {
         let note = Query::read(request, &["note"])?.parsed("note", "at most 200 characters long", |text| {
@@ -95,10 +95,10 @@ async fn put_in_force<P: Ports>(ports: &P, policy: PutPolicy) -> Result<Done<Val
     Ok(Done::saying(version(ports, Some(&record)), format!("version {}", record.version)))
 }
 
-/// POST to put an earlier policy in force again.
+/// Handles POST that puts an earlier policy in force again.
 ///
 /// # Errors
-/// `malformed` for a version that there is not.
+/// `malformed` for an unknown version.
 pub async fn restore<P: Ports>(ports: &P, operator: &Operator, request: &Request) -> Answer {
     audited_answer(ports, (operator, request), ("policy.restore", None), 201, async {
         let wanted = Members::read(request, &["version"])?.number("version")?;
@@ -112,7 +112,7 @@ pub async fn restore<P: Ports>(ports: &P, operator: &Operator, request: &Request
     .await
 }
 
-/// POST of the policy in the shadow; `null` for none.
+/// Handles POST of the shadow policy; `null` removes it.
 ///
 /// # Errors
 /// As [`put`].
@@ -129,7 +129,7 @@ pub async fn put_shadow<P: Ports>(ports: &P, operator: &Operator, request: &Requ
     .await
 }
 
-/// GET of what the policy in the shadow would have refused.
+/// Handles GET of what the shadow policy would have refused.
 ///
 /// # Errors
 /// `serverInternal`.
@@ -137,10 +137,10 @@ pub async fn findings<P: Ports>(ports: &P) -> Answer {
     Ok(shown(200, &ports.ask(&OperationsAt, &ListFindings).await?))
 }
 
-/// POST of a question: what would happen, and which rule decides. Nothing is changed.
+/// Handles POST of a dry run: returns the verdicts and the deciding rules. Changes nothing.
 ///
 /// # Errors
-/// `malformed` for a question that cannot be answered.
+/// `malformed` for a wrong question.
 pub async fn check<P: Ports>(ports: &P, request: &Request) -> Answer {
     let settings = ports.settings();
     let members = Members::read(request, &["identifiers", "external_account", "profile", "document"])?;
@@ -154,7 +154,7 @@ pub async fn check<P: Ports>(ports: &P, request: &Request) -> Answer {
         let shown = crate::values::quote::quote(kid.unwrap_or_default());
         Problem::malformed(format!("external_account is {shown}, which is no key of this CA, or none any more."))
     };
-    // No partition is asked for a name that none can have.
+    // An impossible kid costs no call.
     if kid.is_some_and(|kid| !is_plain(kid) && !settings.external.keys.contains_key(kid)) {
         return Err(unknown());
     }

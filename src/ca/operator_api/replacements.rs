@@ -1,7 +1,9 @@
-//! Having certificates replaced now ([RFC 9773 §4.2](https://www.rfc-editor.org/rfc/rfc9773#section-4.2)): the suggested
-//! window of all that were issued until then, and fit, lies in the past, so that their clients renew when they ask next.
+//! Immediate replacement of certificates ([RFC 9773 §4.2](https://www.rfc-editor.org/rfc/rfc9773#section-4.2)).
+//! Selected certificates that were issued before the request get a suggested window in the past, so their clients renew
+//! at the next poll.
 //!
-//! It is one record in each ledger, however many certificates it is about: it holds at once, and can be taken back.
+//! A replacement is one record in each ledger, for any number of certificates. It takes effect at once and can be
+//! withdrawn.
 
 use super::audit::{Done, audited_answer};
 use super::body::Members;
@@ -23,25 +25,25 @@ use core::time::Duration;
 use serde_json::{Value, json};
 use url::Url;
 
-/// The members of a body that say which certificates are meant.
+/// Members of a body that select certificates.
 pub const SELECTS: [&str; 5] = ["issuer", "profile", "account", "external_account", "name"];
 
-/// The longest key identifier of an external account key, in characters.
+/// Maximum length of an external account key's kid, in characters.
 const MAX_KID: usize = 128;
 
-/// The longest reason, and the longest URL of an explanation, in characters.
+/// Maximum length of a reason, and of an explanation's URL, in characters.
 const MAX_REASON: usize = 200;
 
 const MAX_URL: usize = 500;
 
-/// What holds still, in whichever order it comes.
+/// Returns all stored replacements, newest first.
 pub(in crate::ca) async fn all<P: Ports>(ports: &P) -> Result<Vec<ReplaceRecord>, Problem> {
     let mut found = ports.ask(&OperationsAt, &ListReplacements).await?;
     found.sort_by_key(|record| core::cmp::Reverse(record.made.at));
     Ok(found)
 }
 
-/// GET of the list.
+/// Handles GET of replacements.
 ///
 /// # Errors
 /// `serverInternal`.
@@ -57,15 +59,15 @@ fn wire(record: &ReplaceRecord) -> Value {
     })
 }
 
-/// POST to the list.
+/// Handles POST that creates a replacement.
 ///
 /// # Errors
-/// `malformed` for what selects nothing, or cannot be.
+/// `malformed` for a body that selects nothing or is wrong.
 pub async fn create<P: Ports>(ports: &P, operator: &Operator, request: &Request) -> Answer {
     let known = [&SELECTS[..], &["reason", "explanation"]].concat();
     let members = Members::read(request, &known);
     let selection = members.as_ref().map_err(Clone::clone).and_then(|members| selection(ports, members));
-    let target = selection.as_ref().ok().map(told);
+    let target = selection.as_ref().ok().map(describe);
     audited_answer(ports, (operator, request), ("certificates.replace", target.as_deref()), 201, async {
         let (members, selection) = (members?, selection?);
         let explanation = members.text("explanation", MAX_URL)?;
@@ -85,7 +87,7 @@ pub async fn create<P: Ports>(ports: &P, operator: &Operator, request: &Request)
             reason: members.text("reason", MAX_REASON)?.map(str::to_owned),
             explanation: explanation.map(str::to_owned),
             withdrawn: None,
-            // An issuance that has begun may end a little later.
+            // An issuance in progress may complete a little later.
             expires: ports.now().plus(longest).plus(Duration::from_secs(24 * 3600)),
         };
         put(ports, &record).await?;
@@ -95,7 +97,7 @@ pub async fn create<P: Ports>(ports: &P, operator: &Operator, request: &Request)
     .await
 }
 
-/// Has a record stored everywhere. Where that fails halfway, it may be done again.
+/// Stores a record in operations and in all ledgers. Safe to repeat after a partial failure.
 pub(in crate::ca) async fn put<P: Ports>(ports: &P, record: &ReplaceRecord) -> Result<(), Problem> {
     let put = PutReplacement(record.clone());
     ports.ask(&ReplacementStore::Operations, &put).await?;
@@ -105,10 +107,10 @@ pub(in crate::ca) async fn put<P: Ports>(ports: &P, record: &ReplaceRecord) -> R
     Ok(())
 }
 
-/// Which certificates a body means.
+/// Reads the selection of certificates from a body.
 ///
 /// # Errors
-/// `malformed` for one that means none, or what there is not.
+/// `malformed` for a body that selects nothing, or names something unknown.
 pub fn selection<P: Ports>(ports: &P, members: &Members) -> Result<Selection, Problem> {
     let issuers = &ports.settings().issuers;
     let selection = Selection {
@@ -129,8 +131,8 @@ pub fn selection<P: Ports>(ports: &P, members: &Members) -> Result<Selection, Pr
     Ok(selection)
 }
 
-/// A selection in a few words.
-pub fn told(selection: &Selection) -> String {
+/// Returns a selection as short text.
+pub fn describe(selection: &Selection) -> String {
     let members = [
         ("issuer", selection.issuer.clone()),
         ("profile", selection.profile.clone()),
@@ -142,10 +144,10 @@ pub fn told(selection: &Selection) -> String {
     given.collect::<Vec<_>>().join(", ")
 }
 
-/// POST to a replacement's withdrawal.
+/// Handles POST that withdraws a replacement.
 ///
 /// # Errors
-/// 404 for one that there is not.
+/// 404 for an unknown replacement.
 pub async fn withdraw<P: Ports>(ports: &P, operator: &Operator, request: &Request, id: &str) -> Answer {
     audited_answer(ports, (operator, request), ("certificates.withdraw", Some(id)), 200, async {
         Members::read(request, &[])?;
@@ -155,7 +157,7 @@ pub async fn withdraw<P: Ports>(ports: &P, operator: &Operator, request: &Reques
             record.withdrawn = Some(operator.acts(ports));
         }
         put(ports, &record).await?;
-        Ok(Done::saying(wire(&record), told(&record.selection)))
+        Ok(Done::saying(wire(&record), describe(&record.selection)))
     })
     .await
 }

@@ -1,15 +1,14 @@
-//! Revoking many certificates, step by step.
+//! Bulk revocation, step by step.
 //!
-//! Each step is one transaction of one ledger: it revokes the next certificates that are meant, up to a bound, and answers
-//! where to go on. A certificate that is revoked is not meant any more, so a step may be asked for twice, and a revocation
-//! that was interrupted begins again without harm. What is issued after it began is not meant either: `issued_before` says
-//! so, also to those who take it up again.
+//! Each step is one transaction of one ledger: it revokes the next selected certificates, up to a bound, and returns a
+//! cursor. Revoked certificates are not selected again, so a step can be repeated, and an interrupted revocation can be
+//! restarted safely. `issued_before` excludes certificates that are issued after the start, also after a restart.
 
 use super::audit::{Done, audited_answer};
 use super::body::Members;
 use super::certificates::said;
 use super::operator::Operator;
-use super::replacements::{SELECTS, selection, told};
+use super::replacements::{SELECTS, describe, selection};
 use crate::ca::http::message::{Answer, Request};
 use crate::ca::ledger::bulk_revocation::{RevokeNext, RevokedPart};
 use crate::ca::ledger::filter::Query;
@@ -21,27 +20,27 @@ use crate::records::ledger::inventory::{Selection, parse_expiry_id};
 use crate::values::Time;
 use serde_json::json;
 
-/// The most certificates that a step revokes.
+/// Maximum number of certificates revoked in a step.
 const MOST: usize = 100;
 
-/// The most that it revokes for keyCompromise, each of whose keys another partition is asked to refuse: a Worker may ask 50
-/// times for one request on Cloudflare's free plan.
+/// Maximum for keyCompromise. Each key takes a request to another partition, and Cloudflare's free plan allows 50
+/// subrequests for each request to a Worker.
 const MOST_KEYS: usize = 25;
 
-/// POST: a step of a revocation.
+/// Handles POST: one step of a revocation.
 ///
 /// # Errors
-/// `malformed` for what selects nothing, or cannot be; `badRevocationReason`.
+/// `malformed` for a body that selects nothing or is wrong; `badRevocationReason`.
 pub async fn step<P: Ports>(ports: &P, operator: &Operator, request: &Request) -> Answer {
     let known = [&SELECTS[..], &["reason", "issued_before", "cursor", "limit"]].concat();
     let members = Members::read(request, &known);
     let selection = members.as_ref().map_err(Clone::clone).and_then(|members| selection(ports, members));
-    let target = selection.as_ref().ok().map(told);
+    let target = selection.as_ref().ok().map(describe);
     audited_answer(ports, (operator, request), ("certificates.revoke", target.as_deref()), 200, async {
         let (members, selection) = (members?, selection?);
         let reason = check_reason(members.number("reason")?)?;
         let before = members.parsed("issued_before", "a time like 2027-01-31T00:00:00Z", Time::parse_rfc3339)?;
-        // A time is written in whole seconds; what was issued in this one is meant.
+        // Times have whole seconds; certificates issued in the current second are included.
         let before = before.unwrap_or_else(|| Time::from_secs(ports.now().secs() + 1));
         let (issuer, after) = place(ports, &selection, &members)?;
         let most = if reason == Some(KEY_COMPROMISE) { MOST_KEYS } else { MOST };
@@ -70,13 +69,13 @@ pub(in crate::ca) fn limit(members: &Members) -> Result<usize, Problem> {
     limit.ok_or_else(|| Problem::malformed(format!("limit is {number}; it has to be a whole number from 1 to {MOST}.")))
 }
 
-/// The issuers whose certificates may be meant.
+/// Returns the ids of issuers that the selection includes.
 fn issuers<'a, P: Ports>(ports: &'a P, selection: &'a Selection) -> impl Iterator<Item = &'a str> {
     let all = ports.settings().issuers.slots().map(|slot| slot.issuer.id());
     all.filter(|id| selection.issuer.as_deref().is_none_or(|wanted| wanted == *id))
 }
 
-/// Where a step begins: the issuer, and behind what in its ledger.
+/// Returns where a step begins: the issuer, and the position in its ledger.
 fn place<P: Ports>(ports: &P, selection: &Selection, members: &Members) -> Result<(String, Option<String>), Problem> {
     let found = members.parsed("cursor", "the next of the step before", |text| {
         let (issuer, after) = text.split_once('.')?;
@@ -88,7 +87,7 @@ fn place<P: Ports>(ports: &P, selection: &Selection, members: &Members) -> Resul
     found.or_else(first).ok_or_else(|| Problem::internal("there is no issuer"))
 }
 
-/// The beginning of the ledger behind this one.
+/// Returns the start of the next issuer's ledger.
 fn following<P: Ports>(ports: &P, selection: &Selection, issuer: &str) -> Option<(String, String)> {
     let next = issuers(ports, selection).skip_while(|id| *id != issuer).nth(1)?;
     Some((next.to_owned(), String::new()))

@@ -1,4 +1,4 @@
-//! Who asks: an admin token, or somebody whom Cloudflare Access vouches for.
+//! Sign-in of operators: by an admin token, or by Cloudflare Access.
 
 use super::assertion::{Unproven, identity, is_from_elsewhere};
 use super::audit;
@@ -12,20 +12,21 @@ use crate::records::operations::limit::Limit;
 use crate::records::{Kind, Problem};
 use core::time::Duration;
 
-/// How many wrong tokens and assertions an address may try: a person mistypes, and nobody guesses 32 characters with ten
-/// tries in ten minutes.
+/// Limit of wrong tokens and assertions per address. It tolerates typing errors; ten tries in ten minutes cannot guess
+/// 32 characters.
 const WRONG: Limit = Limit { count: 10, period: Duration::from_secs(600) };
 
-/// How many of them all addresses together are put into the audit record with: it is kept for good.
+/// Limit of audit entries about these, for all addresses together: entries are kept permanently.
 const RECORDED: Limit = Limit { count: 60, period: Duration::from_secs(3600) };
 
-/// Finds out who asks. A token that is sent decides, whatever Access says: who sends one wants to be known by it.
+/// Authenticates the operator of a request. A token that is sent takes precedence over Access.
 ///
-/// What is right is taken whatever came from the same address before: a stranger behind it shuts no operator out.
+/// Correct credentials are accepted even over the limit: others behind the same address cannot lock an operator out.
 ///
 /// # Errors
-/// 404 where nobody can be known; 401 `unauthorized` for who is not, 403 for what a page of another site has a browser ask;
-/// `rateLimited` for what is wrong, from an address that sent too much of that; 503 while Access' word cannot be checked.
+/// 404 without a configured method; 401 `unauthorized` for missing or wrong credentials; 403 for a request by a page of
+/// another site; `rateLimited` for wrong credentials from an address over the limit; 503 while an assertion cannot be
+/// checked.
 pub async fn operator<P: Ports>(ports: &P, request: &Request) -> Result<Operator, Problem> {
     let settings = ports.settings();
     if !settings.operations_on() {
@@ -33,7 +34,7 @@ pub async fn operator<P: Ports>(ports: &P, request: &Request) -> Result<Operator
     }
     let sent = request.authorization.as_deref().and_then(|text| text.split_once(' '));
     let token = sent.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("Bearer")).map(|(_, token)| token.trim());
-    // Compared also where none was sent, so that all refusals cost the same.
+    // Compared even without a token, so that all refusals take the same time.
     if let Some(name) = settings.admin.name_of(&settings.nonce_key, token.unwrap_or_default()) {
         return Ok(Operator { name: name.to_owned(), by: AuthMethod::Token });
     }
@@ -45,21 +46,21 @@ pub async fn operator<P: Ports>(ports: &P, request: &Request) -> Result<Operator
         },
         (None, ..) => return Err(unauthorized()),
     };
-    // As everywhere, an address that is not known meets no limit: it would be one for all.
+    // As everywhere, an unknown address has no limit: all such requests would share it.
     let (who, now) = (request.address.map(|address| format!("operator/{address}")), ports.now());
     if let Some(Err(at)) = who.as_ref().map(|who| ports.memory().take(WRONG, who, now)) {
         return Err(too_many(now.until(at)));
     }
-    record(ports, request, &nobody(), wrong.clone()).await;
+    record(ports, request, &anonymous(), wrong.clone()).await;
     let refused = unauthorized();
     Err(match token {
         Some(_) => refused,
-        // No claim is quoted in it.
+        // It quotes no claim.
         None => Problem { detail: format!("{} What was sent is {wrong}.", refused.detail), ..refused },
     })
 }
 
-/// Whom Access vouches for, or why its assertion is wrong.
+/// Returns the operator of an Access assertion, or why it is wrong.
 async fn by_access<P: Ports>(
     ports: &P,
     request: &Request,
@@ -73,7 +74,7 @@ async fn by_access<P: Ports>(
     };
     let operator = Operator { name: identity.name().to_owned(), by: AuthMethod::Access };
     if request.method == "POST" && is_from_elsewhere(request, &ports.settings().urls) {
-        // Not counted: it is not the operator's doing, who would be shut out by it.
+        // Not counted against the limit: the operator did not cause it and would be locked out.
         record(ports, request, &operator, "a request by a page of another site".to_owned()).await;
         let detail = "A page of another site had your browser send this. Nothing was done.";
         return Err(Problem::new(Kind::Unauthorized, detail));
@@ -81,13 +82,13 @@ async fn by_access<P: Ports>(
     Ok(Ok(operator))
 }
 
-/// Who is not known.
-fn nobody() -> Operator {
+/// An unauthenticated sender.
+fn anonymous() -> Operator {
     Operator { name: "nobody".to_owned(), by: AuthMethod::None }
 }
 
-/// Puts what was refused into the audit record, if there was not too much of it lately. What fails there refuses nobody
-/// less.
+/// Records a refusal in the audit record, within the limit for such entries. A failure is only logged; the request is
+/// refused all the same.
 async fn record<P: Ports>(ports: &P, request: &Request, who: &Operator, why: String) {
     audit::count(ports, "sign-in", Outcome::Refused);
     if ports.memory().take(RECORDED, "operators/refused", ports.now()).is_err() {

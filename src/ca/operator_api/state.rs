@@ -1,15 +1,15 @@
-//! Asking partitions for operations, and what they answer.
+//! Responses shared by the operator API's handlers.
 
 use crate::ca::http::message::Response;
 use crate::records::Problem;
 use serde_json::Value;
 
-/// There is no such thing.
+/// Returns the 404 problem for an unknown `what`.
 pub fn not_found(what: &str) -> Problem {
     Problem::malformed(format!("There is no such {what} here.")).with_status(404)
 }
 
-/// A response that shows this.
+/// Returns a JSON response.
 pub fn shown(status: u16, value: &Value) -> Response {
     Response::json(status, value)
 }

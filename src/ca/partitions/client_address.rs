@@ -1,4 +1,4 @@
-//! The rate limit of new accounts for each client address.
+//! The rate limit on new accounts per client address.
 
 use crate::ca::config::rate_limits::LimitName;
 use crate::ca::http::address::ClientAddress;
@@ -10,7 +10,7 @@ use crate::records::Problem;
 use crate::store::Kv;
 use serde::{Deserialize, Serialize};
 
-/// The one limit of a partition that has no other.
+/// Record id of the limit on new accounts, the only limit of its partition.
 pub(in crate::ca) const ACCOUNTS: &str = "accounts";
 
 partition_kind! {
@@ -28,7 +28,7 @@ impl Address for ClientAddressAt {
     }
 }
 
-/// Counts one more account made from the address.
+/// Counts one more account created from the address.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CountAccount;
 
@@ -38,7 +38,7 @@ asks! {
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> ClientAddressLimit<P, K> {
-    /// Counts one more account made from this address.
+    /// Counts one more account created from this address.
     ///
     /// # Errors
     /// `rateLimited`; when the storage fails.
@@ -47,16 +47,16 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> ClientAddressLimit<P, K> {
     }
 }
 
-/// Has the partition of a client address count one more account. Nothing is counted for an address that is not known.
+/// Counts one more account of a client address. Nothing is counted for an unknown address or without a limit.
 ///
 /// # Errors
-/// `rateLimited`; `serverInternal` when it does not answer.
+/// `rateLimited`; `serverInternal` when the partition does not answer.
 pub async fn count_account<P: Ports>(ports: &P, address: Option<ClientAddress>) -> Result<(), Problem> {
     let Some(address) = limited(ports, address) else { return Ok(()) };
     ports.ask(&ClientAddressAt(address), &CountAccount).await
 }
 
-/// The address, if accounts made from it are limited.
+/// Returns the address if accounts created from it are limited.
 pub fn limited<P: Ports>(ports: &P, address: Option<ClientAddress>) -> Option<ClientAddress> {
     address.filter(|_| ports.settings().limits.get(LimitName::NewAccounts).is_some())
 }

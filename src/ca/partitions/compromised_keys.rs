@@ -1,9 +1,11 @@
-//! Keys that were compromised: a certificate with such a key was revoked for keyCompromise, by somebody who has proven to
-//! have the key, and it is refused from then on in CSRs and for accounts, whichever issuer is asked.
+//! Blocked keys: the keys of certificates that were revoked for keyCompromise.
 //!
-//! One partition has them all. A ledger that revokes a certificate so records in the same transaction, as a job, that the
-//! key is to be put there, does it before it answers, and goes on trying when that fails: the key of a revoked certificate
-//! is refused sooner or later whatever is lost, and the key of one that was not revoked never is.
+//! Such a revocation comes from a proven holder of the key or from an operator. All issuers then refuse the key in CSRs
+//! and for accounts.
+//!
+//! One partition stores all of them. The ledger records a job in the transaction of the revocation, blocks the key
+//! before it answers, and retries the job until it succeeds. So a revoked certificate's key is blocked eventually, even
+//! after a crash, and no key is blocked without a revocation.
 
 use crate::ca::config::key_policy::Use;
 use crate::ca::runtime::ask::Address;
@@ -31,12 +33,12 @@ impl Address for CompromisedKeysAt {
     }
 }
 
-/// Blocks a key everywhere.
+/// Blocks a key for all issuers.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct BlockKey {
     /// The SHA-256 of its DER SubjectPublicKeyInfo, in hex.
     pub key: String,
-    /// The revocation that compromised it.
+    /// The revocation that blocks it.
     pub compromised: CompromisedKey,
 }
 
@@ -53,15 +55,17 @@ asks! {
     IsBlocked -> bool = keys.is_blocked(&ask.key);
 }
 
-/// The fingerprint of a key: the SHA-256 of its DER SubjectPublicKeyInfo in hex, as in `BLOCKED_KEYS`.
+/// Returns the fingerprint of a key, in the form of `BLOCKED_KEYS`.
+///
+/// It is the SHA-256 of the DER SubjectPublicKeyInfo, in hex.
 pub fn fingerprint(spki_der: &[u8]) -> String {
     crate::values::hex::encode(&Sha256::digest(spki_der))
 }
 
-/// Asks whether a key that comes in new was compromised.
+/// Checks that a new key is not blocked.
 ///
 /// # Errors
-/// `badPublicKey`, for a CSR's key `badCSR`, where it was; `serverInternal` when there is no answer.
+/// `badPublicKey`, or `badCSR` for a CSR's key, if it is blocked; `serverInternal` when the partition does not answer.
 pub async fn check<P: Ports>(ports: &P, for_what: Use, spki_der: &[u8]) -> Result<(), Problem> {
     if !ports.ask(&CompromisedKeysAt, &IsBlocked { key: fingerprint(spki_der) }).await? {
         return Ok(());
@@ -71,7 +75,7 @@ pub async fn check<P: Ports>(ports: &P, for_what: Use, spki_der: &[u8]) -> Resul
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> CompromisedKeys<P, K> {
-    /// Whether the key of this fingerprint is refused. Nothing is stored for one that is not.
+    /// Checks whether the key of this fingerprint is blocked. Nothing is stored for other keys.
     ///
     /// # Errors
     /// When the storage fails.
@@ -79,13 +83,13 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> CompromisedKeys<P, K> {
         self.transact(|txn| Ok(txn.get::<CompromisedKey>(key)?.is_some()))
     }
 
-    /// Refuses the key of this fingerprint from now on.
+    /// Blocks the key of this fingerprint.
     ///
     /// # Errors
     /// When the storage fails.
     pub(in crate::ca) fn block_key(&self, key: &str, compromised: &CompromisedKey) -> Result<(), Problem> {
         self.transact(|txn| {
-            // The first record stays: it has the time of the first revocation.
+            // Keeps the first record, which has the time of the first revocation.
             if txn.get::<CompromisedKey>(key)?.is_none() {
                 txn.put(key, compromised)?;
             }

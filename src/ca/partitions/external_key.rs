@@ -1,4 +1,4 @@
-//! The partitions' side of external account keys: of the key itself, and of the list of kids.
+//! The partition of an external account key: its record, changes and uses.
 
 use super::client_address::ACCOUNTS;
 use crate::ca::config::rate_limits::LimitName;
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 partition_kind! {
-    /// The partition of an external account key: what an operator made, and its uses.
+    /// The partition of an external account key: the operator's record and the uses.
     ExternalKey {
         /// Its key identifier.
         kid: String,
@@ -38,7 +38,7 @@ impl Address for ExternalKeyAt {
 pub struct BindKey {
     /// The account key's thumbprint.
     pub thumbprint: String,
-    /// The account that is being made; `None` only asks.
+    /// The account that is being created; with `None` nothing is recorded.
     pub account: Option<Id>,
 }
 
@@ -53,13 +53,13 @@ pub struct ShowKey;
 /// An external account key and its accounts.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct ExternalKeyState {
-    /// The key as an operator made it; `None` for a key of the configuration, or an unknown one.
+    /// The record that an operator created; `None` for a configured or unknown key.
     pub record: Option<ExternalKeyRecord>,
-    /// The accounts that were made with it.
+    /// The accounts that were created with it.
     pub accounts: Vec<String>,
 }
 
-/// Changes the key; replies whether there is one. `None` keeps a member as it is.
+/// Changes the key; replies whether it exists. `None` keeps a member unchanged.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ChangeKey {
     /// Whether it is disabled.
@@ -72,7 +72,9 @@ pub struct ChangeKey {
     pub by: Actor,
 }
 
-/// A change of the policy of an external account key. In JSON a `null` within an `Option` would be none.
+/// A change of the policy of an external account key.
+///
+/// In JSON, nested `Option`s would not distinguish `null` from an absent value.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum PolicyChange {
     /// Keeps the policy.
@@ -91,25 +93,27 @@ asks! {
     ChangeKey -> bool = key.change_key_record(ask);
 }
 
-/// What a binding with a key says that is spent.
+/// The problem for a binding whose key is used up.
 fn spent() -> Problem {
     let detail = "The external account binding is refused: its key is good for one account key, and another has used it. \
                   Ask the operator of this CA for a key of your own.";
     Problem::new(Kind::Unauthorized, detail)
 }
 
-/// What a binding says with a key that an operator ended, or whose time is over.
+/// The problem for a binding whose key was disabled or has expired.
 fn over(why: &str) -> Problem {
     let detail =
         format!("The external account binding is refused: its key {why}. Ask the operator of this CA for another one.");
     Problem::new(Kind::Unauthorized, detail)
 }
 
-/// Has the use of an external account key recorded, by the account key of this thumbprint for `account`. Without an
-/// account it is only asked whether that would be refused. May be repeated.
+/// Records the use of an external account key for `account`. It is idempotent.
+///
+/// `thumbprint` is that of the account key. Without an account, it only checks whether the use would be refused.
 ///
 /// # Errors
-/// `unauthorized` when the key is spent; `rateLimited` when it made too many accounts lately; `serverInternal` when its partition does not answer.
+/// `unauthorized` when the key is used up, disabled or expired; `rateLimited` when too many accounts were created with
+/// it recently; `serverInternal` when its partition does not answer.
 pub async fn spend<P: Ports>(ports: &P, kid: &str, thumbprint: &str, account: Option<&Id>) -> Result<(), Problem> {
     let bind = BindKey { thumbprint: thumbprint.to_owned(), account: account.cloned() };
     match ports.ask(&ExternalKeyAt(kid.to_owned()), &bind).await? {
@@ -119,14 +123,14 @@ pub async fn spend<P: Ports>(ports: &P, kid: &str, thumbprint: &str, account: Op
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> ExternalKey<P, K> {
-    /// Records the use of this external account key: see [`spend`]. `false` when it is spent, or is no key any more.
+    /// Records the use of this external account key: see [`spend`].
     ///
-    /// A key for one use is bound to the account too: once that account has changed its key, the old account key cannot
-    /// come back for a second account.
+    /// Returns `false` if it is used up or no longer exists. A key for one use is also bound to the account: after a
+    /// key change of that account, the old account key cannot create a second account.
     ///
     /// # Errors
-    /// `unauthorized` for one that was disabled or has expired; `rateLimited` when too many accounts were bound with it
-    /// lately; when the storage fails.
+    /// `unauthorized` if it was disabled or has expired; `rateLimited` when too many accounts were bound with it
+    /// recently; when the storage fails.
     pub fn bind(&self, thumbprint: &str, account: Option<Id>) -> Result<bool, Problem> {
         let configured = self.ports.settings().external.keys.get(&self.kid).map(|key| key.uses);
         self.transact(|txn| {
@@ -158,11 +162,11 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> ExternalKey<P, K> {
     }
 }
 
-/// Key changes of an account.
+/// Record id of the limit on an account's key changes.
 pub(in crate::ca) const KEYS: &str = "keys";
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> ExternalKey<P, K> {
-    /// One more account with this external account key, if `made`; else whether there may be.
+    /// Counts one more account of this key if `made`; otherwise only checks the limit.
     ///
     /// # Errors
     /// `rateLimited`; when the storage fails.
@@ -174,15 +178,17 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> ExternalKey<P, K> {
     }
 }
 
-/// How many accounts of a key are shown.
+/// Maximum number of uses that are read to list a key's accounts.
 const MAX_ACCOUNTS: usize = 100;
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> ExternalKey<P, K> {
-    /// Comes into being; `false` for a key that exists, and where a key of the configuration had the kid, and accounts.
+    /// Creates the key. Returns `false` if another one exists or the kid has accounts.
+    ///
+    /// A kid has accounts if it was that of a configured key.
     pub(in crate::ca) fn create_key(&self, record: &ExternalKeyRecord) -> Result<bool, Problem> {
         self.transact(|txn| {
             if let Some(found) = txn.get::<ExternalKeyRecord>("")? {
-                // Asked twice for the very same.
+                // A repeated request for the same key succeeds.
                 return Ok(found == *record);
             }
             if !txn.list::<ExternalUse>(None, 1)?.is_empty() {
@@ -193,7 +199,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> ExternalKey<P, K> {
         })
     }
 
-    /// What the key is.
+    /// Returns the key and its accounts.
     pub(in crate::ca) fn show_key(&self) -> Result<ExternalKeyState, Problem> {
         self.transact(|txn| {
             let record = txn.get::<ExternalKeyRecord>("")?;
@@ -205,7 +211,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> ExternalKey<P, K> {
         })
     }
 
-    /// Changes the key; `false` where there is none.
+    /// Changes the key. Returns `false` if it does not exist.
     pub(in crate::ca) fn change_key_record(&self, change: ChangeKey) -> Result<bool, Problem> {
         self.transact(|txn| {
             let Some(mut record) = txn.get::<ExternalKeyRecord>("")? else { return Ok(false) };

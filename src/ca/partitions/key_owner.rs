@@ -32,16 +32,16 @@ pub struct FindOwner;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ClaimKey(pub KeyOwner);
 
-/// Hands the key from one claim to another, if nothing has changed since the first.
+/// Moves the key from one claim to another, if the first is unchanged.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ReassignKey {
-    /// The claim of the owner that does not have the key (any more).
+    /// The claim of an owner that does not, or no longer, have the key.
     pub from: KeyOwner,
     /// The new claim.
     pub to: KeyOwner,
 }
 
-/// Releases the key, if it is this account's by a claim before this key change.
+/// Releases the key if this account's claim is older than this key change.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ReleaseKey(pub KeyOwner);
 
@@ -54,7 +54,7 @@ asks! {
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Key<P, K> {
-    /// Whose this key is.
+    /// Returns the claim of the key's owner, if any.
     ///
     /// # Errors
     /// When the storage fails.
@@ -62,8 +62,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Key<P, K> {
         self.transact(|txn| Ok(txn.get::<KeyOwner>("")?))
     }
 
-    /// Gives this key to an account, unless it has another owner. A newer claim of the same account replaces the older
-    /// one. Answers the owner.
+    /// Claims the key for an account unless another account owns it. Returns the resulting claim.
+    ///
+    /// A newer claim of the same account replaces the older one.
     ///
     /// # Errors
     /// When the storage fails.
@@ -77,14 +78,15 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Key<P, K> {
         })
     }
 
-    /// Gives this key to `to` if it is owned by exactly the claim `from`, by an older one of the same account, or by nobody.
-    /// Answers the owner.
+    /// Replaces exactly the claim `from` by `to`. Returns the resulting claim.
+    ///
+    /// `to` also replaces an older claim of the same account, and claims a key without an owner.
     ///
     /// # Errors
     /// When the storage fails.
     pub fn reassign(&self, from: &KeyOwner, to: KeyOwner) -> Result<KeyOwner, Problem> {
         self.transact(|txn| match txn.get::<KeyOwner>("")? {
-            // An older claim of the same account is let go of when its change fails, so it must not stand for this one.
+            // An older claim of the same account is released when its key change fails, so `to` must replace it.
             Some(owner) if owner != *from && (owner.account != to.account || owner.change >= to.change) => Ok(owner),
             _ => {
                 txn.put("", &to)?;
@@ -93,8 +95,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Key<P, K> {
         })
     }
 
-    /// Takes this key from an account that changed to another by the key change `claim.change`, unless it has come back
-    /// to it since. Answers the owner.
+    /// Releases the key of an account that moved to another key by change `claim.change`.
+    ///
+    /// A newer claim of the account is kept. Returns the resulting claim.
     ///
     /// # Errors
     /// When the storage fails.

@@ -1,4 +1,4 @@
-//! Sums of counts, and sending counts to them.
+//! Sums of counts, and sending counts to be summed.
 
 use crate::ca::runtime::ask::Address;
 use crate::ca::runtime::kind::{asks, partition_kind};
@@ -17,7 +17,7 @@ partition_kind! {
     Metrics {}
 }
 
-/// The partition that sums counts. The number leaves room for more of them.
+/// The partition that sums counts. The number allows for further ones.
 #[derive(Clone, Copy, Debug)]
 pub struct MetricsAt(pub u8);
 
@@ -36,11 +36,12 @@ asks! {
     AddCounts -> Counts = metrics.add_counts(&ask.0);
 }
 
-/// The partition that sums.
+/// The partition that sums counts: at present the only one.
 const SUMS: MetricsAt = MetricsAt(0);
 
-/// Sends what was counted to be summed, and gets the sums. What cannot be sent is kept; when only the answer was lost it
-/// is counted twice.
+/// Sends the counts of this isolate to be summed. Returns the sums.
+///
+/// Counts that cannot be sent are kept. If only the answer was lost, they are counted twice.
 ///
 /// # Errors
 /// `serverInternal` when the partition does not answer.
@@ -54,19 +55,20 @@ pub async fn flush<P: Ports>(ports: &P) -> Result<Counts, Problem> {
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
-    /// Ends a job: a failure is logged, and counts that are due are sent.
+    /// Ends a job: logs a failure, and sends counts that are due.
     pub(in crate::ca) fn end_job(self: &Rc<Self>, done: Result<(), Problem>) {
         if let Err(problem) = done {
-            // The job stays recorded; the alarm takes it up again at the end of its lease.
+            // The job stays recorded; the alarm runs it again when its lease expires.
             self.log(&problem);
         }
         self.flush_if_due();
     }
 
-    /// Has what was counted in this isolate sent off, if it is time: it need not be one in which there is a front. Beside
-    /// what the partition does, which neither waits for it nor fails with it.
+    /// Sends the counts of this isolate in the background, if they are due.
+    ///
+    /// An isolate may have no front that sends them. The partition neither waits for it nor fails with it.
     pub fn flush_if_due(self: &Rc<Self>) {
-        // Who sums would have to ask itself.
+        // The summing partition would have to ask itself.
         if matches!(self.id, PartitionId::Metrics(_)) || !self.ports.memory().flush_is_due(self.ports.now()) {
             return;
         }

@@ -1,4 +1,4 @@
-//! Redeeming nonces, here and at the home of a nonce elsewhere.
+//! Redeeming nonces, in this partition or in another one.
 
 use crate::ca::runtime::ask::{Address, Ask};
 use crate::ca::runtime::jws::used_nonce;
@@ -50,7 +50,7 @@ impl From<NonceShardAt> for NonceHome {
 pub struct Redeem {
     /// The nonce's name at its home.
     pub name: String,
-    /// The time until which it is remembered.
+    /// The time until which its use is stored.
     pub expires: Time,
 }
 
@@ -71,10 +71,10 @@ asks! {
     + Redeem = shard.transact(|txn| redeem(txn, &ask));
 }
 
-/// Redeems a nonce at a partition that is not the caller's own.
+/// Redeems a nonce in another partition.
 ///
 /// # Errors
-/// `badNonce` when it was used, `serverInternal` when its home cannot be asked.
+/// `badNonce` if it was used; `serverInternal` when its home does not answer.
 pub async fn redeem_remotely<P: Ports>(ports: &P, nonce: &Nonce) -> Result<(), Problem> {
     match ports.ask(&NonceHome(nonce.home.clone()), &Redeem::from(nonce)).await? {
         true => Ok(()),
@@ -82,7 +82,7 @@ pub async fn redeem_remotely<P: Ports>(ports: &P, nonce: &Nonce) -> Result<(), P
     }
 }
 
-/// Marks a nonce used. `false` when it was.
+/// Marks a nonce as used. Returns `false` if it was used before.
 ///
 /// # Errors
 /// When the storage fails.

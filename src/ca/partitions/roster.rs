@@ -1,4 +1,4 @@
-//! The lists of accounts, spread over a few partitions.
+//! The list of accounts, spread over several partitions.
 
 use crate::ca::http::routes::Urls;
 use crate::ca::runtime::ask::{Address, Page};
@@ -22,7 +22,7 @@ partition_kind! {
 pub struct RosterAt(pub u8);
 
 impl RosterAt {
-    /// The partition whose list has this account.
+    /// Returns the partition that lists this account.
     pub fn of(account: &Id) -> Self {
         let [first, ..] = account.bytes();
         Self(first % ROSTERS)
@@ -49,7 +49,7 @@ asks! {
     ListMembers -> Vec<RosterEntry> = roster.members(&ask.0);
 }
 
-/// Notes that there will be an account: before it is made, so that none is missing.
+/// Adds an account to the list before it is created, so that none is missing.
 ///
 /// # Errors
 /// `serverInternal`.
@@ -58,7 +58,7 @@ pub async fn enrol<P: Ports>(ports: &P, account: &Id, created: Time) -> Result<(
     ports.ask(&RosterAt::of(account), &Enrol(member)).await
 }
 
-/// An account as operators see it.
+/// Returns an account as the API shows it; `None` until it has sent its data.
 pub(in crate::ca) fn shown_of(urls: &Urls, member: &RosterEntry) -> Option<Value> {
     let shown = member.shown.as_ref()?;
     Some(json!({
@@ -69,7 +69,7 @@ pub(in crate::ca) fn shown_of(urls: &Urls, member: &RosterEntry) -> Option<Value
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Roster<P, K> {
-    /// Notes an account, or what it tells of itself. What is known already in a later state stays.
+    /// Adds an account or updates its data. An entry that is at least as recent is kept.
     pub(in crate::ca) fn enrol(&self, member: &RosterEntry) -> Result<(), Problem> {
         self.transact(|txn| {
             let id = member.id();
@@ -80,7 +80,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Roster<P, K> {
         })
     }
 
-    /// Accounts, the oldest first.
+    /// Returns a page of accounts, the oldest first.
     pub(in crate::ca) fn members(&self, page: &Page) -> Result<Vec<RosterEntry>, Problem> {
         self.transact(|txn| {
             let found = txn.list::<RosterEntry>(page.after.as_deref(), page.limit)?;

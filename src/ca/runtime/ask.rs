@@ -1,7 +1,8 @@
-//! Asks: what one kind of partition is asked, and what it replies, checked by the compiler.
+//! Asks: typed requests to partitions and their replies, checked by the compiler.
 //!
-//! An ask is a struct beside its handler. The table of its kind of partition (`asks!` in [`super::kind`]) gives it its address, its reply and
-//! its handler in one row; an ask without a row cannot be sent, and one with a wrong address or reply does not compile.
+//! An ask is a struct beside its handler. A row in the table of its kind of partition (`asks!` in [`super::kind`])
+//! gives its address, its reply and its handler. An ask without a row cannot be sent, and a wrong address or reply does
+//! not compile.
 
 use super::message::{Message, PartitionId, write_json};
 use crate::records::Problem;
@@ -9,46 +10,46 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// A question or an order to a partition.
+/// A query or a command to a partition.
 pub trait Ask: Serialize + DeserializeOwned {
-    /// The partitions that understand it.
+    /// Address of the partitions that handle it.
     type At: Address;
-    /// The reply.
+    /// Reply.
     type Reply: Serialize + DeserializeOwned;
-    /// The name in a [`Message`].
+    /// Name in a [`Message`].
     const NAME: &'static str;
 
-    /// The message that carries it.
+    /// Returns the message that carries it.
     ///
     /// # Errors
-    /// `serverInternal` for a value that JSON cannot have.
+    /// `serverInternal` for a value that JSON cannot represent.
     fn message(&self) -> Result<Message, Problem> {
         Ok(Message { ask: Self::NAME.to_owned(), body: write_json(self)? })
     }
 }
 
-/// A partition of one kind, or of a few that understand the same asks.
+/// Address of a partition: of one kind, or of several kinds with common asks.
 pub trait Address {
-    /// The id of the partition.
+    /// Returns the id of the partition.
     fn partition(&self) -> PartitionId;
 }
 
-/// Holds that partitions at `To` understand the asks to `Shared` (by its bounds alone).
+/// Asserts, by its bounds alone, that partitions at `To` handle the asks to `Shared`.
 pub const fn serves<To, Shared: From<To>>() {}
 
-/// A part of a list.
+/// A page of a list.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Page {
-    /// The entry before the first; `None` for the beginning.
+    /// Entry before the first of the page; `None` for the beginning.
     pub after: Option<String>,
-    /// The largest number of entries.
+    /// Maximum number of entries.
     pub limit: usize,
 }
 
-/// A value as JSON.
+/// Converts a value to JSON.
 ///
 /// # Errors
-/// `serverInternal` for a value that JSON cannot have.
+/// `serverInternal` for a value that JSON cannot represent.
 pub fn json_of<T: Serialize>(value: &T) -> Result<Value, Problem> {
     serde_json::to_value(value).map_err(|e| Problem::internal(e.to_string()))
 }

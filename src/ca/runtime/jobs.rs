@@ -1,4 +1,4 @@
-//! Work that outlives a request: a job is a record, so a crash anywhere resumes it. The partition's alarm runs what is
+//! Jobs outlive requests: each is a record, so work resumes after a crash. The partition's alarm runs jobs that are
 //! due; a request may run its own job at once.
 
 use super::jobs;
@@ -14,78 +14,79 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// How often an issuance is tried before its order is given up.
+/// Maximum number of tries of an issuance; then its order becomes invalid.
 pub(in crate::ca) const ATTEMPTS: u32 = 12;
 
-/// Lease of a claimed job. Longer than any job takes: a validation has 20 seconds, and the
-/// look for CAA records after it as many.
+/// Lease of a claimed job. Longer than any job takes: a validation has 20 seconds, and the CAA lookup after it another
+/// 20.
 const LEASE: Duration = Duration::from_secs(45);
 
-/// How many jobs are looked at in one go. A partition has a handful.
+/// Maximum number of jobs listed at once. A partition has a handful.
 pub const JOBS: usize = 200;
 
-/// How many times more a job may be begun than it is tried. A try that ended with its machine has no outcome: a restart or
-/// a deployment costs an order nothing, and a job that ends its machine itself does not come back for ever.
+/// How many more times a job may be begun than tried. A try cut off by a crash has no outcome: a restart or a
+/// deployment costs an order nothing, but a job that crashes its machine is not repeated without end.
 const SPARE: u32 = 3;
 
-/// The most jobs that the alarm runs side by side: Workers opens six connections at a time.
+/// Maximum number of jobs that an alarm runs concurrently. Workers allows six simultaneous connections.
 pub(in crate::ca) const SIDE_BY_SIDE: usize = 6;
 
-/// How soon a job that becomes due is seen while others run.
+/// Interval at which newly due jobs are noticed while others run.
 pub(in crate::ca) const TICK: Duration = Duration::from_secs(1);
 
-/// For how long one alarm takes up jobs. Workers ends an alarm after 15 minutes.
+/// Time during which one alarm takes jobs. Workers ends an alarm after 15 minutes.
 pub(in crate::ca) const TAKING: Duration = Duration::from_secs(600);
 
-/// What is to be done.
+/// The work of a job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Work {
-    /// Validate the challenge of this type of this authorization.
+    /// Validates the challenge of this type of this authorization.
     Validate(Id, String),
-    /// Finish the issuance of this order.
+    /// Completes the issuance of this order.
     Issue(Id),
-    /// Have the key of this SHA-256 refused everywhere, since the certificate of this serial number was revoked for that.
+    /// Blocks the key with this SHA-256 everywhere. The second value is the serial number of the certificate revoked
+    /// for it.
     Condemn(String, String),
-    /// Put certificates into the inventory that were entered before there was one.
+    /// Adds certificates to the inventory that are older than the inventory.
     Index,
-    /// Send notices to the webhook.
+    /// Sends notices to the webhook.
     Notify,
-    /// Have the list of accounts show this account as it is.
+    /// Updates the account's entry in the list of accounts.
     List,
 }
 
 /// A job, stored as `job/{name}`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct JobRecord {
-    /// What is to be done.
+    /// Work to do.
     pub work: Work,
-    /// When it is to be done, or, while it is being done, when its doer is given up.
+    /// When it is due; while it runs, when its lease expires.
     pub due: Time,
     /// How often it was begun, counted before it runs.
     pub attempts: u32,
-    /// How often it came to an end that was none of the job: the others ended with their machine.
+    /// How many tries ended without completing the job. The other tries were cut off by a crash.
     pub ended: u32,
-    /// Whether it waits for its time, and is nobody's until then.
+    /// Whether it waits for its due time, without a lease.
     pub waiting: bool,
 }
 
-/// The jobs of an alarm.
+/// The running jobs of an alarm.
 #[derive(Default)]
 pub(in crate::ca) struct Underway {
     pub(in crate::ca) running: Vec<Task>,
-    /// When which were taken.
+    /// When each job was taken, by name.
     pub(in crate::ca) taken: BTreeMap<String, Time>,
 }
 
 /// A try of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Try {
-    /// Which one it is, from 1.
+    /// Number of the try, from 1.
     pub number: u32,
-    /// Whether a failure that may pass is followed by another try.
+    /// Whether a temporary failure leads to another try.
     pub again: bool,
-    /// Whether so many tries were begun and came to no end that this one is not made.
+    /// Whether too many tries were cut off by a crash. Then this one is not made.
     pub exhausted: bool,
 }
 
@@ -99,7 +100,7 @@ impl Record for JobRecord {
 }
 
 impl Work {
-    /// The name under which the job is stored: one per thing to do.
+    /// Returns the name under which the job is stored, unique to its work.
     pub fn name(&self) -> String {
         match self {
             Self::Validate(authorization, kind) => format!("validate-{authorization}-{kind}"),
@@ -113,25 +114,26 @@ impl Work {
 }
 
 impl Work {
-    /// The failure of a job that stands in a partition of another kind.
+    /// Returns the problem for a job in a partition of the wrong kind.
     pub(in crate::ca) fn misplaced(&self) -> Problem {
         Problem::internal(format!("{} is not a job of this partition", self.name()))
     }
 }
 
 impl JobRecord {
-    /// How long it waits after a restart: not at all, but for one that is never given up and was begun often already.
+    /// Returns the delay after a restart. Zero, except for a key to block that was begun often: it is retried without
+    /// end.
     pub(in crate::ca) fn pause(&self) -> Duration {
         match &self.work {
             Work::Condemn(..) => jobs::pause(self.attempts.saturating_sub(SPARE)),
-            // Notices have counts and pauses of their own.
+            // Notices have their own counters and delays.
             Work::Validate(..) | Work::Issue(_) | Work::Index | Work::Notify | Work::List => Duration::ZERO,
         }
     }
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
-    /// How often such a thing is tried; `None` for what is never given up.
+    /// Returns the maximum number of tries; `None` for work that is retried without end.
     fn tries(&self, work: &Work) -> Option<u32> {
         match work {
             Work::Validate(..) => Some(self.ports.settings().validation.tries),
@@ -140,7 +142,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
         }
     }
 
-    /// The try that a job was taken for.
+    /// Returns the current try of a taken job.
     pub(in crate::ca) fn this_try(&self, job: &JobRecord) -> Try {
         let (number, tries) = (job.attempts, self.tries(&job.work));
         let exhausted = tries.is_some_and(|tries| number > tries.saturating_add(SPARE));
@@ -148,7 +150,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
         Try { number, again, exhausted }
     }
 
-    /// Records a job that is due at `due`, or moves it there, and has the alarm set.
+    /// Records a job due at `due`, or reschedules it, and sets the alarm.
     ///
     /// # Errors
     /// When the storage fails.
@@ -161,8 +163,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
         Ok(())
     }
 
-    /// Records a job whose doer is the caller, from now on and for as long as the lease: no alarm is set for what is done
-    /// at once, and there is no second transaction to take it. `attempts` is how often it was begun before.
+    /// Records a job that the caller runs at once, under a lease. This saves a second transaction, and an alarm for the
+    /// start; the alarm is set for the end of the lease. `attempts` is how often it was begun before.
     ///
     /// # Errors
     /// When the storage fails.
@@ -171,7 +173,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
         self.hold(txn, &name, JobRecord { work, due: self.ports.now(), attempts, ended: 0, waiting: false })
     }
 
-    /// Gives the job to the caller for as long as the lease.
+    /// Gives the caller the lease of a job, and sets the alarm for its end.
     ///
     /// # Errors
     /// When the storage fails.
@@ -183,8 +185,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
         Ok(job)
     }
 
-    /// Takes a job that is due: from now on it is the caller's for as long as the lease. `None` when there is none of
-    /// this name, or it is somebody's, or not due.
+    /// Takes the lease of a job that is due. `None` if there is no job of this name, it is leased, or it is not due.
     ///
     /// # Errors
     /// When the storage fails.
@@ -196,7 +197,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
         })
     }
 
-    /// Runs tasks until one has ended, or for a while.
+    /// Runs tasks until one has completed, at most for a second.
     pub(in crate::ca) async fn advance(&self, running: &mut Vec<Task>) {
         let mut timer = pin!(self.ports.sleep(TICK));
         let count = running.len();
@@ -207,7 +208,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
         .await;
     }
 
-    /// The jobs that are recorded.
+    /// Returns the recorded jobs.
     ///
     /// # Errors
     /// When the storage fails.
@@ -215,7 +216,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
         self.transact(|txn| Ok(txn.list::<JobRecord>(None, JOBS)?))
     }
 
-    /// Waits for the work of a job that was begun, up to `patience`; the host finishes what takes longer.
+    /// Runs the task of a begun job for at most `patience`. The host completes a longer one in the background.
     pub async fn run_now(&self, mut task: Task, patience: Duration) {
         let mut timer = pin!(self.ports.sleep(patience));
         let finished = poll_fn(|context| {
@@ -230,13 +231,13 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     }
 }
 
-/// How long until it is tried again to have a key refused, after the first try; longer with each.
+/// Delay after the first failed try to block a key; it grows with each try.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// The longest wait, in that many of the first.
+/// Maximum delay, as a multiple of the first.
 const SLOWEST: u32 = 60;
 
-/// How long after so many tries in vain the next one comes.
+/// Returns the delay after this number of failed tries.
 pub(in crate::ca) fn pause(tries: u32) -> Duration {
     RETRY * tries.min(SLOWEST)
 }

@@ -1,7 +1,7 @@
-//! The checks that every POST climbs, in one file ([RFC 8555 §6.2–6.5](https://www.rfc-editor.org/rfc/rfc8555#section-6.2)).
+//! The checks of every POST ([RFC 8555 §6.2–6.5](https://www.rfc-editor.org/rfc/rfc8555#section-6.2)).
 //!
-//! Their order: media type, size, JWS form, key, signature, nonce, url. The nonce is redeemed after the signature
-//! holds, so that nobody else can burn it, and before anything else is done with the request.
+//! Their order: media type, size, JWS form, key, signature, nonce, url. The nonce is redeemed after the signature is
+//! verified, so that only the signer can use it up, and before any other processing.
 
 use super::ports::Ports;
 use crate::ca::http::message::{MAX_BODY, Request};
@@ -13,7 +13,7 @@ use crate::records::{Home, Kind, Problem};
 /// Reads the JWS in a POST.
 ///
 /// # Errors
-/// 415 for another media type (RFC 8555 §6.2), 413 for too long a body, and what [`refuse_jws`] makes of a faulty JWS.
+/// 415 for another media type (RFC 8555 §6.2), 413 for too long a body, and those of [`refuse_jws`] for a faulty JWS.
 pub fn read(request: &Request) -> Result<Unverified, Problem> {
     let media_type = request.content_type.as_deref().unwrap_or_default();
     let essence = media_type.split(';').next().unwrap_or_default().trim();
@@ -37,17 +37,17 @@ pub fn parse(body: &[u8]) -> Result<Unverified, Problem> {
     Unverified::parse(body).map_err(|fault| refuse_jws(&fault))
 }
 
-/// The problem for a faulty JWS.
+/// Returns the problem for a faulty JWS.
 pub fn refuse_jws(fault: &JwsFault) -> Problem {
     refuse(Some(fault.kind()), sentence(fault))
 }
 
-/// The problem for a signature that does not hold.
+/// Returns the problem for a failed signature check.
 pub fn refuse_signature(fault: &VerifyFault) -> Problem {
     refuse(fault.kind(), sentence(fault))
 }
 
-/// The problem for a fault of this kind; `None` is a failure of our own.
+/// Returns the problem for this kind of fault; `None` is an internal failure.
 pub fn refuse(kind: Option<FaultKind>, detail: String) -> Problem {
     match kind {
         None => Problem::internal(detail),
@@ -62,28 +62,28 @@ pub fn refuse(kind: Option<FaultKind>, detail: String) -> Problem {
     }
 }
 
-/// A fault's clause as a sentence of its own.
+/// Turns a fault's clause into a sentence.
 fn sentence(fault: &impl std::fmt::Display) -> String {
     format!("The request is refused: {fault}.")
 }
 
-/// Checks the signature.
+/// Verifies the signature.
 ///
 /// # Errors
-/// `malformed` when it does not hold, `badPublicKey` when key and algorithm do not fit, `serverInternal` when the
-/// provider fails.
+/// `malformed` for a wrong signature, `badPublicKey` when key and algorithm do not match, `serverInternal` when the
+/// crypto provider fails.
 pub async fn verify<P: Ports>(ports: &P, jws: &Unverified, key: &Jwk) -> Result<Verified, Problem> {
     jws.verify(key, ports).await.map_err(|fault| match (&fault, jws.header().key()) {
-        // The account's key is fine, the request is just not signed with it: with the one before a key change, say.
+        // The account's key is valid, but another key signed the request, such as the one before a key change.
         (VerifyFault::KeyMismatch { .. }, KeyRef::Kid(_)) => Problem::malformed(sentence(&fault)),
         _ => refuse_signature(&fault),
     })
 }
 
-/// The nonce of a verified request: issued here and not too old. It is still to be redeemed at its home.
+/// Returns the nonce of a verified request, issued here and not expired. Its home must still redeem it.
 ///
 /// # Errors
-/// `badNonce`, or `malformed` when it is missing or no base64url (RFC 8555 §6.5.2).
+/// `badNonce`, or `malformed` when it is missing or not base64url (RFC 8555 §6.5.2).
 pub fn nonce_of<P: Ports>(ports: &P, verified: &Verified) -> Result<Nonce, Problem> {
     let text = verified.header().require_nonce().map_err(|fault| refuse_jws(&fault))?;
     let settings = ports.settings();
@@ -98,48 +98,48 @@ pub fn nonce_of<P: Ports>(ports: &P, verified: &Verified) -> Result<Nonce, Probl
     Ok(nonce)
 }
 
-/// The `badNonce` problem. Its first words are those that acme.sh looks for before it tries again.
+/// Returns the `badNonce` problem. acme.sh matches the first words of its detail before it retries.
 pub fn bad_nonce(why: &str) -> Problem {
     let why = why.trim_end_matches('.');
     let detail = format!("JWS has an invalid anti-replay nonce: {why}. Try again with the one in this response.");
     Problem::new(Kind::BadNonce, detail)
 }
 
-/// What a nonce says that was used before.
+/// Returns the problem for a nonce that was used before.
 pub fn used_nonce() -> Problem {
     bad_nonce("it was used before")
 }
 
-/// Whether the signed URL is the one that was asked (RFC 8555 §6.4.1).
+/// Checks that the signed URL is the requested one (RFC 8555 §6.4.1).
 ///
 /// # Errors
-/// `unauthorized` when it is another, or none.
+/// `unauthorized` for another URL or a missing one.
 pub fn check_url<P: Ports>(ports: &P, verified: &Verified, path: &str) -> Result<(), Problem> {
     let asked = ports.settings().urls.of_path(path);
     verified.header().require_url(&asked).map_err(|fault| refuse_jws(&fault))
 }
 
-/// Which nonce a response gives.
+/// Which nonce a response carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fresh {
     /// Any.
     Any,
-    /// One for the retry after `badNonce`: not among those that a test server refuses, since certbot tries once more
-    /// only. It takes that nonce from new-nonce, so what is given there is of this kind too.
+    /// One for the retry after `badNonce`, which a test server does not refuse. certbot retries only once. It takes
+    /// that nonce from new-nonce, so new-nonce returns this kind too.
     ForRetry,
 }
 
 impl Fresh {
-    /// What goes with this problem.
+    /// Returns the kind of nonce to send with this problem.
     pub fn after(problem: &Problem) -> Self {
         if problem.kind == Kind::BadNonce { Self::ForRetry } else { Self::Any }
     }
 }
 
-/// How often a nonce for a retry is drawn. At most half of them are refused, so this is plenty.
+/// Maximum number of draws of a nonce for a retry. At most half of the nonces are refused, so this suffices.
 const DRAWS: usize = 64;
 
-/// A fresh nonce for `home`.
+/// Returns a fresh nonce for `home`.
 ///
 /// # Errors
 /// `serverInternal` without randomness.

@@ -1,6 +1,6 @@
 //! Macros that define a kind of partition: its handle, and the table of its asks.
 
-/// Defines a kind of partition: the handle with its methods, over the runtime's, and what its id says.
+/// Defines a kind of partition: a handle around the runtime's, with fields from its id.
 macro_rules! partition_kind {
     ($(#[$about:meta])* $kind:ident { $($(#[$doc:meta])* $field:ident: $type:ty),* $(,)? }) => {
         $(#[$about])*
@@ -26,8 +26,8 @@ macro_rules! partition_kind {
     };
 }
 
-/// Defines the asks of a kind of partition: each row an ask, its reply and its handler. Rows with `+` are asks that
-/// other kinds understand too, with an address of their own.
+/// Defines the asks of a kind of partition. Each row has an ask, its reply and its handler. Rows with `+` are asks with
+/// their own address, which several kinds handle.
 macro_rules! asks {
     (
         $kind:ident at $address:ty, |$this:ident, $ask:ident|
@@ -40,7 +40,7 @@ macro_rules! asks {
             const NAME: &'static str = stringify!($name);
         })*
 
-        /// The names of the asks that this kind of partition understands.
+        /// Names of the asks that this kind of partition handles.
         pub const ASKS: &[&str] = &[
             $(<$name as $crate::ca::runtime::ask::Ask>::NAME,)*
             $(<$shared as $crate::ca::runtime::ask::Ask>::NAME,)*

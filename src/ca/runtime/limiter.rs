@@ -1,5 +1,5 @@
-//! Rate limits at work in the partitions: each is counted where what it limits happens anyway, within the same
-//! transaction, so that there is no lock, no call and no race more. docs/LIMITS.md tells them apart.
+//! Rate limits in the partitions. Each is counted in the transaction of the limited action, so it needs no lock and no
+//! further call, and adds no race. docs/LIMITS.md lists them.
 
 use super::partition::Partition;
 use super::ports::{PartitionPorts, Ports};
@@ -12,7 +12,7 @@ use crate::store::{Kv, Txn};
 use crate::values::Time;
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
-    /// Counts one more under this limit, if it allows.
+    /// Counts one under this limit, if the limit allows it.
     ///
     /// # Errors
     /// `rateLimited`; when the storage fails.
@@ -23,7 +23,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
         Ok(())
     }
 
-    /// The TAT with one more; `None` where there is no limit.
+    /// Returns the theoretical arrival time (TAT) after one more; `None` without a limit.
     pub(in crate::ca) fn look(&self, txn: &Txn<'_, K>, name: LimitName, id: &str) -> Result<Option<Time>, Problem> {
         let Some(limit) = self.ports.settings().limits.get(name) else { return Ok(None) };
         let (found, now) = (txn.get::<LimitRecord>(id)?, self.ports.now());
@@ -31,8 +31,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
         next.map(Some).map_err(|at| rate_limits::exceeded(name, limit, at, now))
     }
 
-    /// One more request of an account, whose signature holds. In memory only: a row for each request would cost more
-    /// than what it saves.
+    /// Counts a request of an account with a valid signature. In memory only: a row for each request would cost more
+    /// than it saves.
     pub(in crate::ca) fn count_request(&self) -> Result<(), Problem> {
         let Some(limit) = self.ports.settings().limits.get(LimitName::Requests) else { return Ok(()) };
         let now = self.ports.now();
@@ -41,15 +41,15 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     }
 }
 
-/// Counts an unauthenticated request from this address, in memory, if the limit allows: GETs by themselves, and by
-/// themselves POSTs that fail.
+/// Counts an unauthenticated request from this address in memory, if the limit allows it. GETs and failed POSTs have
+/// separate counters.
 ///
 /// # Errors
 /// `rateLimited`.
 pub fn count_unauthenticated<P: Ports>(ports: &P, address: Option<ClientAddress>, when: When) -> Result<(), Problem> {
     let limit = ports.settings().limits.get(LimitName::Unauthenticated);
     let (Some(address), Some(limit)) = (address, limit) else { return Ok(()) };
-    // What reads and what fails to sign are counted apart: a neighbour who reads much stops no one's signed requests.
+    // Separate counters: many reads from an address do not block signed requests from it.
     let who = match when {
         When::Now => format!("address/{address}/reads"),
         When::Later | When::Happened => format!("address/{address}/posts"),
@@ -69,10 +69,10 @@ pub fn count_unauthenticated<P: Ports>(ports: &P, address: Option<ClientAddress>
 /// When an unauthenticated request is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
-    /// It is one: a GET.
+    /// Now: a GET.
     Now,
-    /// It may turn out to be one: a POST.
+    /// Later: a POST is checked first, and counted if it fails.
     Later,
-    /// It has turned out to be one: a POST that failed.
+    /// Afterwards: a POST that failed.
     Happened,
 }

@@ -1,6 +1,6 @@
-//! What is counted in memory. Memory is a cache: it is one isolate's, and may be lost at any time. So it holds only
-//! limits that are there to keep load away, counts on their way to the partition that sums them, and for a moment CRLs,
-//! the policies in force, and the keys of the Access team.
+//! The memory cache of an isolate, which may be lost at any time. It contains only limits against load, counts on their
+//! way to a metrics partition, and, for a short time, CRLs, the overview of issuers, policies, absent names and the
+//! keys of the Access team.
 
 use super::policy_cache::{InForce, KeyRule, REMEMBERED};
 use crate::jose::access::KeyCache;
@@ -15,28 +15,28 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-/// How many of those who are counted are remembered: a megabyte or so.
+/// Maximum number of rate-limit entries: about a megabyte.
 const MOST: usize = 10_000;
 
-/// How long counts wait for others before they are sent, at least.
+/// Minimum time between two sendings of counts.
 const FLUSH: Duration = Duration::from_secs(10);
 
-/// How long a CRL is kept: far shorter than the caches on the way may.
+/// How long a CRL is cached: far shorter than HTTP caches may keep it.
 const KEPT: Duration = Duration::from_secs(1);
 
-/// How many characters of CRLs are kept at most.
+/// Maximum size of all cached CRLs, in characters.
 const LISTS: usize = 4 << 20;
 
-/// The longest file of all CRLs that is kept, in octets: some 300,000 revocations.
+/// Maximum size of the cached file of all CRLs, in octets: about 300,000 revocations.
 const BUNDLE: usize = 16 << 20;
 
-/// How many external account keys are remembered.
+/// Maximum number of cached external account keys.
 const KEYS: usize = 1_000;
 
-/// How long it is remembered that there is nothing of some name.
+/// How long a name is remembered as absent.
 const ABSENT: Duration = Duration::from_secs(60);
 
-/// How many such names are remembered.
+/// Maximum number of names remembered as absent.
 const ABSENTEES: usize = 5_000;
 
 /// The memory of one isolate.
@@ -54,29 +54,29 @@ pub struct Memory {
     absent: RefCell<BTreeMap<String, Time>>,
 }
 
-/// A CRL, or that there is none, and since when that is kept.
+/// The time of caching, and the CRL; `None` for a missing CRL.
 type KeptList = (Time, Option<CrlRecord>);
 
 impl Memory {
-    /// Counts one of `who`, if the limit allows.
+    /// Counts one for `who`, if the limit allows it.
     ///
     /// # Errors
-    /// When there may be one.
+    /// The first instant at which the limit allows one.
     pub fn take(&self, limit: Limit, who: &str, now: Time) -> Result<(), Time> {
         let tat = limit.take(self.tat(who), now)?;
         self.put(who, tat, now);
         Ok(())
     }
 
-    /// Whether the limit allows one of `who`; nothing is counted.
+    /// Checks that the limit allows one for `who`, without counting it.
     ///
     /// # Errors
-    /// When there may be one.
+    /// The first instant at which the limit allows one.
     pub fn look(&self, limit: Limit, who: &str, now: Time) -> Result<(), Time> {
         limit.take(self.tat(who), now).map(|_| ())
     }
 
-    /// Counts one of `who` that has happened.
+    /// Counts one for `who` that has happened.
     pub fn count(&self, limit: Limit, who: &str, now: Time) {
         self.put(who, limit.count(self.tat(who), now), now);
     }
@@ -85,8 +85,7 @@ impl Memory {
         self.tats.borrow().get(who).copied()
     }
 
-    /// When it is full, those are forgotten whose limits are full again, and if they are few, the half that has used the
-    /// least.
+    /// Stores a TAT. When full, drops entries with unused limits, then, down to half, the least used.
     fn put(&self, who: &str, tat: Time, now: Time) {
         let mut tats = self.tats.borrow_mut();
         if tats.len() >= MOST {
@@ -95,7 +94,7 @@ impl Memory {
                 let mut all: Vec<Time> = tats.values().copied().collect();
                 let middle = all.len() / 2;
                 let median = *all.select_nth_unstable(middle).1;
-                // Of those with the same instant any may go.
+                // Among equal instants, any may be dropped.
                 let mut excess = tats.len().saturating_sub(MOST / 2);
                 tats.retain(|_, tat| {
                     let goes = excess > 0 && *tat <= median;
@@ -107,14 +106,14 @@ impl Memory {
         tats.insert(who.to_owned(), tat);
     }
 
-    /// Counts one more of a series.
+    /// Counts one in a series.
     pub fn tally(&self, series: String) {
         let mut counts = self.counts.borrow_mut();
         let n = counts.entry(series).or_default();
         *n = n.saturating_add(1);
     }
 
-    /// Whether counts have waited for long enough. Whoever is told so is to send them.
+    /// Whether counts are due to be sent. After `true` the caller must send them.
     pub fn flush_is_due(&self, now: Time) -> bool {
         let due = self.flushed.get().is_none_or(|at| now >= at.plus(FLUSH)) && !self.counts.borrow().is_empty();
         if due {
@@ -123,15 +122,15 @@ impl Memory {
         due
     }
 
-    /// The CRL of this issuer's shard, or that there is none, if it was asked for just now: a crowd that verifies
-    /// certificates at the same time does not reach the ledger.
+    /// Returns the cached CRL of this issuer's shard; `Some(None)` for a missing CRL. Many simultaneous requests for a
+    /// CRL thus reach the ledger only once.
     pub fn list(&self, issuer: &str, shard: u16, now: Time) -> Option<Option<CrlRecord>> {
         let lists = self.lists.borrow();
         let (at, list) = lists.get(&(issuer.to_owned(), shard))?;
         (now < at.plus(KEPT)).then(|| list.clone())
     }
 
-    /// Keeps the CRL of this issuer's shard, or that there is none, for a moment.
+    /// Caches the CRL of this issuer's shard, or its absence, for a second. Skipped when the cache is full.
     pub fn keep_list(&self, issuer: &str, shard: u16, list: Option<&CrlRecord>, now: Time) {
         let mut lists = self.lists.borrow_mut();
         lists.retain(|_, (at, _)| now < at.plus(KEPT));
@@ -142,13 +141,13 @@ impl Memory {
         }
     }
 
-    /// Whether it was found lately that there is nothing of this name, which nothing can have come to be since.
+    /// Whether a name was found absent less than a minute ago.
     pub fn is_absent(&self, name: &str, now: Time) -> bool {
         self.absent.borrow().get(name).is_some_and(|at| now < at.plus(ABSENT))
     }
 
-    /// Remembers for a minute that there is nothing of this name. Only for names that cannot be guessed before there is
-    /// something: what comes to be meanwhile is not seen.
+    /// Remembers a name as absent for a minute. Only for names that cannot be guessed before they exist: one created
+    /// during this minute is not found.
     pub fn keep_absent(&self, name: String, now: Time) {
         let mut absent = self.absent.borrow_mut();
         if absent.len() >= ABSENTEES {
@@ -159,48 +158,48 @@ impl Memory {
         }
     }
 
-    /// The overview of issuers, if it was made just now.
+    /// Returns the overview of issuers, if cached.
     pub fn overview(&self, now: Time) -> Option<Value> {
         self.overview.borrow().as_ref().filter(|(at, _)| now < at.plus(KEPT)).map(|(_, overview)| overview.clone())
     }
 
-    /// Keeps the overview of issuers for a moment: crowds of strangers who ask for it do not reach the ledgers.
+    /// Caches the overview of issuers for a second. Many anonymous requests then do not reach the ledgers.
     pub fn keep_overview(&self, overview: Value, now: Time) {
         self.overview.replace(Some((now, overview)));
     }
 
-    /// The file of all CRLs, if it was made just now.
+    /// Returns the file of all CRLs, if cached.
     pub fn bundle(&self, now: Time) -> Option<String> {
         self.bundle.borrow().as_ref().filter(|(at, _)| now < at.plus(KEPT)).map(|(_, text)| text.clone())
     }
 
-    /// Keeps the file of all CRLs for a moment, unless it is too long for that.
+    /// Caches the file of all CRLs for a second, unless it is too long.
     pub fn keep_bundle(&self, text: &str, now: Time) {
         self.bundle.replace((text.len() <= BUNDLE).then(|| (now, text.to_owned())));
     }
 
-    /// The policies in force, as they were known when.
+    /// Returns the policies in force and the time of caching.
     pub fn policies(&self) -> Option<(Time, Rc<InForce>)> {
         self.policies.borrow().clone()
     }
 
-    /// Remembers the policies in force.
+    /// Caches the policies in force.
     pub fn keep_policies(&self, found: Rc<InForce>, now: Time) {
         self.policies.replace(Some((now, found)));
     }
 
-    /// Forgets the policies in force: they have just changed.
+    /// Drops the cached policies after a change.
     pub fn forget_policies(&self) {
         self.policies.take();
     }
 
-    /// What an external account key gives, if that was asked lately.
+    /// Returns the cached rule of an external account key.
     pub fn key_rule(&self, kid: &str, now: Time) -> Option<Rc<KeyRule>> {
         let rules = self.key_rules.borrow();
         rules.get(kid).filter(|(at, _)| now < at.plus(REMEMBERED)).map(|(_, rule)| rule.clone())
     }
 
-    /// Remembers what an external account key gives.
+    /// Caches the rule of an external account key.
     pub fn keep_key_rule(&self, kid: &str, rule: Rc<KeyRule>, now: Time) {
         let mut rules = self.key_rules.borrow_mut();
         if rules.len() >= KEYS {
@@ -211,17 +210,17 @@ impl Memory {
         }
     }
 
-    /// Forgets what an external account key gives: it has just changed.
+    /// Drops the cached rule of an external account key after a change.
     pub fn forget_key_rule(&self, kid: &str) {
         self.key_rules.borrow_mut().remove(kid);
     }
 
-    /// Looks into, or changes, the keys of the Access team.
+    /// Reads or changes the cached keys of the Access team.
     pub fn access_keys<T>(&self, act: impl FnOnce(&mut KeyCache) -> T) -> T {
         act(&mut self.access_keys.borrow_mut())
     }
 
-    /// Takes the counts, to be sent.
+    /// Takes the counts, to send them.
     pub fn take_counts(&self) -> Counts {
         self.counts.take()
     }
@@ -239,7 +238,7 @@ mod tests {
     const NOW: Time = Time::from_secs(1_800_000_000);
 
     #[test]
-    fn s02_memory_is_bounded_and_forgets_first_who_used_least() {
+    fn s02_memory_is_bounded_and_evicts_the_least_used() {
         let (memory, limit) = (Memory::default(), Limit { count: 3, period: Duration::from_secs(30) });
         for _ in 0..3 {
             memory.take(limit, "busy", NOW).unwrap();

@@ -1,4 +1,4 @@
-//! Names of partitions, and what crosses between them as JSON.
+//! Names of partitions, and the JSON messages between them.
 
 use crate::ca::http::address::ClientAddress;
 use crate::ca::http::message::Response;
@@ -8,42 +8,41 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-/// Number of partitions that share the nonces without an account. Each takes about 1,000 redemptions
-/// a second, and a client redeems one or two of them in its whole run.
+/// Number of partitions that share the nonces without an account. Each handles about 1,000 redemptions a second, and a
+/// client redeems one or two of them in a run.
 pub const NONCE_SHARDS: u8 = 8;
 
 /// Number of partitions that share the list of accounts.
 pub const ROSTERS: u8 = 4;
 
-/// Names a partition.
+/// Identifies a partition.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum PartitionId {
     /// An account with its orders, authorizations and certificates.
     Account(Id),
-    /// The owner of the account key of this thumbprint.
+    /// The owner of the account key with this thumbprint.
     Key(String),
-    /// Nonces that were issued without an account.
+    /// Nonces issued without an account.
     Nonce(u8),
-    /// The ledger of the issuer of this id.
+    /// The ledger of the issuer with this id.
     Ledger(String),
-    /// The keys that are refused everywhere, whichever issuer's certificate they were revoked with. One for all: it is read
-    /// once for each issuance, where the ledger is written.
+    /// The keys blocked for all issuers after a revocation for keyCompromise. One partition for all: it is read once
+    /// for each issuance, when the ledger is written.
     Compromised,
-    /// The uses of the external account key of this name.
+    /// The external account key with this kid, and its uses.
     Eab(String),
-    /// The rate limit of new accounts of this client address.
+    /// The rate limit of new accounts from this client address.
     Address(ClientAddress),
     /// Sums for the operator.
     Metrics(u8),
-    /// What operators did and decided: the audit record, policies, what is to be replaced, the kids of their external
-    /// account keys.
+    /// The audit record, policies, replacements, and the kids of operators' external account keys.
     Operations,
     /// The ids of accounts: see [`ROSTERS`].
     Roster(u8),
 }
 
 impl PartitionId {
-    /// The partition's name: that of its Durable Object.
+    /// Returns the partition's name, that of its Durable Object.
     pub fn name(&self) -> String {
         match self {
             Self::Account(id) => format!("account/{id}"),
@@ -59,7 +58,7 @@ impl PartitionId {
         }
     }
 
-    /// Reads a name back.
+    /// Parses a name.
     pub fn parse(name: &str) -> Option<Self> {
         let (kind, rest) = name.split_once('/')?;
         match kind {
@@ -78,10 +77,10 @@ impl PartitionId {
     }
 }
 
-/// An ask on its way to a partition.
+/// An ask in transit to a partition.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Message {
-    /// The name of the ask: see [`super::ask::Ask::NAME`].
+    /// Name of the ask: see [`super::ask::Ask::NAME`].
     pub ask: String,
     /// The ask as JSON.
     pub body: Box<RawValue>,
@@ -96,18 +95,18 @@ impl Message {
         read_json(&self.body)
     }
 
-    /// The refusal of an ask for another kind of partition, which only a fault of the host can bring here.
+    /// Returns the refusal of an ask for another kind of partition. Only a fault of the host can cause it.
     pub fn misdirected(&self, to: &PartitionId) -> Problem {
         Problem::internal(format!("{} was asked for {:?}, which is not in its table", to.name(), self.ask))
     }
 }
 
-/// The answer to a message.
+/// The reply to a message.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Reply {
     /// The ask's reply as JSON.
     Answer(Box<RawValue>),
-    /// The refusal, or the failure.
+    /// The refusal or failure.
     Refused(Box<Problem>),
 }
 
@@ -116,8 +115,8 @@ pub enum Reply {
 pub enum PostReply {
     /// The response to the client.
     Response(Box<Response>),
-    /// The refusal of a request that turned out not to be signed by the account. The front answers it: what is
-    /// the account's own, its nonces among it, is for the account only.
+    /// The refusal of a request that the account did not sign. The front answers it: an account's own data, such as its
+    /// nonces, is for the account only.
     Unsigned(Problem),
     /// The failure of the partition.
     Refused(Problem),
@@ -134,7 +133,7 @@ pub fn read_json<T: DeserializeOwned>(json: &RawValue) -> Result<T, Problem> {
 /// Writes a value as JSON.
 ///
 /// # Errors
-/// `serverInternal` for a value that JSON cannot have.
+/// `serverInternal` for a value that JSON cannot represent.
 pub fn write_json<T: Serialize>(value: &T) -> Result<Box<RawValue>, Problem> {
     serde_json::value::to_raw_value(value).map_err(|e| Problem::internal(e.to_string()))
 }

@@ -1,4 +1,4 @@
-//! What each partition runs on: its handle, ports, messages, jobs, memory and the checks of a JWS.
+//! The runtime of partitions: handle, ports, messages, jobs, memory and the checks of a JWS.
 
 pub mod ask;
 pub mod jobs;

@@ -8,7 +8,7 @@ use crate::values::Id;
 use std::cell::RefCell;
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
-    /// A new unpredictable id.
+    /// Returns a new unpredictable id.
     ///
     /// # Errors
     /// `serverInternal` without randomness.
@@ -17,22 +17,22 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     }
 }
 
-/// A partition: one owner, one thing at a time within a transaction.
+/// A partition: a single owner of its storage, with serial transactions.
 pub struct Partition<P, K> {
-    /// Its host.
+    /// Host.
     pub ports: P,
-    /// Its name.
+    /// Its id.
     pub id: PartitionId,
     kv: RefCell<K>,
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
-    /// A partition over this storage.
+    /// Creates a partition over this storage.
     pub fn new(ports: P, id: PartitionId, kv: K) -> Self {
         Self { ports, id, kv: RefCell::new(kv) }
     }
 
-    /// Runs `act` in a transaction: all of it is stored, or, when it fails, nothing.
+    /// Runs `act` in a transaction: on failure nothing is stored.
     ///
     /// # Errors
     /// What `act` returns; `serverInternal` when the storage fails.
@@ -40,7 +40,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
         let mut kv = self.kv.try_borrow_mut().map_err(|_| Problem::internal("a transaction within a transaction"))?;
         let mut txn = Txn::begin(&mut *kv);
         if let Some(longest) = self.ports.settings().longest_life {
-            // What stays readable for a while after its end does so for as long as it lived.
+            // A record may stay readable after its expiry for as long as its lifetime.
             txn.delete_by(self.ports.now().plus(longest).plus(longest));
         }
         let value = act(&mut txn)?;
@@ -54,9 +54,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
         Ok(value)
     }
 
-    /// Deletes the database with the last of its rows: a partition in which nothing is stored costs nothing. Without an await
-    /// since the last row went, so no message comes in between. What fails is done by the next alarm, or never: an empty
-    /// database does no harm.
+    /// Deletes the database once its last row is deleted: an empty partition costs nothing. There is no await in
+    /// between, so no message can arrive. After a failure the next alarm retries, if there is one; an empty database
+    /// does no harm.
     pub(in crate::ca) fn clear_if_empty(&self, kv: &mut K) {
         let cleared = match kv.is_empty() {
             Ok(false) => return,
@@ -71,16 +71,16 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
         }
     }
 
-    /// Direct access to the storage, for the alarm's purge.
+    /// Gives direct access to the storage, for the alarm's purge.
     ///
     /// # Errors
-    /// When the storage fails, or is in use.
+    /// When the storage fails or is in use.
     pub fn with_storage<T>(&self, act: impl FnOnce(&mut K) -> Result<T, StoreFailure>) -> Result<T, Problem> {
         let mut kv = self.kv.try_borrow_mut().map_err(|_| Problem::internal("storage used within a transaction"))?;
         Ok(act(&mut kv)?)
     }
 
-    /// Writes what the operator should know of a problem to the log.
+    /// Writes the log line of a problem, if it has one.
     pub fn log(&self, problem: &Problem) {
         if let Some(line) = &problem.log {
             self.ports.log(&format!("{}: {line}", self.id.name()));

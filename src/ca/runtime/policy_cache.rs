@@ -1,4 +1,4 @@
-//! The policies in force as an isolate keeps them in memory.
+//! The policies in force, as cached in an isolate's memory.
 
 use crate::ca::config::policy;
 use crate::ca::config::settings::Settings;
@@ -8,22 +8,22 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// How long an answer is remembered. docs/POLICY.md promises it.
+/// How long an answer is cached, as promised in docs/POLICY.md.
 pub const REMEMBERED: Duration = Duration::from_secs(5);
 
 /// The policies that operators put in force.
 #[derive(Clone, Debug, Default)]
 pub struct InForce {
-    /// Its version; 0 when none was ever put in force.
+    /// Version; 0 for the configuration's policy.
     pub version: u32,
-    /// The policy; `None` for that of the configuration.
+    /// The policy; `None` for the configuration's.
     pub policy: Option<Policy>,
-    /// The one in the shadow.
+    /// The shadow policy.
     pub shadow: Option<Policy>,
 }
 
 impl InForce {
-    /// The policy of the CA.
+    /// Returns the CA's policy.
     pub fn policy<'a>(&'a self, settings: &'a Settings) -> &'a Policy {
         self.policy.as_ref().unwrap_or(&settings.policy)
     }
@@ -33,7 +33,7 @@ impl InForce {
             let policy = document.as_ref().map(|document| policy::read_policy("the policy in force", document));
             policy.transpose().map_err(Problem::internal)
         };
-        // One in the shadow stops nobody, also where this version cannot read it any more.
+        // A shadow policy refuses nothing, so one that this version can no longer read is ignored.
         let (policy, shadow) = (read(&documents.document)?, read(&documents.shadow).unwrap_or_default());
         Ok(Self { version: documents.version, policy, shadow })
     }
@@ -42,21 +42,21 @@ impl InForce {
 /// The documents of [`InForce`], as the operations partition sends them.
 #[derive(Serialize, Deserialize)]
 pub struct InForceDocuments {
-    /// The version.
+    /// Version.
     pub version: u32,
-    /// The document; `None` for that of the configuration.
+    /// The document; `None` for the configuration's.
     pub document: Option<Value>,
-    /// The document in the shadow.
+    /// The shadow policy's document.
     pub shadow: Option<Value>,
 }
 
-/// What an external account key gives its accounts.
+/// What an external account key allows its accounts.
 #[derive(Clone, Debug)]
 pub enum KeyRule {
-    /// It is one of the configuration, which has its policy.
+    /// It is a key of the configuration, with the policy there.
     Configured,
-    /// It was made by an operator, with this policy.
+    /// An operator created it, with this policy.
     Made(Policy),
-    /// It is not good any more, or never was.
+    /// It is no longer usable, or never was.
     Gone,
 }

@@ -1,4 +1,4 @@
-//! What the CA needs from its host.
+//! The interface of the CA to its host.
 
 use super::ask::{Address, Ask};
 use super::memory::Memory;
@@ -13,64 +13,64 @@ use core::future::Future;
 use core::pin::Pin;
 use core::time::Duration;
 
-/// An account's answer to a POST that was passed to it.
+/// An account's answer to a forwarded POST.
 #[derive(Debug)]
 pub enum Forwarded<R> {
-    /// A success with its status, unread, on its way to the client as the host has it.
+    /// A success with its status, passed unread to the client.
     Untouched(u16, R),
     /// Any other answer.
     Read(Box<PostReply>),
 }
 
-/// A future that is run beside the request that started it.
+/// A future that runs alongside the request that started it.
 pub type Task = Pin<Box<dyn Future<Output = ()>>>;
 
 /// The host of the stateless front and of partitions.
 #[allow(async_fn_in_trait, reason = "futures on wasm are not Send; callers are generic, never dyn")]
 pub trait Ports: Verify + Outbound {
-    /// A successful response as the host has it.
+    /// A successful response in the host's own type.
     type Passed;
 
-    /// The configuration.
+    /// Returns the configuration.
     fn settings(&self) -> &Settings;
 
     /// Fills `bytes` from a CSPRNG.
     ///
     /// # Errors
-    /// When the host has no randomness to give.
+    /// When the host has no randomness.
     fn fill_random(&self, bytes: &mut [u8]) -> Result<(), CryptoFailure>;
 
-    /// Signs with the key of this issuer, one of those that are configured; ECDSA as raw `r || s`.
+    /// Signs with the key of this configured issuer; ECDSA as raw `r || s`.
     ///
     /// # Errors
-    /// When the provider fails.
+    /// When the crypto provider fails.
     async fn sign(&self, issuer: &Issuer, message: &[u8]) -> Result<Vec<u8>, CryptoFailure>;
 
     /// Sends a message to another partition; [`Ports::ask`] is the typed form.
     ///
     /// # Errors
-    /// `serverInternal` when it cannot be reached or does not answer in time. It may have done what it was asked.
+    /// `serverInternal` when it cannot be reached or does not answer in time. It may still have processed the message.
     async fn call(&self, to: &PartitionId, message: &Message) -> Result<Reply, Problem>;
 
-    /// Passes a POST to its account: the path that was asked, and the JWS.
+    /// Forwards a POST to its account: the requested path and the JWS.
     ///
     /// # Errors
     /// As [`Ports::call`].
     async fn pass(&self, to: &Id, path: &str, body: &str) -> Result<Forwarded<Self::Passed>, Problem>;
 
-    /// Waits.
+    /// Waits for this time.
     async fn sleep(&self, time: Duration);
 
-    /// What is counted in memory, of all that runs in the same isolate.
+    /// Returns the memory cache that all code in the isolate shares.
     fn memory(&self) -> &Memory;
 
-    /// Writes a line for the operator.
+    /// Writes a log line for the operator.
     fn log(&self, line: &str);
 
-    /// Writes a line of what happened, for programs: JSON, see [`crate::ca::telemetry::events`].
+    /// Writes an event for programs, as a JSON line: see [`crate::ca::telemetry::events`].
     fn note(&self, line: &str);
 
-    /// Asks a partition, and takes its refusal as one's own.
+    /// Sends an ask to a partition and returns its reply.
     ///
     /// # Errors
     /// The refusal of the partition; as [`Ports::call`].
@@ -81,12 +81,12 @@ pub trait Ports: Verify + Outbound {
         }
     }
 
-    /// The issuer that signs new leaves at present.
+    /// Returns the issuer that signs new leaves at present.
     fn issuer(&self) -> &Issuer {
         self.settings().issuers.active(self.now())
     }
 
-    /// Random bytes.
+    /// Returns random bytes.
     ///
     /// # Errors
     /// As [`Ports::fill_random`].
@@ -100,19 +100,19 @@ pub trait Ports: Verify + Outbound {
 /// The host of a partition.
 #[allow(async_fn_in_trait, reason = "as above")]
 pub trait PartitionPorts: Ports {
-    /// Has the partition's alarm go off at `at` or earlier.
+    /// Sets the partition's alarm for `at`, unless an earlier one is set.
     fn wake_at(&self, at: Time);
 
-    /// Has the partition's alarm not go off any more: there is nothing for which it could.
+    /// Cancels the partition's alarm.
     fn cancel_alarm(&self);
 
-    /// Runs a task to its end, whatever becomes of the request that started it.
+    /// Runs a task to completion, independently of the request that started it.
     fn spawn(&self, task: Task);
 
-    /// Sends a notice to the webhook, within ten seconds or so. Gives the status of the answer, of which nothing else is
-    /// read; a redirection is an answer like any other.
+    /// Sends a notice to the webhook, with a timeout of about ten seconds. Returns the response's status and ignores
+    /// the rest; redirects are not followed.
     ///
     /// # Errors
-    /// When there is no answer: why, as the platform has it.
+    /// The platform's reason when there is no answer.
     async fn deliver(&self, request: &WebhookRequest) -> Result<u16, String>;
 }

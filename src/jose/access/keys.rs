@@ -66,7 +66,7 @@ impl AccessKeys {
     }
 }
 
-/// A key with its name, if its type, `use` and `alg` allow it to sign assertions.
+/// A key and its name, if its type, `use` and `alg` permit signed assertions.
 fn usable(value: &Value) -> Option<(&str, Jwk)> {
     let text = |member| value.get(member).map(|value| value.as_str().unwrap_or_default());
     let kid = text("kid").filter(|kid| !kid.is_empty())?;
@@ -108,7 +108,7 @@ impl KeyCache {
         }
     }
 
-    /// Checks whether the cached keys are recent enough to conclude that an unknown `kid` is not the team's.
+    /// Checks whether the cached keys are recent enough to refuse an unknown `kid`.
     pub fn usable(&self, now: Time) -> bool {
         self.fetched.is_some_and(|at| at.until(now) < STALE)
     }

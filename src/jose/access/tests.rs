@@ -21,7 +21,7 @@ fn expected() -> Expected {
     Expected { issuer: TEAM.to_owned(), audience: tag() }
 }
 
-/// An assertion that says all that is expected, for the tests to spoil.
+/// A valid assertion, for the tests to modify.
 fn good() -> Value {
     let now = NOW.secs();
     json!({
@@ -43,13 +43,13 @@ fn key() -> ClientKey {
     ClientKey::generate(SigAlg::Es256)
 }
 
-/// The fault of an assertion with this header, which is found before any signature is looked at.
+/// The fault of an assertion with this header, found before the signature check.
 fn header(text: &str) -> AccessFault {
     Assertion::parse(&format!("{}.e30.AA", b64::encode(text.as_bytes()))).unwrap_err()
 }
 
 #[test]
-fn an_assertion_of_the_team_says_who_it_is() {
+fn assertion_of_the_team_names_its_user() {
     for (alg, name) in [(SigAlg::Es256, "ES256"), (SigAlg::Rs256, "RS256")] {
         let key = ClientKey::generate(alg);
         let mut published = key.jwk_json();
@@ -156,7 +156,7 @@ fn what_was_signed_is_one_object_without_repetition() {
 }
 
 #[test]
-fn an_assertion_shows_itself_to_nobody() {
+fn assertion_is_redacted_in_debug() {
     let key = key();
     let assertion = Assertion::parse(&compact(&key, HEADER, good().to_string().as_bytes())).unwrap();
     assert_eq!(format!("{assertion:?}"), "Assertion(Es256, kid \"one\")");

@@ -66,7 +66,9 @@ pub enum JwkFault {
 }
 
 impl JwkFault {
-    /// The kind of refusal: `malformed` for what is not a JWK, `badPublicKey` for a key that is not accepted.
+    /// The kind of refusal: `malformed` or `badPublicKey`.
+    ///
+    /// `malformed` means that the text is not a JWK, `badPublicKey` that the key is not accepted.
     pub fn kind(&self) -> FaultKind {
         match self {
             Self::NotJson(_)

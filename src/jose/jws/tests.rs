@@ -13,7 +13,7 @@ use serde_json::json;
 const URL: &str = "https://ca.test/acme/new-order";
 const ACCOUNT: &str = "https://ca.test/acme/account/1";
 
-/// The same key in every run, so that a test that depends on its signatures does not fail at random.
+/// The same key in every run, so that tests of signatures are deterministic.
 fn fixed_key(alg: SigAlg) -> ClientKey {
     let mut counter = 0u8;
     let mut fill = |bytes: &mut [u8]| {
@@ -29,7 +29,7 @@ fn kid_header() -> Value {
     json!({ "kid": ACCOUNT, "nonce": "bm9uY2U", "url": URL })
 }
 
-/// A good request, for the tests to spoil.
+/// A valid request, for the tests to modify.
 fn good() -> Value {
     serde_json::from_slice(&fixed_key(SigAlg::Ed25519).sign_jws(kid_header(), Some(json!({ "a": 1 })))).unwrap()
 }

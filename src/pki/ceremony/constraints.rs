@@ -4,10 +4,11 @@
 //!
 //! A constraint binds names of its own kind only: an intermediate that is permitted `example.org` alone may still
 //! sign for every IP address. So as soon as anything is permitted here, kinds without permitted names are
-//! excluded entirely: all DNS names by the empty one, all addresses by `0.0.0.0/0` and `::/0`, unless any address is asked
-//! for. Where addresses of one family are permitted, the other family is excluded too: it is in no permitted range, but
-//! GnuTLS takes each family for a kind of its own (docs/VERIFIERS.md). Kinds that are never issued here (e-mail addresses, URIs, directory names) are left open: they
-//! identify no TLS server, and verifiers disagree on how to exclude them.
+//! excluded entirely: all DNS names by the empty one, all addresses by `0.0.0.0/0` and `::/0`, unless any address is
+//! asked for. Where addresses of one family are permitted, the other family is excluded too: it is in no permitted
+//! range, but GnuTLS takes each family for a kind of its own (docs/VERIFIERS.md). Kinds that are never issued here
+//! (e-mail addresses, URIs, directory names) are left open: they identify no TLS server, and verifiers disagree on how
+//! to exclude them.
 
 use super::fault::CeremonyFault;
 use crate::pki::tbs;
@@ -62,6 +63,8 @@ impl IpRange {
         [self.first, mask].into_iter().flat_map(octets).collect()
     }
 
+    /// Reads address and mask.
+    ///
     /// `None` for a mask that is not contiguous, for address bits outside it, and for a wrong number of octets.
     fn from_octets(octets: &[u8]) -> Option<Self> {
         let (address, mask) = octets.split_at_checked(octets.len() / 2)?;
@@ -124,8 +127,9 @@ pub struct Constraints {
 }
 
 impl Constraints {
-    /// Permits these names with all names below them, these ranges of addresses, and nothing else; with neither,
-    /// everything.
+    /// Permits only these names, all names below them, and these ranges of addresses.
+    ///
+    /// With neither, everything is permitted.
     ///
     /// # Errors
     /// [`CeremonyFault::Name`] for a wildcard: a suffix covers the names below it, and wildcards of them.
@@ -208,7 +212,9 @@ impl Constraints {
         Self::read(&value).ok_or_else(|| CeremonyFault::Constraints(describe(&value)))
     }
 
-    /// `None` for what [`Constraints::extension`] would not write; kinds that are no TLS names are read over.
+    /// Reads an extension; `None` for what [`Constraints::extension`] would not write.
+    ///
+    /// Skips kinds of names that TLS does not use.
     fn read(value: &NameConstraints) -> Option<Self> {
         let trees = || value.permitted_subtrees.iter().chain(&value.excluded_subtrees).flatten();
         // RFC 5280 §4.2.1.10 has no other distances.

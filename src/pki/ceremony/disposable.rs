@@ -19,7 +19,9 @@ use x509_cert::name::RdnSequence;
 /// The algorithm of all keys of this file.
 pub(super) const ALGORITHM: SigAlg = SigAlg::Es256;
 
-/// Makes a self-signed root with this common name, valid for `years` of 365 days from an hour before `now`.
+/// Makes a self-signed root with this common name.
+///
+/// It is valid for `years` of 365 days from an hour before `now`.
 ///
 /// # Errors
 /// [`CeremonyFault::CommonName`], and failures of cryptography or encoding.
@@ -28,11 +30,11 @@ pub fn create_root(common_name: &str, now: Time, years: u32) -> Result<CertAndKe
     Ok(CertAndKey { certificate: root.certificate().to_owned(), key: root.key().to_pkcs8_pem()? })
 }
 
-/// Makes an intermediate below `root`, for TLS servers and clients and with no CA below it.
+/// Makes an intermediate below `root`, for TLS servers and clients. It permits no CA below it.
 ///
 /// # Errors
-/// [`CeremonyFault::CommonName`], [`CeremonyFault::Outlives`], what is wrong with `root`, and failures of the
-/// machinery.
+/// [`CeremonyFault::CommonName`], [`CeremonyFault::Outlives`], what is wrong with `root`, and failures of
+/// cryptography or encoding.
 pub fn create_intermediate(
     root: &CertAndKey,
     common_name: &str,
@@ -59,7 +61,9 @@ pub(super) fn intermediate(
     Ok(CertAndKey { certificate, key: key.to_pkcs8_pem()? })
 }
 
-/// Makes a TLS server certificate for these DNS names and addresses, below `issuer`, valid for `days` days.
+/// Makes a TLS server certificate for these DNS names and addresses.
+///
+/// `issuer` signs it; it is valid for `days` days.
 ///
 /// # Errors
 /// [`CeremonyFault::Name`], [`CeremonyFault::NoNames`], [`CeremonyFault::Outlives`], what is wrong with

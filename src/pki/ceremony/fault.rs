@@ -65,7 +65,9 @@ pub enum CeremonyFault {
     Encoding(der::Error),
 }
 
-/// Why a certificate cannot be the root above an intermediate; the text is a sentence about "the root".
+/// Why a certificate cannot be the root above an intermediate.
+///
+/// The message is a sentence about "the root".
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RootFault {
     /// More than one certificate in the file.

@@ -19,7 +19,7 @@ impl Root {
     /// ([RFC 5280 §5.2.5](https://www.rfc-editor.org/rfc/rfc5280#section-5.2.5)).
     ///
     /// # Errors
-    /// [`CeremonyFault::Encoding`], and failures of the machinery.
+    /// [`CeremonyFault::Encoding`], and failures of cryptography or encoding.
     pub fn create_crl(
         &self,
         before: Option<&ReceivedCrl>,
@@ -56,7 +56,7 @@ impl Root {
     }
 }
 
-/// Milliseconds since 1970, or the previous number plus one, so that it rises after a restore.
+/// Milliseconds since 1970, at least the previous number plus one. So it rises after a restore.
 fn number(before: Option<&ReceivedCrl>, now: Time) -> u128 {
     let last = before.map_or(0, |before| {
         let octets = before.number.iter().rev().take(15).rev();

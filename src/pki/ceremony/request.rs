@@ -19,7 +19,7 @@ use x509_cert::request::{CertReq, CertReqInfo, ExtensionReq, Version};
 /// Makes the CSR (PEM) of an intermediate, with all required extensions.
 ///
 /// # Errors
-/// [`CeremonyFault::CommonName`], and failures of the machinery.
+/// [`CeremonyFault::CommonName`], and failures of cryptography or encoding.
 pub fn create_issuer_csr(
     key: &NativeKey,
     common_name: &str,

@@ -29,7 +29,7 @@ pub struct ReturnedChain {
     pub warnings: Vec<String>,
 }
 
-/// Why a chain is not what was requested; the text is a sentence for the operator.
+/// Why a chain is not what was requested. The message is a sentence for the operator.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReturnedFault {
     /// The chain's first certificate is self-signed.
@@ -127,8 +127,10 @@ impl From<der::Error> for ReturnedFault {
 }
 
 impl ReturnedChain {
-    /// Checks the chain (PEM) that was returned for a request with this key (DER SubjectPublicKeyInfo) and these
-    /// constraints, up to the root: the one given (PEM), else the one at the chain's end.
+    /// Checks a returned chain (PEM) up to the root.
+    ///
+    /// The request had the key `spki` (DER SubjectPublicKeyInfo) and the constraints `wanted`. The root is `root_pem`,
+    /// else the one at the chain's end.
     ///
     /// # Errors
     /// The first [`ReturnedFault`] found.

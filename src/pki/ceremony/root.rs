@@ -45,10 +45,12 @@ pub struct IssuerPlan<'a> {
 }
 
 impl Root {
-    /// Makes a root whose key signs under `algorithm`, valid for `years` of 365 days from an hour before `now`.
+    /// Makes a root whose key signs under `algorithm`.
+    ///
+    /// It is valid for `years` of 365 days from an hour before `now`.
     ///
     /// # Errors
-    /// [`CeremonyFault::CommonName`], and failures of the machinery.
+    /// [`CeremonyFault::CommonName`], and failures of cryptography or encoding.
     pub fn create(algorithm: SigAlg, common_name: &str, now: Time, years: u32) -> Result<Self, CeremonyFault> {
         let key = new_key(algorithm)?;
         let spki = key.spki_der()?;
@@ -101,11 +103,12 @@ impl Root {
         self.signer.not_after
     }
 
-    /// Makes an intermediate with a new key, for TLS servers and clients and with no CA below it
-    /// ([RFC 5280 §4.2.1.9](https://www.rfc-editor.org/rfc/rfc5280#section-4.2.1.9)).
+    /// Makes an intermediate with a new key, for TLS servers and clients.
+    ///
+    /// It permits no CA below it ([RFC 5280 §4.2.1.9](https://www.rfc-editor.org/rfc/rfc5280#section-4.2.1.9)).
     ///
     /// # Errors
-    /// [`CeremonyFault::CommonName`], [`CeremonyFault::Outlives`], and failures of the machinery.
+    /// [`CeremonyFault::CommonName`], [`CeremonyFault::Outlives`], and failures of cryptography or encoding.
     pub fn create_issuer(&self, plan: IssuerPlan<'_>, now: Time) -> Result<CertAndKey, CeremonyFault> {
         let key = new_key(plan.algorithm)?;
         let subject = subject(plan.common_name)?;
@@ -118,7 +121,7 @@ impl Root {
     /// A renewal is a new request with the same key and name.
     ///
     /// # Errors
-    /// [`CeremonyFault::Outlives`], and failures of the machinery.
+    /// [`CeremonyFault::Outlives`], and failures of cryptography or encoding.
     pub fn sign_request(&self, request: &IssuerRequest, now: Time, years: u32) -> Result<String, CeremonyFault> {
         self.certify(request.subject(), request.spki_der(), request.constraints(), now, years)
     }
@@ -153,7 +156,7 @@ impl Root {
     }
 }
 
-/// Checks a root in PEM, valid at `now`, with room for `below` CAs; returns its DER.
+/// Checks that a root in PEM is valid at `now` and permits `below` CAs. Returns its DER.
 pub(super) fn check_root(certificate_pem: &str, below: usize, now: Time) -> Result<Vec<u8>, CeremonyFault> {
     let ders = pem::read_certificates(certificate_pem)?;
     let count = ders.len();

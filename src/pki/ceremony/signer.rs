@@ -151,7 +151,7 @@ impl Signer {
     }
 }
 
-/// First and last second of a validity of `length` that began a little before `now`, as leaves' do.
+/// First and last second of a validity of `length`, backdated as those of leaves.
 pub(super) fn period(now: Time, length: Duration) -> (Time, Time) {
     let not_before = now.minus(default_profile().backdate);
     (not_before, not_before.plus(length.saturating_sub(Duration::from_secs(1))))
@@ -183,7 +183,7 @@ fn random<const N: usize>() -> Result<[u8; N], CeremonyFault> {
 /// A new key that signs under `algorithm`.
 ///
 /// # Errors
-/// [`CeremonyFault::Randomness`], and failures of the machinery.
+/// [`CeremonyFault::Randomness`], and failures of cryptography or encoding.
 pub fn new_key(algorithm: SigAlg) -> Result<NativeKey, CeremonyFault> {
     // Fails here without randomness; an operating system that has given some always gives more.
     fill(&mut [0; 1])?;

@@ -1,4 +1,4 @@
-//! A chain with the same contents as another and new keys, to test issuing without the real key.
+//! A chain with another's contents and new keys, to test issuing without the real key.
 
 use super::fault::CeremonyFault;
 use super::signer::{CertAndKey, Signer, new_key};
@@ -21,11 +21,13 @@ const OWN: [ObjectIdentifier; 4] = [
     AuthorityInfoAccessSyntax::OID,
 ];
 
-/// Makes a chain like `chain` (PEM, the issuer first, without its root) below `root`: each certificate with the same
-/// subject, kind of key, dates and extensions, name constraints among them. The key is that of the first.
+/// Makes a chain like `chain` (PEM, the issuer first, without its root) below `root`.
+///
+/// Each certificate has the same subject, kind of key, dates and extensions, name constraints among them. The returned
+/// key is that of the first.
 ///
 /// # Errors
-/// What is wrong with `chain` or `root`, and failures of the machinery.
+/// What is wrong with `chain` or `root`, and failures of cryptography or encoding.
 pub fn stand_in(root: &CertAndKey, chain: &str) -> Result<CertAndKey, CeremonyFault> {
     let mut signer = Signer::read(root)?;
     let (mut certificates, mut key) = (Vec::new(), String::new());

@@ -40,10 +40,12 @@ pub fn cross_sign(
     intermediate(root, key, common_name, &[ID_KP_SERVER_AUTH, ID_KP_CLIENT_AUTH], (now, years))
 }
 
-/// Makes the CSR of a client for these DNS names, in DER: no subject, one extension, signed by `key`.
+/// Makes the CSR of a client for these DNS names, in DER.
+///
+/// It has no subject and one extension, and is signed by `key`.
 ///
 /// # Errors
-/// [`CeremonyFault::Name`], and failures of the machinery.
+/// [`CeremonyFault::Name`], and failures of cryptography or encoding.
 pub fn create_csr(key: &NativeKey, dns_names: &[&str]) -> Result<Vec<u8>, CeremonyFault> {
     sign(key, Name::default(), vec![tbs::alt_names(true, general_names(dns_names)?)?])
 }

@@ -33,7 +33,7 @@ fn request<'a>(issuer: &'a Issuer, entries: &'a [CrlEntry]) -> CrlRequest<'a> {
     }
 }
 
-/// What the lint says of the bytes after `change`.
+/// The parts that the lint reports after `change`.
 fn linted(change: impl Fn(&mut x509_cert::crl::TbsCertList)) -> Vec<&'static str> {
     let (issuer, entries) = (issuer(), entries());
     let request = request(&issuer, &entries);

@@ -12,14 +12,16 @@ pub const MAX_CSR_NAMES: usize = 100;
 /// Bytes of a dNSName of 253 characters with its tag and length.
 const LONGEST_NAME: usize = 256;
 
-/// Bytes of everything else in a CSR: an RSA key and a signature of 4096 bits take 1.1 kB, a template's extensions a few hundred bytes.
+/// Bytes of everything else in a CSR.
+///
+/// An RSA key and a signature of 4096 bits take 1.1 kB, a template's extensions a few hundred bytes.
 const REST: usize = 7 * 1024;
 
 /// Maximum length of a CSR, in bytes: the names of every order fit in
 /// ([RFC 8555 §7.4](https://www.rfc-editor.org/rfc/rfc8555#section-7.4)).
 pub const MAX_CSR_BYTES: usize = MAX_CSR_NAMES * LONGEST_NAME + REST;
 
-/// Why a CSR is refused; the text is a sentence about "the CSR" for the client.
+/// Why a CSR is refused. The message is a sentence about "the CSR" for the client.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CsrFault {
     /// Longer than [`MAX_CSR_BYTES`]; how long.
@@ -61,7 +63,7 @@ pub enum CsrFault {
     /// A common name in an unsupported character set.
     #[error("the CSR's common name is in an encoding that is not read")]
     CommonNameEncoding,
-    /// An IP address of a wrong length, or IPv4 within IPv6; in hexadecimal or as text.
+    /// An IP address of a wrong length, or IPv4 within IPv6. In hexadecimal or as text.
     #[error("the CSR asks for the IP address {0}, which no certificate can have")]
     Ip(String),
     /// A subject alternative name of another kind; the kind.

@@ -6,9 +6,10 @@ use crate::pki::pem::PemFault;
 use crate::pki::sigalg::AlgorithmFault;
 use crate::values::{CryptoFailure, Time};
 
-/// Why a chain cannot be an issuer's; the text is a sentence about "the issuer chain" for the operator.
+/// Why a chain cannot be an issuer's.
 ///
-/// Certificates are counted from 1, the issuer's own.
+/// The message is a sentence about "the issuer chain" for the operator. Certificates are counted from 1, the issuer's
+/// own.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IssuerFault {
     /// The text is not a PEM file of certificates.
@@ -48,7 +49,7 @@ pub enum IssuerFault {
         next = .0 + 1
     )]
     Order(usize),
-    /// The last certificate is not issued by the root, by name or by signature; its number.
+    /// The last certificate is not issued by the root, by name or by signature. Its number.
     #[error(
         "certificate {0} of the issuer chain, its last, is not issued by the root (RFC 5280 §6.1.3): a certificate in \
          between is missing, or it is another root"

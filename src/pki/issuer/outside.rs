@@ -3,7 +3,7 @@
 /// Maximum number of subtrees in a refusal.
 const MAX_LISTED: usize = 5;
 
-/// A name outside an issuer's name constraints; the text is a sentence without its full stop.
+/// A name outside an issuer's name constraints. The message is a sentence without its full stop.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameConstraintFault {
     /// The name, and the permitted subtrees of its kind, none of which contains it.

@@ -1,7 +1,8 @@
 //! Path validation ([RFC 5280 §6.1](https://www.rfc-editor.org/rfc/rfc5280#section-6.1)) of a chain for
-//! leaves below it: a chain that verifiers refuse is refused before anything is issued.
+//! leaves below it.
 //!
-//! Signatures are checked by [`Issuer::check_signatures`](super::Issuer::check_signatures), times by
+//! A chain that verifiers refuse is refused before anything is issued. Signatures are checked by
+//! [`Issuer::check_signatures`](super::Issuer::check_signatures), times by
 //! [`Chain::check_time`](super::chain::Chain::check_time). The root is a trust anchor: its name, its key and its
 //! constraints count; its own signature is ignored (§6.1.1 d).
 

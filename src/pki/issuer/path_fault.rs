@@ -22,7 +22,7 @@ impl fmt::Display for PathPosition {
     }
 }
 
-/// A broken rule of path validation; the text names the certificate, the rule and its section.
+/// A broken rule of path validation. The message names the certificate, the rule and its section.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PathFault {
     /// The certificate that breaks it.

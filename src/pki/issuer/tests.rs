@@ -154,7 +154,7 @@ fn issuer_chain_out_of_order_is_refused() {
     let p256 = Issuer::from_pem_chain(&format!("{two}{}", above(key(SigAlg::Ed25519)).pem())).unwrap();
     assert!(matches!(block_on(p256.check_signatures(&NativeCrypto)), Err(IssuerFault::Algorithm(1, _))));
 
-    // And where a key identifier says so, it tells too.
+    // A key identifier of another key is reported.
     let mut pointing = ca("CN=Two", "CN=One");
     pointing.extensions.push(tbs::authority_key_id(&[9; 20]).unwrap());
     let found = fault(&format!("{}{one}", pointing.pem()));

@@ -92,7 +92,7 @@ fn c02_points_are_uncompressed_and_on_their_curve() {
     for point in [&[0][..], &[], &p256, &p384[..96]] {
         assert_eq!(check_spki(&ec_spki(SECP_384_R_1, point)), Err(KeyFault::PointForm(KeyKind::EcP384)));
     }
-    // The point at infinity has no coordinates; written as zeros it is no point of either curve.
+    // The point at infinity has no coordinates; zeros are not a point of either curve.
     let zeros = |width: usize| [&[4][..], &vec![0; 2 * width]].concat();
     assert_eq!(check_spki(&ec_spki(SECP_256_R_1, &zeros(32))), Err(KeyFault::OffCurve(KeyKind::EcP256)));
     assert_eq!(check_spki(&ec_spki(SECP_384_R_1, &zeros(48))), Err(KeyFault::OffCurve(KeyKind::EcP384)));
@@ -130,7 +130,7 @@ fn c02_ed25519_points_of_small_order_are_refused() {
         for sign in [0, 0x80] {
             point[31] = point[31] & 0x7f | sign;
             assert_eq!(check_spki(&spki(ID_ED_25519, None, &point)), Err(KeyFault::SmallOrder), "{}", hex(&point));
-            // An implementation that knows the curve says the same of those that are points.
+            // An implementation of the curve agrees.
             assert!(VerifyingKey::from_bytes(&point).is_ok_and(|key| key.is_weak()), "{}", hex(&point));
         }
     }

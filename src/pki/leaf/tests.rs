@@ -16,7 +16,7 @@ use x509_cert::ext::pkix::{
     KeyUsage, SubjectAltName, SubjectKeyIdentifier,
 };
 
-/// The value bytes of an extension, and whether it is critical; panics unless it is there exactly once.
+/// Whether an extension is critical, and its value. Panics unless it is there exactly once.
 fn extension<T: AssociatedOid>(certificate: &Certificate) -> (bool, String) {
     let all: Vec<_> =
         certificate.tbs_certificate().extensions().unwrap().iter().filter(|e| e.extn_id == T::OID).collect();

@@ -1,4 +1,4 @@
-//! The results of a lint: differences, or the proof that there are none.
+//! The results of a lint: differences, or the proof of their absence.
 
 use crate::values::SigAlg;
 use x509_cert::time::Time as X509Time;

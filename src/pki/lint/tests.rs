@@ -142,7 +142,7 @@ fn fb03_lint_requires_the_requested_common_name_among_the_names() {
     assert_eq!(found(&named("a.test"), &named("b.test")), ["subject"]);
     assert_eq!(found(&named("a.test"), &good()), ["subject", "subjectAltName"]);
     assert_eq!(found(&good(), &named("a.test")), ["subject", "subjectAltName"]);
-    // The builder refuses it, so it is told of other names than the lint.
+    // The builder refuses this request, so it gets other names than the lint.
     let stray = Order { names: order(SigAlg::Es256, &["a.test", "b.test", "c.test"]).names, ..named("c.test") };
     assert_eq!(found(&stray, &named("c.test")), ["subject", "subjectAltName"]);
     let long = format!("{}.test", "a".repeat(60));
@@ -168,7 +168,7 @@ fn lint_outside_issuer_validity_fails() {
 
 #[test]
 fn lint_of_names_outside_constraints_fails() {
-    // The builder leaves them to those who take the order; here is the last chance.
+    // The builder does not check constraints: they are checked at the order, and last here.
     let lint = |dns: &[&str], ips: &[&str], names: &[&str]| {
         let mut order = Order { issuer: constrained_issuer(dns, ips), ..good() };
         order.names =

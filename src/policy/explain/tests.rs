@@ -11,7 +11,7 @@ fn rules<'a>(ca: &'a Policy, key: Option<&'a Policy>, trusted: bool) -> Rules<'a
 const OF_KEY: &str = "the policy of external account key \"team-a\"";
 
 #[test]
-fn the_rule_that_decides_is_told_also_when_it_allows() {
+fn deciding_rule_is_named_also_when_it_allows() {
     let ca = policy(&json!({ "allow": ["*.example.org", "*.open.example"], "preauthorized": ["*.lab.example"],
                              "deny": ["no.example.org"] }));
     let key = policy(&json!({ "allow": ["*.a.example.org", "*.lab.example"], "preauthorized": ["*.corp.example"] }));
@@ -60,7 +60,7 @@ fn the_rule_that_decides_is_told_also_when_it_allows() {
 }
 
 #[test]
-fn profiles_and_lifetimes_say_whose_they_are() {
+fn profiles_and_lifetimes_name_their_source() {
     let ca = policy(&json!({ "profiles": ["default", "shortlived"], "max_lifetime": "90d" }));
     let key = policy(&json!({ "profiles": ["shortlived"], "max_lifetime": "12h" }));
     let both = rules(&ca, Some(&key), true);
@@ -90,8 +90,8 @@ fn a_verdict_is_written_as_the_api_has_it() {
     );
 }
 
-/// Whether the rule that is named stands in the policy it is said to be of, and is about the identifier.
-fn stands(rules: &Rules<'_>, (pattern, source): &(Pattern, Source), asked: &Identifier, preauthorizes: bool) -> bool {
+/// Checks that the named policy contains the pattern, and that the pattern covers the identifier.
+fn state_of(rules: &Rules<'_>, (pattern, source): &(Pattern, Source), asked: &Identifier, preauthorizes: bool) -> bool {
     let policy = match (source, rules.key) {
         (Source::Ca, _) => rules.ca,
         (Source::Key(kid), Some((name, policy))) if kid == name => policy,
@@ -122,8 +122,8 @@ proptest! {
                 let offered = if permit.preauthorized { Vec::new() } else { permit.challenges.clone() };
                 prop_assert_eq!(verdict.challenges, offered);
                 let Grounds { preauthorized, allowed } = &permit.grounds;
-                prop_assert!(preauthorized.iter().all(|named| stands(&rules, named, &asked, true)));
-                prop_assert!(allowed.iter().all(|named| stands(&rules, named, &asked, false)));
+                prop_assert!(preauthorized.iter().all(|named| state_of(&rules, named, &asked, true)));
+                prop_assert!(allowed.iter().all(|named| state_of(&rules, named, &asked, false)));
                 // Nothing is named only where no list had to be asked.
                 let lists = usize::from(ca.allow.is_some())
                     + usize::from(key.as_ref().is_some_and(|policy| policy.allow.is_some()));

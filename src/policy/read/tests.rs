@@ -95,7 +95,7 @@ fn members_that_contradict_each_other_are_refused() {
 }
 
 #[test]
-fn a_key_whose_policy_leaves_nothing_beside_the_cas_is_refused() {
+fn key_policy_that_permits_nothing_is_refused() {
     let read = |value: Value| Policy::read("POLICY", &value, &known()).unwrap();
     let (dns, http) = (read(json!({ "challenges": ["dns-01"] })), read(json!({ "challenges": ["http-01"] })));
     let said = http.check_against(&dns, "EAB_KEYS.a.policy").unwrap_err().to_string();

@@ -65,7 +65,7 @@ impl Places {
         self.members.iter().find_map(|member| Some((seen.insert(member.name.as_str(), member)?, member)))
     }
 
-    /// The octet where a part of the document begins; for a missing part, that of the document.
+    /// The octet where a part of the document begins. For a missing part, that of the document.
     pub(super) fn find(&self, path: &MemberPath) -> usize {
         let member = |name: &str| self.members.iter().find(|member| member.name == name);
         let found = match path {
@@ -101,7 +101,7 @@ impl<'a> Iterator for Tokens<'a> {
     }
 }
 
-/// The length in octets of the string at the start of `rest`, with its quotation marks.
+/// The length in octets of the string at the start of `rest`, with quotation marks.
 fn string_length(rest: &str) -> usize {
     let mut escaped = false;
     for (at, c) in rest.char_indices().skip(1) {

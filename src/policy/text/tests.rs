@@ -16,7 +16,7 @@ fn what_is_right_is_read_and_given_back_as_it_was_written() {
 }
 
 #[test]
-fn a_fault_is_told_with_its_line() {
+fn fault_has_its_line() {
     for (text, begin) in [
         (
             "{\n \"allow\": [\n  \"a.test\", \"b.test\",\n  \"a..test\"]}",
@@ -57,7 +57,7 @@ fn texts_and_their_depth_are_bounded() {
     );
 }
 
-/// A member, as text: its name, and either the elements of a list or another value.
+/// A member as text: its name, and the elements of a list or another value.
 type Written = (String, Result<Vec<String>, String>);
 
 /// Members that are right, some of them and in any order.
@@ -159,7 +159,7 @@ fn put_in(mut members: Vec<Written>, wrong: &Wrong) -> (Vec<String>, usize) {
     (tokens, marked)
 }
 
-/// The text of the tokens, and the line and character at which each of them begins.
+/// The text of the tokens, and the line and character where each begins.
 fn render(tokens: &[String], gaps: &[&str]) -> (String, Vec<(usize, usize)>) {
     let (mut text, mut begins) = (String::new(), Vec::new());
     let (mut line, mut column) = (1, 1);

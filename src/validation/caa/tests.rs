@@ -112,7 +112,7 @@ fn caa_accounturi_binds_to_one_account() {
     ] {
         let value = format!("ca.example; {parameters}");
         assert_eq!(allowed(&[("issue", &value)], &question(&name)), expected, "{value}");
-        // Another record that allows it does so whatever this one says.
+        // Another record that permits issuance is sufficient.
         assert!(allowed(&[("issue", &value), ("issue", "ca.example")], &question(&name)), "{value}");
         let foreign = value.replace("ca.example;", "wrong.example;");
         assert!(!allowed(&[("issue", &foreign)], &question(&name)), "{foreign}");
@@ -224,7 +224,7 @@ async fn caa_failed_lookup_never_counts_as_no_record() {
             assert_eq!((failure.kind, failure.retry), (FailureKind::Dns, true), "no record was seen: {failure:?}");
             assert!(failure.detail.starts_with(&format!("whether {at} lets this CA issue")), "{failure:?}");
         }
-        // Above the records that decide, nobody needs an answer.
+        // Names above the deciding records are not looked up.
         let fake = Fake::default().zone("w.a.example", RecordKind::Caa, set("ca.example")).zone(
             "example",
             RecordKind::Caa,

@@ -79,7 +79,9 @@ pub struct Answer {
     pub explanation: Option<String>,
 }
 
-/// Why a message is not the answer to its query; the text follows the name and type that were looked up.
+/// Why a message is not the answer to its query.
+///
+/// The message text follows the name and type that were looked up.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DnsFault {
     /// A name that cannot be queried; the reason.

@@ -9,7 +9,7 @@ const ACCOUNT: &str = "https://ca.test/acme/account/a";
 const PREFIX: &str = "https://ca.test/acme/account-hash/";
 /// The thumbprint of RFC 7638 §3.1.
 const THUMBPRINT: &str = "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs";
-/// What the fake's clock says at most, in seconds.
+/// The latest time of the fake's clock, in seconds.
 const LATER: u64 = 1_000;
 
 async fn run_for(fake: &Fake, name: &str, wildcard: bool) -> Outcome {
@@ -194,7 +194,7 @@ async fn dns_persist_a_record_at_a_parent_covers_with_the_policy_only() {
         ("corp.example", &wide, "othercorp.example", false),
         ("www.corp.example", &wide, "corp.example", false),
         ("corp.example", &wide, "a.b.c.d.e.f.g.corp.example", false),
-        // A top-level domain speaks for nobody.
+        // A record at a top-level domain does not count.
         ("example", &wide, "corp.example", false),
     ] {
         for wildcard in [false, true] {

@@ -177,7 +177,7 @@ fn z10_every_ipv4_range_in_every_ipv6_form() {
                 assert_eq!(open, expected.is_some_and(AddressClass::is_private), "{v6}");
                 assert!(AddressPolicy::default().check(v6.into()).is_err(), "{v6}");
             }
-            // ISATAP, RFC 8215 and IPv4-translated (RFC 2765) say where they lead, too; none is used.
+            // ISATAP, RFC 8215 and IPv4-translated (RFC 2765) embed an IPv4 address too, and are always refused.
             for bits in [(0xfe80_u128 << 112) | (0x5efe_u128 << 32) | low, (0x0064_ff9b_0001_u128 << 80) | low] {
                 assert!(classify_v6(Ipv6Addr::from_bits(bits)).is_some());
             }
@@ -187,7 +187,7 @@ fn z10_every_ipv4_range_in_every_ipv6_form() {
 }
 
 proptest! {
-    /// The standard library knows these kinds too; whatever it calls so is never public here.
+    /// An address that the standard library classifies as special is never public.
     #[test]
     fn z10_agrees_with_the_standard_library(bits: u32) {
         let v4 = Ipv4Addr::from_bits(bits);

@@ -1,7 +1,7 @@
 use super::*;
 use proptest::prelude::*;
 
-/// What comes of `bytes` when they arrive in pieces of `step`; and how many of them were taken in.
+/// The result of `bytes` received in pieces of `step`, and the number of bytes consumed.
 fn receive(bytes: &[u8], step: usize) -> (Result<Response, HttpFault>, usize) {
     let mut reader = Reader::default();
     let mut length = 0;

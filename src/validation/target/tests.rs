@@ -98,7 +98,7 @@ fn z10_redirects_outside_rules_are_refused() {
     assert_eq!(port.to_string(), "whose port 8080 is none of 80, 443, 5002");
 }
 
-/// Whatever form a host has, it is an address to be guarded, a DNS name to be looked up, or not followed.
+/// Each spelling of a host is a guarded address, a looked-up DNS name, or refused.
 #[test]
 fn z10_redirect_host_in_other_spelling_is_its_address() {
     for (host, address) in [
@@ -161,7 +161,7 @@ fn z10_schemes_user_names_and_ports_of_all_kinds() {
         let refused = TargetFault::Port(port, vec![80, 443]);
         assert_eq!(first(80).redirected(&location, &at(80)), Err(refused), "{location}");
     }
-    // What a browser takes for the start of a host is taken so here, and is no way around the look-up.
+    // Hosts are parsed as browsers parse them, and are always looked up.
     for (location, host) in [
         ("//b.test/", "b.test"),
         ("\\\\b.test\\", "b.test"),

@@ -1,4 +1,6 @@
-//! AES-GCM in TLS records: [RFC 8446 §5.2](https://www.rfc-editor.org/rfc/rfc8446#section-5.2) for TLS 1.3,
+//! AES-GCM in TLS records.
+//!
+//! [RFC 8446 §5.2](https://www.rfc-editor.org/rfc/rfc8446#section-5.2) for TLS 1.3,
 //! [RFC 5288 §3](https://www.rfc-editor.org/rfc/rfc5288#section-3) for TLS 1.2.
 
 use aes_gcm::aead::consts::{U12, U16};
@@ -55,7 +57,7 @@ impl<C: Cipher> Tls12AeadAlgorithm for Gcm<C> {
         Box::new(Records12 { cipher: cipher::<C>(&key), salt: salt(iv) })
     }
 
-    /// Nothing is derived for the explicit part of nonces: it is the record's number, as RFC 5288 §3 allows.
+    /// Derives no explicit part of nonces. It is the record's number, as RFC 5288 §3 allows.
     fn key_block_shape(&self) -> KeyBlockShape {
         KeyBlockShape { enc_key_len: C::key_size(), fixed_iv_len: 4, explicit_nonce_len: 0 }
     }
@@ -86,7 +88,7 @@ fn seal<C: Cipher>(cipher: &Option<C>, nonce: [u8; 12], aad: &[u8], bytes: &mut 
     tag.map(Into::into).map_err(|_| Error::EncryptError)
 }
 
-/// Decrypts `bytes` in place, with the tag at their end; returns the length of the plaintext.
+/// Decrypts `bytes` in place, with the tag at their end. Returns the length of the plaintext.
 fn open<C: Cipher>(cipher: &Option<C>, nonce: [u8; 12], aad: &[u8], bytes: &mut [u8]) -> Result<usize, Error> {
     let cipher = cipher.as_ref().ok_or(Error::DecryptError)?;
     let (text, tag) = bytes.split_last_chunk_mut::<TAG>().ok_or(Error::DecryptError)?;

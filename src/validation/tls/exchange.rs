@@ -11,7 +11,7 @@ use rustls::crypto::{ActiveKeyExchange, GetRandomFailed, SecureRandom, SharedSec
 use rustls::ffdhe_groups::FfdheGroup;
 use rustls::{Error, NamedGroup, PeerMisbehaved, ProtocolVersion};
 
-/// Maximum attempts for a private key; random bytes are out of range once in 2^32 on P-256.
+/// Maximum attempts for a private key. Random bytes are out of range once in 2^32 on P-256.
 const TRIES: usize = 4;
 
 /// The offered groups; the ClientHello has a key share of the first.

@@ -6,7 +6,7 @@ use rustls::{AlertDescription, Error};
 const OFFER: &str = "this client, which offers TLS 1.3 and 1.2, AES-128-GCM with SHA-256 and AES-256-GCM with SHA-384, \
                      ECDHE on P-256 and P-384, and takes certificates with P-256, P-384, RSA and Ed25519 keys";
 
-/// Why a TLS handshake failed; the text is a clause that follows the name of the server.
+/// Why a TLS handshake failed. The message is a clause that follows the name of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TlsFault {
     /// The server refused all offered protocols.

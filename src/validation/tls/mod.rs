@@ -1,4 +1,6 @@
-//! The TLS client of tls-alpn-01 and of redirects to https: rustls, for a handshake or one request.
+//! The TLS client of tls-alpn-01 and of redirects to https.
+//!
+//! It uses rustls, for a handshake or one request.
 
 mod aead;
 mod connection;

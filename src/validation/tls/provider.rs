@@ -1,9 +1,11 @@
-//! The cryptography of the TLS client: the mandatory algorithms of TLS 1.3
+//! The cryptography of the TLS client.
+//!
+//! It has the mandatory algorithms of TLS 1.3
 //! ([RFC 8446 §9.1](https://www.rfc-editor.org/rfc/rfc8446#section-9.1): AES-128-GCM with SHA-256, and P-256), those
 //! of the 192-bit level (AES-256-GCM with SHA-384, and P-384), and the same for TLS 1.2.
 //!
-//! Hand-written: smaller than rustls-rustcrypto, and signatures are checked by the platform. ChaCha20-Poly1305 and X25519
-//! would need further crates, for servers that break RFC 8446 §9.1.
+//! Hand-written: smaller than rustls-rustcrypto, and signatures are checked by the platform. ChaCha20-Poly1305 and
+//! X25519 would need further crates, for servers that break RFC 8446 §9.1.
 //!
 //! Signatures are not checked here: see [`super::handshake`].
 
@@ -54,7 +56,9 @@ const fn tls13<C: Cipher, H: Function>(suite: CipherSuite) -> Tls13CipherSuite {
     }
 }
 
-/// A suite of TLS 1.2 of the cipher `C` and the hash function `H`, with a key exchange of [`super::exchange`].
+/// A suite of TLS 1.2 with the cipher `C` and the hash function `H`.
+///
+/// The key exchange is one of [`super::exchange`].
 const fn tls12<C: Cipher, H: Function>(suite: CipherSuite, sign: &'static [SignatureScheme]) -> Tls12CipherSuite {
     Tls12CipherSuite {
         common: common::<H>(suite),

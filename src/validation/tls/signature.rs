@@ -59,7 +59,7 @@ impl TlsKeyKind {
         }
     }
 
-    /// The algorithm of a handshake signature; `None` if `scheme` does not fit or was not offered.
+    /// The algorithm of a handshake signature. `None`: `scheme` does not fit or was not offered.
     ///
     /// In TLS 1.2 an ECDSA scheme names a hash, and the curve is that of the key
     /// ([RFC 8446 §4.2.3](https://www.rfc-editor.org/rfc/rfc8446#section-4.2.3)); in TLS 1.3 it names both, and RSA is
@@ -81,7 +81,7 @@ impl TlsKeyKind {
         }
     }
 
-    /// The algorithm of a certificate's signature; `None` if the OID does not fit or is unsupported.
+    /// The algorithm of a certificate's signature. `None`: the OID does not fit or is unsupported.
     pub fn certificate_algorithm(self, oid: ObjectIdentifier) -> Option<SigAlg> {
         match (oid, self) {
             (ECDSA_WITH_SHA_256, Self::P256) => Some(SigAlg::Es256),

@@ -40,7 +40,7 @@ async fn holds(shown: &HandshakeResult) -> bool {
     NativeCrypto.verify(claim.algorithm, spki, &claim.message, &claim.signature).await.unwrap()
 }
 
-/// What a server says that sends these bytes.
+/// The fault and the alert after these bytes from a server.
 fn fault(bytes: &[u8]) -> (TlsFault, Vec<u8>) {
     let (mut handshake, _) = start();
     match handshake.receive(bytes) {
@@ -229,7 +229,9 @@ fn rfc8737_nothing_is_sent_after_the_handshake() {
     assert!(handshake.finish().is_ok());
 }
 
-/// A whole flight of a server, for a client whose randomness is another: the client may read up to where that shows.
+/// A complete server flight for a client with other randomness.
+///
+/// A client may read up to the first mismatch.
 fn flight() -> Vec<u8> {
     let server = TlsServer::new(certificate(&P256), &P256, &[&TLS12], &["proto/1"]);
     let (_, hello) = start();

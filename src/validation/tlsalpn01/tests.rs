@@ -49,7 +49,7 @@ async fn failure(fake: &Fake) -> Failure {
     }
 }
 
-/// Asserts kind, prospects and what the detail says behind [`ASKED`].
+/// Asserts kind, retry and the detail after [`ASKED`].
 async fn fails(host: Host, kind: FailureKind, retry: bool, says: &str) {
     let fake = answering(host);
     let failure = failure(&fake).await;
@@ -190,7 +190,7 @@ async fn rfc8737_non_tls_server_is_distinguished_from_no_connection() {
         assert_eq!(failure.detail, format!("asked for the acme-tls/1 certificate of a.test {words}"));
         assert!(fake.elapsed() <= Duration::from_secs(21));
     }
-    // Cloudflare's own network: said, and tried again all the same, for it may be the host that does not answer.
+    // An address of Cloudflare's: the detail names it. Retried, since the host itself may not answer.
     let inside = Fake::default().name("a.test", &["104.16.0.1"]);
     let failure = self::failure(&inside).await;
     assert_eq!((failure.kind, failure.retry), (FailureKind::Connection, true), "{failure:?}");

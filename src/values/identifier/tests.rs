@@ -88,7 +88,7 @@ fn o02_the_wildcard_stays_in_the_name_and_leaves_its_base() {
     assert_eq!(json, r#"{"type":"dns","value":"*.example.org"}"#);
 }
 
-/// Labels of which every kind of number is made, and such as are none.
+/// Labels that form numbers of every kind, and labels that are not numbers.
 fn label() -> impl Strategy<Value = String> {
     prop_oneof![
         "[0-9]{1,12}",

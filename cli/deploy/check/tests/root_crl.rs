@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// The root's CRL, good for so long.
+/// The root's CRL, valid for a duration.
 fn root_list(root: &CertAndKey, good: Duration) -> String {
     let key = NativeKey::from_pkcs8_pem(&root.key).unwrap();
     let root = selvedge::pki::ceremony::Root::read(&root.certificate, key, NOW).unwrap();
@@ -37,7 +37,7 @@ fn root_crl_is_signed_by_the_root_valid_and_published() {
     short.set("ROOT_CRL", &list);
     only(&short.found(), Weight::Warning, &["is valid until", "issuer crl"]);
 
-    // An issuer says that there is one.
+    // An issuer's certificate names a CRL.
     let mut named_crl_url = with(None, None);
     let key = NativeKey::from_pkcs8_pem(&named_crl_url.root.key).unwrap();
     let root = selvedge::pki::ceremony::Root::read(&named_crl_url.root.certificate, key, NOW).unwrap();

@@ -1,72 +1,72 @@
-//! Events made of what the authority knows.
+//! Calendar events from certificates, revocations and issuers.
 
 use super::{Category, Event, Start};
 use crate::values::{Time, unicode};
 
-/// How many names of a certificate are written out.
+/// Maximum number of names listed for a certificate.
 const NAMES: usize = 10;
 
-/// The most characters of one name, or of another text that is quoted.
+/// Maximum length of a name or another quoted text, in characters.
 const LENGTH: usize = 253;
 
-/// How many days before it there is a reminder of an issuer's day, where something is to be done for it.
+/// Reminder for an issuer's day that needs action, in days before it.
 const AHEAD: u32 = 30;
 
-/// A certificate that is near its end and was not renewed.
+/// A certificate that expires soon and was not renewed.
 #[derive(Clone, Debug)]
 pub struct Ending {
-    /// Its serial number in hex.
+    /// Serial number in hex.
     pub serial: String,
-    /// The names in it.
+    /// Names.
     pub names: Vec<String>,
-    /// When it ends.
+    /// Expiry.
     pub not_after: Time,
-    /// The account that it was issued to.
+    /// Account that it was issued to.
     pub account: String,
-    /// Its profile, if that is known.
+    /// Profile, if known.
     pub profile: Option<String>,
 }
 
-/// A certificate that was revoked.
+/// A revoked certificate.
 #[derive(Clone, Debug)]
 pub struct Revoked {
-    /// Its serial number in hex.
+    /// Serial number in hex.
     pub serial: String,
-    /// The names in it.
+    /// Names.
     pub names: Vec<String>,
-    /// When.
+    /// Time of the revocation.
     pub at: Time,
-    /// The CRLReason (RFC 5280 §5.3.1), if one was given.
+    /// CRLReason (RFC 5280 §5.3.1), if given.
     pub reason: Option<u8>,
 }
 
-/// What happens to an issuer or the root on a day.
+/// A change of an issuer or of the root on a day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Turn {
-    /// It issues from then on.
+    /// It becomes the active issuer.
     TakesOver,
-    /// From then on a certificate of the longest profile would outlive it.
+    /// From this day a certificate of the longest profile would outlive it.
     LastFullLength,
-    /// It ends.
+    /// It expires.
     Ends,
-    /// The root ends, and with it everything.
+    /// The root expires, and with it the whole chain.
     RootEnds,
 }
 
 /// A day of an issuer or of the root.
 #[derive(Clone, Debug)]
 pub struct IssuerDay {
-    /// The issuer's id, or another name that no other issuer has.
+    /// The issuer's id, or another unique name.
     pub id: String,
-    /// Its name in its certificate.
+    /// Name in its certificate.
     pub name: String,
-    /// What happens.
+    /// The change.
     pub turn: Turn,
-    /// When.
+    /// Time.
     pub at: Time,
 }
 
-/// The event of a certificate that ends without a renewal, at the instant of its end, with a reminder a day ahead.
+/// Returns the event of an unrenewed certificate's expiry, with a reminder one day before.
 pub fn ending(certificate: &Ending) -> Event {
     let mut lines = vec![
         "No certificate with the same names ends later.".to_owned(),
@@ -86,7 +86,7 @@ pub fn ending(certificate: &Ending) -> Event {
     }
 }
 
-/// The event of a revocation, at its instant.
+/// Returns the event of a revocation, at its instant.
 pub fn revoked(revocation: &Revoked) -> Event {
     let lines = [
         format!("Names: {}", names(&revocation.names, NAMES)),
@@ -104,7 +104,7 @@ pub fn revoked(revocation: &Revoked) -> Event {
     }
 }
 
-/// The event of an issuer's day, all day long: it is for planning.
+/// Returns the event of an issuer's day. All day, since it is for planning.
 pub fn issuer_day(day: &IssuerDay) -> Event {
     let name = short(&day.name);
     let (kind, summary, what, alarm) = match day.turn {
@@ -133,7 +133,7 @@ pub fn issuer_day(day: &IssuerDay) -> Event {
     }
 }
 
-/// The first names of a certificate, and how many there are more.
+/// Returns the first `most` names and the number of further ones.
 fn names(names: &[String], most: usize) -> String {
     let first: Vec<String> = names.iter().take(most).map(|name| short(&unicode::both(name))).collect();
     match names.len().saturating_sub(most) {
@@ -143,7 +143,7 @@ fn names(names: &[String], most: usize) -> String {
     }
 }
 
-/// The name of a CRLReason (RFC 5280 §5.3.1).
+/// Returns the name of a CRLReason (RFC 5280 §5.3.1).
 fn reason(code: u8) -> String {
     let name = match code {
         0 => "unspecified",
@@ -165,7 +165,7 @@ fn short(text: &str) -> String {
     text.chars().take(LENGTH).collect()
 }
 
-/// What of a text may stand in a UID, whatever reads it.
+/// Returns the characters of a text that every UID reader accepts.
 fn token(text: &str) -> String {
     text.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')).take(LENGTH).collect()
 }

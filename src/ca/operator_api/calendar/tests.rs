@@ -83,7 +83,7 @@ fn an_issuers_day_is_a_whole_day_and_has_a_reminder_where_something_is_to_be_don
 }
 
 #[test]
-fn of_many_names_the_first_are_told() {
+fn event_has_the_first_of_many_names() {
     let with = |count| Ending {
         serial: "0a".into(),
         names: names(count),
@@ -101,7 +101,7 @@ fn of_many_names_the_first_are_told() {
 }
 
 #[test]
-fn a_revocation_tells_its_reason() {
+fn revocation_event_has_its_reason() {
     let with = |reason| revoked(&Revoked { serial: "0b".into(), names: names(1), at: NOW, reason }).description;
     assert!(with(Some(1)).contains("Reason: keyCompromise"));
     assert!(with(Some(77)).contains("Reason: 77"));

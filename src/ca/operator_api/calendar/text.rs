@@ -1,44 +1,44 @@
-//! Content lines of iCalendar (RFC 5545 §3.1): how texts are escaped and lines are folded.
+//! Content lines of iCalendar (RFC 5545 §3.1): escaping and folding.
 
 use crate::values::Time;
 
-/// The most octets of a line, without its end (RFC 5545 §3.1).
+/// Maximum length of a line, in octets without the line end (RFC 5545 §3.1).
 const WIDTH: usize = 75;
 
-/// Content lines, as they are written.
+/// Content lines in their written form.
 #[derive(Debug, Default)]
 pub struct Lines(String);
 
 impl Lines {
-    /// A line that is in the form it has to have; it is folded where it is long.
+    /// Adds a line that needs no escaping, folded if too long.
     pub fn raw(&mut self, line: &str) {
         let (mut rest, mut width) = (line, WIDTH);
         while rest.len() > width {
-            // Not within a character: RFC 5545 allows that, and warns of programs that do not.
+            // Not within a character: RFC 5545 allows that, but warns that some programs fail on it.
             let (head, tail) = rest.split_at_checked(rest.floor_char_boundary(width)).unwrap_or((rest, ""));
             self.0.push_str(head);
             self.0.push_str("\r\n ");
             rest = tail;
-            // The space at the beginning counts.
+            // The leading space counts.
             width = WIDTH - 1;
         }
         self.0.push_str(rest);
         self.0.push_str("\r\n");
     }
 
-    /// A property whose value is a text.
+    /// Adds a property with a text value.
     pub fn text(&mut self, name: &str, value: &str) {
         self.raw(&format!("{name}:{}", escape(value)));
     }
 
-    /// All of the lines.
+    /// Returns all lines.
     pub fn into_string(self) -> String {
         self.0
     }
 }
 
-/// A text as the value of a property (RFC 5545 §3.3.11). Line ends of all kinds are one; the control characters that no
-/// text may have are left out.
+/// Escapes a text as a property value (RFC 5545 §3.3.11). All kinds of line ends become `\n`; forbidden control
+/// characters are removed.
 pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.replace("\r\n", "\n").chars() {
@@ -53,7 +53,7 @@ pub fn escape(text: &str) -> String {
     escaped
 }
 
-/// A UTC date-time (RFC 5545 §3.3.5, form 2): RFC 3339 without the marks.
+/// Returns a UTC date-time (RFC 5545 §3.3.5, form 2): RFC 3339 without the separators.
 pub fn instant(time: Time) -> String {
     time.rfc3339().replace(['-', ':'], "")
 }
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// The reading side, apart from the writing one: RFC 5545 §3.1.
+    /// Unfolds lines (RFC 5545 §3.1), independently of the writer.
     fn unfold(text: &str) -> String {
         text.replace("\r\n ", "").replace("\r\n\t", "")
     }
@@ -101,7 +101,7 @@ mod tests {
         assert_eq!(folded(&"a".repeat(76)), format!("{}\r\n a\r\n", "a".repeat(75)));
         let (first, second) = ("a".repeat(75), "a".repeat(74));
         assert_eq!(folded(&"a".repeat(150)), format!("{first}\r\n {second}\r\n a\r\n"));
-        // Two octets each, of which the second would be the 76th.
+        // Two octets each; the second of the 38th would be the 76th.
         let (first, rest) = ("ü".repeat(37), "ü".repeat(3));
         assert_eq!(folded(&"ü".repeat(40)), format!("{first}\r\n {rest}\r\n"));
     }

@@ -1,4 +1,4 @@
-//! The asks that the partition of the operators' decisions understands.
+//! The asks that the operations partition understands.
 
 use super::audit::{AuditPage, ListAudit, Note};
 use super::calendar::CalendarGeneration;
@@ -16,7 +16,7 @@ use crate::records::operations::policies::PolicyRecord;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Sends a notice for a test; replies what became of it.
+/// Sends a test notice; replies the notice with the state of its delivery.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SendTestNotice;
 

@@ -1,4 +1,4 @@
-//! The audit record: entries and pages of it.
+//! The audit record: appending and listing entries.
 
 use super::kind::Operations;
 use crate::ca::runtime::ports::PartitionPorts;
@@ -15,9 +15,9 @@ pub struct Note(pub Event);
 /// Lists the audit record, the newest first.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ListAudit {
-    /// The number before which the entries are; `None` for all.
+    /// The number below which entries are listed; `None` for all.
     pub before: Option<u64>,
-    /// The largest number of entries.
+    /// Maximum number of entries.
     pub limit: usize,
 }
 
@@ -30,13 +30,13 @@ pub struct AuditPage {
     pub next: Option<String>,
 }
 
-/// An act as the API shows it.
+/// Returns the operator and time of an action as the API shows them.
 pub fn act(act: &Actor) -> Value {
     json!({ "at": act.at.rfc3339(), "by": act.by })
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Operations<P, K> {
-    /// Puts an event into the record.
+    /// Appends an event to the record. Returns its number.
     ///
     /// # Errors
     /// When the storage fails.
@@ -50,7 +50,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Operations<P, K> {
         })
     }
 
-    /// A page of the record.
+    /// Returns a page of the record, the newest entry first.
     ///
     /// # Errors
     /// When the storage fails.
@@ -72,7 +72,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Operations<P, K> {
         })
     }
 
-    /// How many entries there are, and the chain of the last one.
+    /// Returns the number of entries, and the chain of the last one.
     ///
     /// # Errors
     /// When the storage fails.

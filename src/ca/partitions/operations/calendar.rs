@@ -7,7 +7,7 @@ use crate::records::operations::policies::CalendarRecord;
 use crate::store::Kv;
 use serde::{Deserialize, Serialize};
 
-/// Asks how often the calendar's URL was replaced; replaces it once more first if `moved`.
+/// Asks how often the calendar's URL was replaced; if `moved`, it is first replaced again.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CalendarGeneration {
     /// Whether it is replaced now.
@@ -15,7 +15,7 @@ pub struct CalendarGeneration {
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Operations<P, K> {
-    /// How often the calendar was given another URL.
+    /// Returns how often the calendar's URL was replaced, after replacing it if `moved`.
     pub(in crate::ca) fn calendar_generation(&self, moved: bool) -> Result<u64, Problem> {
         self.transact(|txn| {
             let mut record = txn.get::<CalendarRecord>("")?.unwrap_or_default();

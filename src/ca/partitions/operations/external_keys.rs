@@ -1,4 +1,4 @@
-//! The list of the external account keys that operators made.
+//! The list of the external account keys that operators created.
 
 use super::kind::Operations;
 use crate::ca::runtime::ask::Page;
@@ -9,12 +9,12 @@ use crate::store::Kv;
 use crate::values::Time;
 use serde::{Deserialize, Serialize};
 
-/// Enters the kid of an external account key, before the key is made.
+/// Enters the kid of an external account key, before the key is created.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct EnterKey {
     /// Its kid.
     pub kid: String,
-    /// The time when it was made.
+    /// Its creation time.
     pub created: Time,
 }
 
@@ -32,7 +32,7 @@ pub struct KeyPage {
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Operations<P, K> {
-    /// Notes that there will be a key of this kid, made then.
+    /// Adds a kid to the list, before its key is created.
     pub(in crate::ca) fn enter_key(&self, kid: String, created: Time) -> Result<(), Problem> {
         self.transact(|txn| {
             let id = format!("{:016}-{kid}", created.millis());
@@ -41,7 +41,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Operations<P, K> {
         })
     }
 
-    /// What was entered of keys, the oldest first.
+    /// Returns a page of kids, the oldest first.
     pub(in crate::ca) fn keys(&self, page: &Page) -> Result<KeyPage, Problem> {
         self.transact(|txn| {
             let mut found = txn.list::<ExternalKeyEntry>(page.after.as_deref(), page.limit.saturating_add(1))?;

@@ -1,4 +1,4 @@
-//! The partition of the operators' decisions: its handle and its address.
+//! The operations partition: its handle and its address.
 
 use crate::ca::notices::delivery::{NoticeStore, Notices};
 use crate::ca::runtime::ask::Address;
@@ -8,11 +8,11 @@ use crate::ca::runtime::ports::PartitionPorts;
 use crate::store::Kv;
 
 partition_kind! {
-    /// The partition of the operators' decisions.
+    /// The operations partition, for the decisions of operators.
     Operations {}
 }
 
-/// The partition of the operators' decisions: one for the whole CA.
+/// The operations partition: one for the whole CA.
 #[derive(Clone, Copy, Debug)]
 pub struct OperationsAt;
 
@@ -29,7 +29,7 @@ impl From<OperationsAt> for NoticeStore {
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Operations<P, K> {
-    /// The notices of this partition.
+    /// Returns the notices of this partition.
     pub(in crate::ca) fn notices(&self) -> Notices<'_, P, K> {
         Notices(&self.partition)
     }

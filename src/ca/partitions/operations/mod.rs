@@ -1,4 +1,4 @@
-//! The partition of the operators: audit record, policies, kids, calendar.
+//! The operations partition: audit record, policies, replacements, kids, calendar.
 
 pub mod asks;
 pub mod audit;

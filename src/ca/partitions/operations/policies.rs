@@ -1,4 +1,4 @@
-//! The partition's side of policies: versions, the shadow and what it found; and what else operations keep of themselves.
+//! The versions of the policy, and the policies in force.
 
 use super::kind::Operations;
 use crate::ca::config::policy;
@@ -15,25 +15,25 @@ use serde_json::Value;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PoliciesInForce;
 
-/// Lists all versions of the policy.
+/// Lists the versions of the policy.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ListPolicies;
 
-/// The versions of the policy, the newest first, and the shadow.
+/// The versions of the policy, the newest first, and the shadow policy.
 #[derive(Serialize, Deserialize)]
 pub struct StoredPolicies {
     /// The versions.
     pub versions: Vec<PolicyRecord>,
-    /// The policy in the shadow.
+    /// The shadow policy.
     pub shadow: Option<ShadowRecord>,
 }
 
 /// Puts a policy in force; replies its record.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PutPolicy {
-    /// The document; with `restores` it is the one of that version, and not given here.
+    /// The document; not given with `restores`, which names a stored one.
     pub document: Option<Value>,
-    /// The version that is to be in force again; 0 for the configuration.
+    /// The version to restore.
     pub restores: Option<Restored>,
     /// The operator's note.
     pub note: Option<String>,
@@ -41,16 +41,16 @@ pub struct PutPolicy {
     pub by: Actor,
 }
 
-/// The policy that is to be in force again.
+/// The version of the policy to restore.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Restored {
-    /// That of this version; 0 is the configuration.
+    /// This version; 0 is the configuration.
     Version(u32),
-    /// The one before the present one.
+    /// The version before the current one.
     Before,
 }
 
-/// Puts a policy in the shadow; `None` ends it.
+/// Sets the shadow policy; without a document it is removed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PutShadow {
     /// The document.
@@ -63,7 +63,7 @@ pub(in crate::ca) fn no_version() -> Problem {
     Problem::malformed("There is no such version of the policy; 0 is that of the configuration.")
 }
 
-/// How many versions are shown.
+/// Maximum number of versions that are listed.
 const VERSIONS: usize = 50;
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Operations<P, K> {
@@ -71,7 +71,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Operations<P, K> {
         Ok(txn.list::<PolicyRecord>(None, 1)?.into_iter().next().map(|(_, record)| record))
     }
 
-    /// What is in force, for whoever decides.
+    /// Returns the policies in force.
     pub(in crate::ca) fn policies_in_force(&self) -> Result<InForceDocuments, Problem> {
         self.transact(|txn| {
             let last = self.last_policy(txn)?;
@@ -83,7 +83,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Operations<P, K> {
         })
     }
 
-    /// All versions, the newest first, and the shadow.
+    /// Returns the latest versions, the newest first, and the shadow policy.
     pub(in crate::ca) fn policies(&self) -> Result<StoredPolicies, Problem> {
         self.transact(|txn| {
             let versions = txn.list::<PolicyRecord>(None, VERSIONS)?.into_iter().map(|(_, record)| record).collect();
@@ -91,7 +91,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Operations<P, K> {
         })
     }
 
-    /// Puts a policy in force. Answers its record.
+    /// Puts a policy in force as a new version. Returns its record.
     pub(in crate::ca) fn put_policy(&self, policy: PutPolicy) -> Result<PolicyRecord, Problem> {
         self.transact(|txn| {
             let last = self.last_policy(txn)?;
@@ -107,7 +107,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Operations<P, K> {
                 Some(n) => txn.get::<PolicyRecord>(&PolicyRecord::id_of(n))?.ok_or_else(no_version)?.document,
             };
             if let Some(document) = document.as_ref().filter(|_| restores.is_some()) {
-                // It may be older than this version of the CA, or its configuration.
+                // The document may be older than this version of the CA, or its configuration.
                 policy::read_policy("the document of that version", document).map_err(Problem::malformed)?;
             }
             let version = present.saturating_add(1);

@@ -1,4 +1,4 @@
-//! Replacements that operators ordered: the list of all of them. Each ledger has its own copy of those that hold.
+//! The list of all replacements that operators requested. Each ledger has its own copy of the active ones.
 
 use super::kind::{Operations, OperationsAt};
 use crate::ca::runtime::ask::{Address, Ask};
@@ -10,13 +10,13 @@ use crate::store::Kv;
 use crate::values::Time;
 use serde::{Deserialize, Serialize};
 
-/// The largest number of replacements that hold at the same time. Each is compared with each certificate.
+/// Maximum number of active replacements. Each is compared with each certificate.
 pub const REPLACEMENTS: usize = 50;
 
-/// The largest number of records that are read.
+/// Maximum number of records that are read.
 const LISTED: usize = 10 * REPLACEMENTS;
 
-/// The largest number of withdrawn records that are kept.
+/// Maximum number of withdrawn records that are kept.
 const WITHDRAWN: usize = 8 * REPLACEMENTS;
 
 /// A partition that has a copy of a replacement.
@@ -75,7 +75,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Operations<P, K> {
         })
     }
 
-    /// The replacements that have not expired.
+    /// Returns the replacements that have not expired.
     ///
     /// # Errors
     /// When the storage fails.

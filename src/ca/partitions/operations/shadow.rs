@@ -11,27 +11,27 @@ use crate::values::Id;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// The largest number of findings of one order that are recorded.
+/// Maximum number of findings of one order that are recorded.
 pub const FOUND: usize = 10;
 
-/// Records what the policy in the shadow would have refused.
+/// Records the identifiers that the shadow policy would have refused.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RecordFindings {
     /// The account.
     pub account: Id,
-    /// Identifiers, each with the rule.
+    /// The identifiers, each with the rule.
     pub findings: Vec<(String, String)>,
 }
 
-/// Lists what the policy in the shadow would have refused.
+/// Lists the findings of the shadow policy.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ListFindings;
 
-/// How many findings of a shadow are kept.
+/// Maximum number of findings that are kept.
 const FINDINGS: usize = 200;
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Operations<P, K> {
-    /// Puts a policy in the shadow, or ends it; what the one before would have refused is forgotten.
+    /// Sets or removes the shadow policy, and deletes the findings of the previous one.
     pub(in crate::ca) fn put_shadow(&self, document: Option<Value>, made: Actor) -> Result<(), Problem> {
         self.transact(|txn| {
             for (id, _) in txn.list::<FindingRecord>(None, FINDINGS)? {
@@ -45,7 +45,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Operations<P, K> {
         })
     }
 
-    /// Notes what the policy in the shadow would have refused.
+    /// Records findings of the shadow policy, if there is one.
     pub(in crate::ca) fn record_findings(
         &self,
         RecordFindings { account, findings }: &RecordFindings,
@@ -69,7 +69,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Operations<P, K> {
         })
     }
 
-    /// What the policy in the shadow would have refused, the last first.
+    /// Returns the findings of the shadow policy, the latest first.
     pub(in crate::ca) fn findings(&self) -> Result<Value, Problem> {
         self.transact(|txn| {
             let mut found: Vec<FindingRecord> =

@@ -1,4 +1,4 @@
-//! The state of the operators' partition, for them to see.
+//! The state of the operations partition, for operators.
 
 use super::audit::act;
 use super::kind::Operations;
@@ -9,11 +9,11 @@ use crate::store::Kv;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// Asks for the state of the operators' partition.
+/// Asks for the state of the operations partition.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ShowOperations;
 
-/// The state of the operators' partition, as the API shows it.
+/// The state of the operations partition, as the API shows it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct OperationsState {
     /// The policy in force.
@@ -23,7 +23,7 @@ pub struct OperationsState {
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Operations<P, K> {
-    /// What there is to say of operations as a whole.
+    /// Returns the state of the policy and of the audit record.
     pub(in crate::ca) fn state(&self) -> Result<OperationsState, Problem> {
         let end = self.audit_end()?;
         self.transact(|txn| {

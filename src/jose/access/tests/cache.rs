@@ -97,7 +97,7 @@ fn an_unknown_kid_asks_again_once_a_minute() {
 }
 
 #[test]
-fn a_clock_that_goes_back_locks_nobody_out() {
+fn cache_survives_a_clock_that_goes_back() {
     let key = key();
     let mut cache = KeyCache::default();
     cache.asking(at(1000));

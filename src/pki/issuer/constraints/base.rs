@@ -10,15 +10,15 @@ use x509_cert::ext::pkix::name::GeneralName;
 /// The base of a subtree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum SubtreeBase {
-    /// A DNS name in lower case, with the names below it; with a leading dot, only those.
+    /// A DNS name in lower case, with the names below it. With a leading dot, only those.
     Dns(String),
     /// Address and mask, 4 or 16 octets each.
     Ip(Vec<u8>, Vec<u8>),
     /// A prefix of directory names.
     Directory(Directory),
-    /// A mailbox, a host, or with a leading dot all hosts below it; in lower case.
+    /// A mailbox or a host in lower case. With a leading dot, all hosts below it.
     Email(String),
-    /// The host of URIs, or with a leading dot all hosts below it; in lower case.
+    /// The host of URIs in lower case. With a leading dot, all hosts below it.
     Uri(String),
     /// A kind of name without defined subtrees; the kind.
     Other(&'static str),
@@ -147,7 +147,9 @@ impl SubtreeBase {
         }
     }
 
-    /// Whether the subtree contains this name, or one that the wildcard covers, or may do so.
+    /// Whether the subtree contains this name, or may contain it.
+    ///
+    /// A wildcard counts if a name that it covers may be in the subtree.
     pub(super) fn may_contain(&self, name: &ConstrainedName) -> bool {
         let below = |star: &str, base: &str| base.strip_suffix(star).is_some_and(|label| label.ends_with('.'));
         let may = match (self, name) {
@@ -178,7 +180,7 @@ impl SubtreeBase {
     }
 }
 
-/// Parses a host, optionally with a leading dot, in lower case; `any` permits an empty text.
+/// Parses a host, optionally with a leading dot. Returns it in lower case; `any` permits an empty text.
 fn host_or_below(text: &str, any: bool) -> Result<String, String> {
     let label = |label: &str| {
         !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))

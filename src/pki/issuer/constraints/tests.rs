@@ -45,7 +45,7 @@ fn name_in_excluded_subtree_is_refused() {
         ("www.example.org", true),
         ("secret.example.org", false),
         ("x.secret.example.org", false),
-        // It stands for secret.example.org too.
+        // The wildcard covers secret.example.org.
         ("*.example.org", false),
         ("*.www.example.org", true),
     ] {

@@ -69,7 +69,7 @@ impl Ca {
     }
 }
 
-/// A root, a CA below it, and an issuer below that; the extensions of each may be changed.
+/// A root, a CA below it, and an issuer below that. The extensions of each can be changed.
 #[derive(Clone)]
 struct Path {
     root: Ca,
@@ -329,7 +329,7 @@ fn path_in_use_is_accepted_with_all_faults() {
     assert_eq!(*length, IssuerFault::Path(PathFault { at: PathPosition::Root, rule: PathRule::PathLength(0, 2) }));
     assert!(outside.to_string().contains("among what certificate 2"), "{outside}");
     assert_eq!(Chain::read(&ders, ChainEnd::Below(&root)).unwrap_err(), *length);
-    // The link to another key is none, in use or not.
+    // A key identifier of another key breaks the chain, in use or not.
     path.above.set(authority(Some(&[9; 20]), None, None));
     let ders = [path.issuer.der(), path.above.der()];
     assert!(matches!(Chain::read_in_use(&ders, ChainEnd::Below(&root)), Err(IssuerFault::Path(_))));

@@ -15,7 +15,7 @@ fn of(value: u128) -> Natural {
 }
 
 #[test]
-fn squares_are_told_from_their_neighbours() {
+fn squares_differ_from_their_neighbours() {
     for root in (0..3000_u128).chain([u128::from(u32::MAX), u128::from(u64::MAX), 10_u128.pow(18)]) {
         let square = root * root;
         assert!(of(square).is_square(), "{root}");
@@ -29,7 +29,7 @@ fn squares_are_told_from_their_neighbours() {
 
 proptest! {
     #[test]
-    fn a_root_is_the_largest_whose_square_fits(bytes in prop::collection::vec(any::<u8>(), 0..520)) {
+    fn root_is_the_largest_with_a_square_that_fits(bytes in prop::collection::vec(any::<u8>(), 0..520)) {
         let number = Natural::from_bytes(&bytes);
         let (root, rest) = number.root();
         let (wide, root, rest) = (other(&number), other(&root), other(&rest));

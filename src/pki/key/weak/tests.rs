@@ -19,7 +19,7 @@ fn public(private: &[u8]) -> Vec<u8> {
     NativeKey::from_pkcs8_pem(&pem).unwrap().spki_der().unwrap()
 }
 
-/// What is said of a key that [`check_spki`] takes.
+/// Checks a new key that [`check_spki`] accepts.
 fn check_new(spki: &[u8]) -> Result<(), KeyFault> {
     check_spki(spki).unwrap().check_new()
 }
@@ -64,7 +64,7 @@ fn c02_ordinary_keys_pass() {
 /// A modulus of 2048 bits, in a width that its square fits too.
 fn modulus() -> BoxedUint {
     let spki = fixture!("openssl-2048");
-    // Behind the modulus stands the exponent, five bytes with its header.
+    // The exponent follows the modulus: five bytes with its header.
     BoxedUint::from_be_slice(&spki[spki.len() - 5 - 256..spki.len() - 5], 4096).unwrap()
 }
 
@@ -87,7 +87,7 @@ fn c02_modulus_with_small_factor_is_refused_with_the_factor() {
     }
     let said = KeyFault::SmallFactor(743).to_string();
     assert!(said.contains("743") && said.contains("make a new key"), "{said}");
-    // 757 is the first prime that is none of them.
+    // 757 is the first prime that is not tried.
     assert_eq!(check(&757_u64.pow(3).to_be_bytes()), Ok(()));
     assert_eq!(check(&757_u64.pow(2).to_be_bytes()), Err(KeyFault::ClosePrimes), "a square");
 }

@@ -14,7 +14,7 @@ fn key(alg: SigAlg) -> NativeKey {
     NativeKey::generate(alg, &mut |bytes| getrandom::fill(bytes).unwrap()).unwrap()
 }
 
-/// A certificate of nobody's, long over.
+/// An expired certificate for another host.
 fn worthless(key: &NativeKey) -> Vec<u8> {
     let dates = [tlv(0x17, &[b"200101000000Z"]), tlv(0x17, &[b"200102000000Z"])].concat();
     let name = Identifier::dns("else.test").unwrap();
@@ -111,12 +111,12 @@ async fn t25_response_from_elsewhere_is_not_shown() {
         assert!(!failure.detail.contains(secret), "{failure:?}");
         assert!(failure.detail.contains("after ") && failure.detail.contains("http://b.test/"), "{failure:?}");
     }
-    // Back at the host it began at, after another had its say.
+    // Back at the first host, after a redirect by another.
     let fake =
         net().host("1.1.1.1:80", redirecting("http://b.test/")).host("1.1.1.2:80", redirecting("http://a.test/s3cret"));
     let failure = failure(&fake.host("1.1.1.1:80", http("403 Forbidden", "", secret))).await;
     assert!(failure.detail.ends_with("http://a.test/… answered 403 instead of 200"), "{failure:?}");
-    // The host itself may be quoted, by whatever way it was come to.
+    // The first host may be quoted after its own redirects.
     for location in ["/elsewhere", "https://a.test/elsewhere"] {
         let page = format!("HTTP/1.1 403 Forbidden\r\n\r\n{secret}");
         let fake = answering(redirecting(location)).host("1.1.1.1:443", FakeHost::Tls(https(&["http/1.1"], &page)));
@@ -125,7 +125,9 @@ async fn t25_response_from_elsewhere_is_not_shown() {
     }
 }
 
-/// A name can lead elsewhere from one look-up to the next: where that may be a private network, its pages are not shown.
+/// A name can resolve to another address at the next look-up.
+///
+/// Where that may be a private network, its pages are not shown.
 #[tokio::test]
 async fn t25_response_of_another_path_is_not_shown_with_private_addresses() {
     let open = || Config { policy: AddressPolicy { allow_private: true }, ..Config::default() };
@@ -133,7 +135,7 @@ async fn t25_response_of_another_path_is_not_shown_with_private_addresses() {
     let fake = first.host("10.0.0.1:80", http("403 Forbidden", "", "s3cret"));
     let Outcome::Failed(failure) = run_with(&fake, open()).await else { panic!("it proves nothing") };
     assert!(failure.detail.ends_with("http://a.test/admin/s3cret answered 403 instead of 200"), "{failure:?}");
-    // By the path that was asked for anyway, it is what was asked for.
+    // The page at the challenge's own path is shown.
     let same = Fake::default().name("a.test", &["10.0.0.1"]).host("10.0.0.1:80", http("403 Forbidden", "", "shown"));
     let Outcome::Failed(failure) = run_with(&same, open()).await else { panic!("it proves nothing") };
     assert!(failure.detail.contains("with \"shown\""), "{failure:?}");
