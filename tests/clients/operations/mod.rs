@@ -62,7 +62,7 @@ fn operator_runs_a_ca_from_external_account_key_to_audit_record() {
         .map(|entry| entry["what"].as_str().unwrap())
         .collect();
     assert_eq!(done, ["external-account.create", "certificates.replace", "sign-in", "certificate.revoke"]);
-    assert!(fixture.human_output(&["audit", "verify"]).contains("whole"));
+    assert!(fixture.human_output(&["audit", "verify"]).contains("The record is complete"));
     let fixture = Fixture { server: fixture.server.restart(), folder: fixture.folder };
     assert_eq!(
         fixture.selvedge(&["audit", "list", "--all"])["entries"],
