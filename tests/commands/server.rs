@@ -87,11 +87,13 @@ fn serve(stream: impl Read + Write, log: &Mutex<Vec<Asked>>, answer: &Answering)
     let _ = stream.write_all(&[head.as_bytes(), &body].concat()).and_then(|()| stream.flush());
 }
 
-/// A port without a listener.
+/// An address without a listener, which no other test of this process is given.
 pub fn unused_address() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    drop(listener);
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = socket.local_addr().unwrap().to_string();
+    // Bound and never listening: connections are refused, and the port stays taken.
+    std::mem::forget(socket);
     assert!(TcpStream::connect(&address).is_err());
     address
 }
