@@ -99,7 +99,7 @@ fn of_others(world: &World, attacker: &Client) -> Vec<((String, String), String)
 
 /// Renewal information is public to holders of the certificate (RFC 9773 §4.1).
 fn is_public(what: &str) -> bool {
-    what.starts_with("GET RenewalInfo") || what.starts_with("HEAD RenewalInfo")
+    what.starts_with("GET Public(RenewalInfo") || what.starts_with("HEAD Public(RenewalInfo")
 }
 
 #[test]
