@@ -15,7 +15,6 @@ use crate::ca::partitions::operations::policies::{
     ListPolicies, PutPolicy, PutShadow, Restored, StoredPolicies, no_version,
 };
 use crate::ca::partitions::operations::shadow::ListFindings;
-use crate::ca::runtime::ask::json_of;
 use crate::ca::runtime::ports::Ports;
 use crate::records::Problem;
 use crate::records::operations::policies::PolicyRecord;
@@ -183,4 +182,12 @@ fn asked(name: &Value) -> Result<Identifier, Problem> {
         Ok(address) => Ok(address),
         Err(_) => Identifier::dns(text).map_err(|fault| named(fault.to_string())),
     }
+}
+
+/// Converts a value to JSON.
+///
+/// # Errors
+/// `serverInternal` for a value that JSON cannot represent.
+fn json_of<T: serde::Serialize>(value: &T) -> Result<Value, Problem> {
+    serde_json::to_value(value).map_err(|e| Problem::internal(e.to_string()))
 }

@@ -8,7 +8,6 @@ use super::message::{Message, PartitionId, write_json};
 use crate::records::Problem;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 /// A query or a command to a partition.
 pub trait Ask: Serialize + DeserializeOwned {
@@ -44,12 +43,4 @@ pub struct Page {
     pub after: Option<String>,
     /// Maximum number of entries.
     pub limit: usize,
-}
-
-/// Converts a value to JSON.
-///
-/// # Errors
-/// `serverInternal` for a value that JSON cannot represent.
-pub fn json_of<T: Serialize>(value: &T) -> Result<Value, Problem> {
-    serde_json::to_value(value).map_err(|e| Problem::internal(e.to_string()))
 }
