@@ -3,9 +3,9 @@
 //! Records may restrict issuance to accounts and validation methods
 //! ([RFC 8657](https://www.rfc-editor.org/rfc/rfc8657)).
 
+use super::challenges::Method;
 use super::dns::{Answer, Content, Record, RecordKind, climb};
 use super::issue_value::{IssueValue, issue_value};
-use super::method::Method;
 use super::outbound::Outbound;
 use super::outcome::{Failure, FailureKind};
 use super::probe::Probe;

@@ -20,10 +20,11 @@
 //! | redirects to other schemes and ports | `http01::tests::z10_redirects_against_the_rules_…` | |
 //! | DNS rebinding | `z10_rebound_name_…` here, `http01::tests::z10_the_address_that_was_looked_up_…` | `validation_socket::z10_connection_uses_…` |
 
+use super::challenges::dns_account01;
 use super::dns::{DOH_ID, MAX_ANSWER, RecordKind};
 use super::fake::{Fake, Host, Zone, http, redirect, subject};
 use super::outbound::OutboundFault;
-use super::{Config, Failure, FailureKind, Method, Outcome, dns_account01, validate};
+use super::{Config, Failure, FailureKind, Method, Outcome, validate};
 use crate::values::Identifier;
 use core::time::Duration;
 use hickory_proto::op::{Message, OpCode, Query};

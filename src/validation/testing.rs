@@ -6,8 +6,8 @@
     reason = "only tests run this; a failure should end them where it happens"
 )]
 
+use super::challenges::tlsalpn01::PROTOCOL;
 use super::outbound::{OutboundFault, Reaction};
-use super::tlsalpn01::PROTOCOL;
 use crate::values::native_crypto::NativeKey;
 use crate::values::{Identifier, SigAlg, ecdsa};
 use rustls::client::danger::HandshakeSignatureValid;

@@ -1,6 +1,8 @@
+use super::challenges::{dns_account01, dns01};
 use super::fake::{Fake, Host, Zone, http, subject};
 use super::testing::TlsServer;
 use super::*;
+use crate::values::Identifier;
 use crate::values::SigAlg;
 use crate::values::native_crypto::NativeKey;
 use dns::RecordKind;

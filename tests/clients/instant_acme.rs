@@ -14,7 +14,7 @@ use rcgen::{CertificateParams, CustomExtension, KeyPair};
 use rustls_pki_types::{CertificateDer, Der, UnixTime};
 use selvedge::ca::testing::{CsrShape, new_key};
 use selvedge::pki::pem;
-use selvedge::validation::dns_account01;
+use selvedge::validation::challenges::dns_account01;
 use selvedge::values::{SigAlg, identifier::DnsName};
 use std::fs;
 use std::net::IpAddr;

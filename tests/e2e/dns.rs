@@ -5,7 +5,7 @@
 use crate::common::server::Server;
 use crate::common::wire::{Wire, body};
 use selvedge::jose::key_authorization;
-use selvedge::validation::{dns_account01, dns_persist01, dns01};
+use selvedge::validation::challenges::{dns_account01, dns_persist01, dns01};
 use selvedge::values::identifier::DnsName;
 use serde_json::{Value, json};
 use std::time::Duration;

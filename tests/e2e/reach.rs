@@ -352,7 +352,7 @@ fn resolver_is_reached_when_private_addresses_are_forbidden() {
     turns::apart("reach");
     let (_folder, server, wire) = start(&["--set", "ALLOW_PRIVATE=false"]);
     let (_, challenge) = order(&wire, "dns.test", "dns-01");
-    let digest = selvedge::validation::dns01::expected(&proof(&wire, &challenge));
+    let digest = selvedge::validation::challenges::dns01::expected(&proof(&wire, &challenge));
     manage(&server, "set-txt", json!({ "host": "_acme-challenge.dns.test", "value": digest }));
     let seen = run(&wire, &challenge);
     assert_eq!(seen["status"], "valid", "{seen}");

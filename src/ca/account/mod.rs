@@ -29,3 +29,4 @@ pub mod reuse;
 pub mod revocation;
 pub mod shadow;
 pub mod terms;
+pub mod validation_job;

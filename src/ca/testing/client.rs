@@ -8,7 +8,7 @@ use crate::ca::http::message::Request;
 use crate::jose::testing::ClientKey;
 use crate::pki::certificate::parse_presented;
 use crate::pki::pem;
-use crate::validation::dns01;
+use crate::validation::challenges::dns01;
 use crate::values::native_crypto::NativeKey;
 use crate::values::{SigAlg, b64};
 use serde_json::{Value, json};

@@ -141,16 +141,13 @@ impl House {
     }
 }
 
-/// The arrows of circles between files, without these arrows.
-pub fn circles(krate: &Crate, except: &[(&str, &str)]) -> Vec<String> {
+/// The arrows of circles between files.
+pub fn circles(krate: &Crate) -> Vec<String> {
     let all = Files::read(krate, false);
     let mut arrows: BTreeMap<(Module, Module), String> = BTreeMap::new();
     for (module, (path, file)) in &all.files {
         for (line, what, target) in all.arrows(file) {
             let to = &all.files[&target].0;
-            if except.contains(&(path, to)) {
-                continue;
-            }
             arrows.insert((module.clone(), target), format!("{path}:{line} -> {to}: {what}"));
         }
     }

@@ -6,8 +6,8 @@ use selvedge::ca::testing::{Answered, Client, CsrShape, World, challenge, new_ke
 use selvedge::jose::testing::ClientKey;
 use selvedge::records::Kind;
 use selvedge::records::acme::persist::PersistRecord;
-use selvedge::validation::dns_persist01::hashed_uri;
-use selvedge::validation::{dns_account01, dns01};
+use selvedge::validation::challenges::dns_persist01::hashed_uri;
+use selvedge::validation::challenges::{dns_account01, dns01};
 use selvedge::values::SigAlg;
 use selvedge::values::identifier::DnsName;
 use serde_json::{Value, json};

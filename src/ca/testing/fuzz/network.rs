@@ -2,12 +2,12 @@
 
 use super::shown;
 use crate::validation::caa::{self, CaaQuery};
+use crate::validation::challenges::tlsalpn01::certificate::ChallengeCertificate;
 use crate::validation::dns::{self, Record};
 use crate::validation::issue_value::issue_value;
 use crate::validation::outbound::Reaction;
 use crate::validation::tls::handshake::Handshake;
 use crate::validation::tls::session::{Peer, Session};
-use crate::validation::tlsalpn01::certificate::ChallengeCertificate;
 use crate::validation::{Method, http1};
 use crate::values::identifier::DnsName;
 use crate::values::{Identifier, Time};

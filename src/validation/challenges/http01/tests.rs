@@ -1,8 +1,8 @@
-use super::super::fake::{Fake, Host as FakeHost, Zone, http, redirect as redirecting, subject};
-use super::super::guard::AddressPolicy;
-use super::super::outbound::{FetchAnswer, OutboundFault};
-use super::super::{Config, Method, Outcome, dns::RecordKind, validate};
 use super::*;
+use crate::validation::fake::{Fake, Host as FakeHost, Zone, http, redirect as redirecting, subject};
+use crate::validation::guard::AddressPolicy;
+use crate::validation::outbound::{FetchAnswer, OutboundFault};
+use crate::validation::{Config, Method, Outcome, dns::RecordKind, validate};
 use crate::values::Identifier;
 use core::time::Duration;
 use hickory_proto::op::ResponseCode;

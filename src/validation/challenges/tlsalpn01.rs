@@ -5,13 +5,13 @@
 
 pub mod certificate;
 
-use super::outbound::{Outbound, OutboundFault};
-use super::outcome::{Failure, FailureKind};
-use super::probe::Probe;
-use super::reach::first_reached;
-use super::subject::Subject;
-use super::tls::handshake::{Handshake, HandshakeResult, MAX_BYTES, TlsFault};
-use super::tls::signature::UnverifiedSignature;
+use crate::validation::outbound::{Outbound, OutboundFault};
+use crate::validation::outcome::{Failure, FailureKind};
+use crate::validation::probe::Probe;
+use crate::validation::reach::first_reached;
+use crate::validation::subject::Subject;
+use crate::validation::tls::handshake::{Handshake, HandshakeResult, MAX_BYTES, TlsFault};
+use crate::validation::tls::signature::UnverifiedSignature;
 use crate::values::quote::quote_octets;
 use crate::values::{Identifier, Verify};
 use certificate::{CertificateFault, ChallengeCertificate};

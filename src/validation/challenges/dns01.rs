@@ -1,12 +1,12 @@
 //! The DNS challenge: a TXT record below the name
 //! ([RFC 8555 §8.4](https://www.rfc-editor.org/rfc/rfc8555#section-8.4)).
 
-use super::dns::{Answer, RecordKind};
-use super::outbound::Outbound;
-use super::outcome::Failure;
-use super::probe::Probe;
-use super::subject::Subject;
-use super::txt;
+use crate::validation::dns::{Answer, RecordKind};
+use crate::validation::outbound::Outbound;
+use crate::validation::outcome::Failure;
+use crate::validation::probe::Probe;
+use crate::validation::subject::Subject;
+use crate::validation::txt;
 use crate::values::b64;
 use crate::values::identifier::DnsName;
 use sha2::{Digest, Sha256};

@@ -1,7 +1,20 @@
-//! The challenge types.
+//! The challenge types: a module for each, and its row in [`Method`].
+//!
+//! The compiler names every place that a new variant needs.
 
-use super::{dns_account01, dns_persist01, dns01};
-use crate::values::Identifier;
+pub mod dns01;
+pub mod dns_account01;
+pub mod dns_persist01;
+pub mod http01;
+pub mod tlsalpn01;
+
+use super::config::Config;
+use super::outbound::Outbound;
+use super::outcome::{Failure, FailureKind, Outcome};
+use super::probe::Probe;
+use super::subject::Subject;
+use crate::values::identifier::IpName;
+use crate::values::{Identifier, Verify};
 use core::fmt;
 
 /// Maximum length of a DNS name, in characters (RFC 1035 §2.3.4: 255 octets on the wire).
@@ -89,4 +102,37 @@ impl fmt::Display for Method {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
+}
+
+/// Tries once to validate an identifier by `method`, within about twice [`Config::time`].
+pub async fn validate<O: Outbound + Verify>(
+    outbound: &O,
+    config: &Config,
+    method: Method,
+    subject: &Subject<'_>,
+) -> Outcome {
+    let probe = Probe::start(outbound, config);
+    let result = match (method, subject.identifier) {
+        (Method::Http01, _) => http01::validate(&probe, subject).await.map(|()| None),
+        (Method::Dns01, Identifier::Dns(name)) => dns01::validate(&probe, name, subject).await.map(|()| None),
+        (Method::TlsAlpn01, _) => tlsalpn01::validate(&probe, subject).await.map(|()| None),
+        (Method::DnsAccount01, Identifier::Dns(name)) => {
+            dns_account01::validate(&probe, name, subject).await.map(|()| None)
+        }
+        (Method::DnsPersist01, Identifier::Dns(name)) => dns_persist01::validate(&probe, name, subject).await,
+        (Method::Dns01 | Method::DnsAccount01 | Method::DnsPersist01, Identifier::Ip(address)) => {
+            Err(unfit(method, address))
+        }
+    };
+    match result {
+        Ok(None) => Outcome::Valid,
+        Ok(Some(until)) => Outcome::ValidUntil(until),
+        Err(failure) => Outcome::Failed(failure),
+    }
+}
+
+/// The failure of a challenge type that is not offered for addresses ([`Method::fits`]).
+fn unfit(method: Method, address: &IpName) -> Failure {
+    let detail = format!("{method} cannot prove control of the IP address {address}");
+    Failure { kind: FailureKind::IncorrectResponse, detail, retry: false }
 }

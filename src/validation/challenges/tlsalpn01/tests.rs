@@ -1,8 +1,8 @@
-use super::super::fake::{Fake, Host, subject};
-use super::super::guard::AddressPolicy;
-use super::super::testing::{Shape, TlsServer, tlv};
-use super::super::{Config, Method, Outcome, validate};
 use super::*;
+use crate::validation::fake::{Fake, Host, subject};
+use crate::validation::guard::AddressPolicy;
+use crate::validation::testing::{Shape, TlsServer, tlv};
+use crate::validation::{Config, Method, Outcome, validate};
 use crate::values::SigAlg;
 use crate::values::hex;
 use crate::values::native_crypto::NativeKey;

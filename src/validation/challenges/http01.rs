@@ -3,13 +3,13 @@
 
 mod ask;
 
-use super::config::Config;
-use super::http1::{self, Response};
-use super::outbound::Outbound;
-use super::outcome::{Failure, FailureKind, unusable};
-use super::probe::Probe;
-use super::subject::Subject;
-use super::target::{Target, TargetFault};
+use crate::validation::config::Config;
+use crate::validation::http1::{self, Response};
+use crate::validation::outbound::Outbound;
+use crate::validation::outcome::{Failure, FailureKind, unusable};
+use crate::validation::probe::Probe;
+use crate::validation::subject::Subject;
+use crate::validation::target::{Target, TargetFault};
 use crate::values::quote::quote_octets;
 
 /// Maximum number of redirects, as of Let's Encrypt.

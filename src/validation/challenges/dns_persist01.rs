@@ -4,13 +4,13 @@
 //! The record's `accounturi` is a hash over domain, key and account URL (-02), or, as the clients of -00 and -01 have
 //! it, the account URL itself. A record at a parent name counts if it has `policy=wildcard` (§6).
 
-use super::dns::{Answer, RecordKind, climb};
-use super::issue_value::{IssueValue, addressee, issue_value};
-use super::outbound::Outbound;
-use super::outcome::{Failure, FailureKind};
-use super::probe::Probe;
-use super::subject::{ExpectedRecord, Subject};
-use super::txt;
+use crate::validation::dns::{Answer, RecordKind, climb};
+use crate::validation::issue_value::{IssueValue, addressee, issue_value};
+use crate::validation::outbound::Outbound;
+use crate::validation::outcome::{Failure, FailureKind};
+use crate::validation::probe::Probe;
+use crate::validation::subject::{ExpectedRecord, Subject};
+use crate::validation::txt;
 use crate::values::identifier::DnsName;
 use crate::values::quote::quote_octets;
 use crate::values::{Time, b64};

@@ -1,6 +1,6 @@
-use super::super::fake::{Fake, Zone, subject};
-use super::super::{Config, FailureKind, Method, Outcome, validate};
 use super::*;
+use crate::validation::fake::{Fake, Zone, subject};
+use crate::validation::{Config, FailureKind, Method, Outcome, validate};
 use crate::values::Identifier;
 use hickory_proto::op::ResponseCode;
 
@@ -54,7 +54,7 @@ async fn dns_account_record_of_another_account_or_dns01_is_refused() {
 #[tokio::test]
 async fn dns_account_failed_lookup_is_a_dns_failure() {
     for code in [ResponseCode::NXDomain, ResponseCode::ServFail] {
-        let fake = Fake::default().zone(&own(), super::super::dns::RecordKind::Txt, Zone::Code(code));
+        let fake = Fake::default().zone(&own(), crate::validation::dns::RecordKind::Txt, Zone::Code(code));
         let Outcome::Failed(failure) = run(&fake, false).await else { panic!("valid") };
         assert_eq!((failure.kind, failure.retry), (FailureKind::Dns, true), "{code}");
     }

@@ -4,10 +4,10 @@
 //! ([draft-ietf-acme-dns-account-label-03](https://datatracker.ietf.org/doc/draft-ietf-acme-dns-account-label/03/)).
 
 use super::dns01;
-use super::outbound::Outbound;
-use super::outcome::Failure;
-use super::probe::Probe;
-use super::subject::Subject;
+use crate::validation::outbound::Outbound;
+use crate::validation::outcome::Failure;
+use crate::validation::probe::Probe;
+use crate::validation::subject::Subject;
 use crate::values::identifier::DnsName;
 use base32ct::{Base32Unpadded, Encoding};
 use sha2::{Digest, Sha256};

@@ -1,6 +1,6 @@
-use super::super::fake::{Fake, Zone, subject};
-use super::super::{Config, Method, Outcome, validate};
 use super::*;
+use crate::validation::fake::{Fake, Zone, subject};
+use crate::validation::{Config, Method, Outcome, validate};
 use crate::values::Identifier;
 use hickory_proto::op::ResponseCode;
 use proptest::prelude::*;
