@@ -1,9 +1,7 @@
-//! Dispatch of a signed POST to its resource.
+//! A signed POST: authentication, dispatch, and the response with its nonce.
 
 use super::kind::Account;
-use super::request::{Admitted, only_read};
-use crate::ca::documents::directory;
-use crate::ca::http::message::{Answer, Response};
+use crate::ca::http::message::Response;
 use crate::ca::http::routes::AccountRoute;
 use crate::ca::runtime::jws;
 use crate::ca::runtime::jws::Fresh;
@@ -43,33 +41,6 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
                 self.log(&problem);
                 response
             }
-        }
-    }
-
-    /// Answers POST-as-GET of a resource that is also public by GET (RFC 8555 §6.3).
-    fn read_only(&self, admitted: &Admitted, response: impl FnOnce() -> Response) -> Answer {
-        self.transact_as_account(admitted, |_txn, _account| only_read(admitted).map(|()| response()))
-    }
-
-    async fn dispatch(&self, admitted: &Admitted, route: &AccountRoute) -> Answer {
-        // An account's resources are in its own partition; those of other accounts are unknown here.
-        match route {
-            AccountRoute::Account(id) => self.post_account(admitted, id).await,
-            AccountRoute::Orders(id, after) => self.post_orders(admitted, id, after.as_ref()),
-            AccountRoute::NewOrder => self.post_new_order(admitted).await,
-            AccountRoute::NewAuthorization => self.post_new_authorization(admitted),
-            AccountRoute::Order(id) => self.post_order(admitted, id),
-            AccountRoute::Finalize(id) => self.post_finalize(admitted, id).await,
-            AccountRoute::Authorization(id) => self.post_authorization(admitted, id),
-            AccountRoute::Challenge(id, kind) => self.post_challenge(admitted, id, kind).await,
-            AccountRoute::Certificate(serial, chain) => self.post_certificate(admitted, serial, *chain),
-            AccountRoute::RevokeCert => self.post_revoke(admitted).await,
-            AccountRoute::KeyChange => self.post_key_change(admitted).await,
-            AccountRoute::Directory => self.read_only(admitted, || {
-                let settings = self.ports.settings();
-                directory::directory(settings, admitted.governing.in_force.policy(settings), self.ports.issuer())
-            }),
-            AccountRoute::NewNonce => self.read_only(admitted, || Response::empty(204)),
         }
     }
 }

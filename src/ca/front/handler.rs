@@ -1,14 +1,11 @@
 //! The stateless front. It answers requests that need no state and forwards others to their partition.
 
-use super::{
-    crl, crl_files, issuers, metrics_page, new_account, pause_page, renewal_info, revoke_by_key, terms_page, transport,
-};
+use super::{new_account, pause_page, revoke_by_key, terms_page, transport};
 use crate::ca::documents::directory::directory;
-use crate::ca::documents::{certificates, landing, operator_page};
 use crate::ca::http::message::{Answer, Body, Request, Response, unknown_path};
 use crate::ca::http::routes::{AccountRoute, CrlFile, FormRoute, PublicRoute, Route};
 use crate::ca::issuance_policy::effective;
-use crate::ca::operator_api::{dispatch, feed};
+use crate::ca::operator_api;
 use crate::ca::partitions::{metrics, nonce};
 use crate::ca::runtime::jws::Fresh;
 use crate::ca::runtime::limiter::When;
@@ -54,7 +51,7 @@ impl<P: Ports> Front<P> {
     ) -> Served<P::Passed> {
         Served::Local(match (request.method.as_str(), route) {
             // Also OPTIONS: scripts of other origins have no access to operator resources.
-            (_, Some(Route::Operator(route))) => dispatch::answer(&self.ports, request, route, told).await,
+            (_, Some(Route::Operator(route))) => operator_api::answer(&self.ports, request, route, told).await,
             ("OPTIONS", _) => preflight(),
             ("POST", _) => return self.post(request, route, told).await,
             ("GET" | "HEAD", _) => match self.get(request, route).await {
@@ -97,7 +94,7 @@ impl<P: Ports> Front<P> {
         let (settings, method) = (self.ports.settings(), request.method.as_str());
         match route {
             None => Err(unknown_path()),
-            Some(Route::Public(route)) => self.get_public(request, route).await,
+            Some(Route::Public(route)) => super::get(&self.ports, request, route).await,
             Some(Route::Form(FormRoute::Agreement(account, proof))) => terms_page::page(settings, account, proof),
             Some(Route::Form(FormRoute::Resumption(pause, proof))) => pause_page::page(settings, pause, proof),
             Some(Route::Account(AccountRoute::Directory)) => {
@@ -110,34 +107,6 @@ impl<P: Ports> Front<P> {
                 Ok(Response::empty(status).indexed(&settings.urls).with_nonce(&self.nonce(Fresh::ForRetry)?))
             }
             Some(Route::NewAccount | Route::Account(_) | Route::Operator(_)) => Err(method_not_allowed(method)),
-        }
-    }
-
-    async fn get_public(&self, request: &Request, route: &PublicRoute) -> Answer {
-        let settings = self.ports.settings();
-        match route {
-            PublicRoute::Metrics => {
-                metrics_page::show(&self.ports, request).await.unwrap_or_else(|| Err(unknown_path()))
-            }
-            PublicRoute::Home => {
-                let operated = settings.operations_on();
-                let in_force = effective::in_force(&self.ports).await?;
-                let policy = in_force.policy(settings);
-                Ok(landing::home(settings, self.ports.issuer(), policy, request.accept.as_deref(), operated))
-            }
-            PublicRoute::Style => Ok(landing::style(&settings.urls)),
-            PublicRoute::Root(encoding) => landing::root(settings, *encoding),
-            PublicRoute::Inventory(file) if settings.operations_on() => {
-                Ok(operator_page::asset(*file).indexed(&settings.urls))
-            }
-            // Without operators, a calendar URL could not be revoked.
-            PublicRoute::Calendar(proof) if settings.operations_on() => feed::show(&self.ports, proof).await,
-            PublicRoute::Inventory(_) | PublicRoute::Calendar(_) => Err(unknown_path()),
-            PublicRoute::Issuer(id) => certificates::certificate(settings, id),
-            PublicRoute::Issuers => issuers::overview(&self.ports).await,
-            PublicRoute::Crl(issuer, shard) => crl::show(&self.ports, request, issuer, *shard).await,
-            PublicRoute::CrlFile(which) => crl_files::show(&self.ports, request, *which).await,
-            PublicRoute::RenewalInfo(id) => renewal_info::renewal_info(&self.ports, id).await,
         }
     }
 

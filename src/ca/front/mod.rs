@@ -1,4 +1,4 @@
-//! The stateless front, one file for each public resource.
+//! The stateless front: one file for each public resource, and the dispatch to them.
 
 pub mod crl;
 pub mod crl_files;
@@ -12,3 +12,37 @@ pub mod renewal_info;
 pub mod revoke_by_key;
 pub mod terms_page;
 pub mod transport;
+
+use crate::ca::documents::{certificates, landing, operator_page};
+use crate::ca::http::message::{Answer, Request, unknown_path};
+use crate::ca::http::routes::PublicRoute;
+use crate::ca::issuance_policy::effective;
+use crate::ca::operator_api::feed;
+use crate::ca::runtime::ports::Ports;
+
+/// Answers a GET or HEAD of a public resource.
+pub async fn get<P: Ports>(ports: &P, request: &Request, route: &PublicRoute) -> Answer {
+    let settings = ports.settings();
+    match route {
+        PublicRoute::Metrics => metrics_page::show(ports, request).await.unwrap_or_else(|| Err(unknown_path())),
+        PublicRoute::Home => {
+            let operated = settings.operations_on();
+            let in_force = effective::in_force(ports).await?;
+            let policy = in_force.policy(settings);
+            Ok(landing::home(settings, ports.issuer(), policy, request.accept.as_deref(), operated))
+        }
+        PublicRoute::Style => Ok(landing::style(&settings.urls)),
+        PublicRoute::Root(encoding) => landing::root(settings, *encoding),
+        PublicRoute::Inventory(file) if settings.operations_on() => {
+            Ok(operator_page::asset(*file).indexed(&settings.urls))
+        }
+        // Without operators, a calendar URL could not be revoked.
+        PublicRoute::Calendar(proof) if settings.operations_on() => feed::show(ports, proof).await,
+        PublicRoute::Inventory(_) | PublicRoute::Calendar(_) => Err(unknown_path()),
+        PublicRoute::Issuer(id) => certificates::certificate(settings, id),
+        PublicRoute::Issuers => issuers::overview(ports).await,
+        PublicRoute::Crl(issuer, shard) => crl::show(ports, request, issuer, *shard).await,
+        PublicRoute::CrlFile(which) => crl_files::show(ports, request, *which).await,
+        PublicRoute::RenewalInfo(id) => renewal_info::renewal_info(ports, id).await,
+    }
+}

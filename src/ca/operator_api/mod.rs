@@ -1,4 +1,4 @@
-//! The operator API below /admin/v1: sign-in, bodies, one file for each resource.
+//! The operator API below /admin/v1: one file for each resource, and the dispatch to them after sign-in.
 
 pub mod accounts;
 pub mod assertion;
@@ -8,7 +8,6 @@ pub mod calendar;
 pub mod calendar_url;
 pub mod certificates;
 pub mod csv;
-pub mod dispatch;
 pub mod external_keys;
 pub mod feed;
 pub mod notices;
@@ -18,3 +17,128 @@ pub mod replacements;
 pub mod revocations;
 pub mod sign_in;
 pub mod state;
+
+use crate::ca::http::message::{Answer, Request, Response};
+use crate::ca::http::operator_routes::AdminRoute;
+use crate::ca::partitions::operations::kind::OperationsAt;
+use crate::ca::partitions::operations::standing::ShowOperations;
+use crate::ca::runtime::ports::Ports;
+use crate::ca::telemetry::events::RequestLogContext;
+use crate::records::Problem;
+use body::Query;
+use operator::Operator;
+use serde_json::json;
+use state::shown;
+
+/// Answers a request to the operator API, after sign-in.
+pub async fn answer<P: Ports>(
+    ports: &P,
+    request: &Request,
+    route: &AdminRoute,
+    told: &mut RequestLogContext,
+) -> Response {
+    let answer = match sign_in::operator(ports, request).await {
+        Ok(operator) => {
+            told.operator = Some(operator.name.clone());
+            act(ports, &operator, request, route).await
+        }
+        Err(problem) => Err(problem),
+    };
+    let response = answer.unwrap_or_else(|problem| {
+        if let Some(line) = &problem.log {
+            ports.log(line);
+        }
+        Response::problem(&problem)
+    });
+    let response = match response.status {
+        401 => response.with("WWW-Authenticate", "Bearer realm=\"operations\""),
+        405 => response.with("Allow", route.described().0),
+        _ => response,
+    };
+    let response = response.with("Cache-Control", "no-store").with("X-Content-Type-Options", "nosniff");
+    response.indexed(&ports.settings().urls)
+}
+
+async fn act<P: Ports>(ports: &P, operator: &Operator, request: &Request, route: &AdminRoute) -> Answer {
+    match request.method.as_str() {
+        "GET" | "HEAD" => read(ports, operator, request, route).await,
+        "POST" => change(ports, operator, request, route).await,
+        _ => Err(not_allowed(request)),
+    }
+}
+
+async fn read<P: Ports>(ports: &P, operator: &Operator, request: &Request, route: &AdminRoute) -> Answer {
+    let lists = [AdminRoute::ExternalAccounts, AdminRoute::Certificates, AdminRoute::Accounts, AdminRoute::Audit];
+    if !lists.contains(route) {
+        Query::read(request, &[])?;
+    }
+    match route {
+        AdminRoute::Status => status(ports, operator).await,
+        AdminRoute::ExternalAccounts => external_keys::list(ports, request).await,
+        AdminRoute::ExternalAccount(kid) => external_keys::show(ports, kid).await,
+        AdminRoute::Certificates => certificates::list(ports, request).await,
+        AdminRoute::Certificate(serial) => certificates::show(ports, serial).await,
+        AdminRoute::Pem(serial) => certificates::download(ports, serial).await,
+        AdminRoute::Accounts => accounts::list(ports, request).await,
+        AdminRoute::Account(id) => accounts::show(ports, id).await,
+        AdminRoute::Replacements => replacements::list(ports).await,
+        AdminRoute::Policy => policies::show(ports).await,
+        AdminRoute::Shadow => policies::findings(ports).await,
+        AdminRoute::Audit => audit::list(ports, request).await,
+        AdminRoute::Notices => notices::list(ports).await,
+        AdminRoute::Calendar => calendar_url::calendar(ports).await,
+        AdminRoute::Revoke(_)
+        | AdminRoute::Revocations
+        | AdminRoute::Deactivate(_)
+        | AdminRoute::Withdraw(_)
+        | AdminRoute::Restore
+        | AdminRoute::Check
+        | AdminRoute::TestNotice => Err(not_allowed(request)),
+    }
+}
+
+async fn change<P: Ports>(ports: &P, operator: &Operator, request: &Request, route: &AdminRoute) -> Answer {
+    match route {
+        AdminRoute::ExternalAccounts => external_keys::create(ports, operator, request).await,
+        AdminRoute::ExternalAccount(kid) => external_keys::change(ports, operator, request, kid).await,
+        AdminRoute::Revoke(serial) => certificates::revoke(ports, operator, request, serial).await,
+        AdminRoute::Revocations => revocations::step(ports, operator, request).await,
+        AdminRoute::Deactivate(id) => accounts::deactivate(ports, operator, request, id).await,
+        AdminRoute::Replacements => replacements::create(ports, operator, request).await,
+        AdminRoute::Withdraw(id) => replacements::withdraw(ports, operator, request, id).await,
+        AdminRoute::Policy => policies::put(ports, operator, request).await,
+        AdminRoute::Restore => policies::restore(ports, operator, request).await,
+        AdminRoute::Check => policies::check(ports, request).await,
+        AdminRoute::Shadow => policies::put_shadow(ports, operator, request).await,
+        AdminRoute::TestNotice => notices::test(ports, operator, request).await,
+        AdminRoute::Calendar => calendar_url::move_calendar(ports, operator, request).await,
+        AdminRoute::Status
+        | AdminRoute::Certificates
+        | AdminRoute::Certificate(_)
+        | AdminRoute::Pem(_)
+        | AdminRoute::Accounts
+        | AdminRoute::Account(_)
+        | AdminRoute::Audit
+        | AdminRoute::Notices => Err(not_allowed(request)),
+    }
+}
+
+fn not_allowed(request: &Request) -> Problem {
+    let method = crate::values::quote::excerpt(&request.method);
+    Problem::malformed(format!("{method} is not allowed here; docs/openapi.json has what is.")).with_status(405)
+}
+
+/// Handles GET of the CA's status.
+async fn status<P: Ports>(ports: &P, operator: &Operator) -> Answer {
+    let settings = ports.settings();
+    let state = ports.ask(&OperationsAt, &ShowOperations).await?;
+    Ok(shown(
+        200,
+        &json!({
+            "version": env!("CARGO_PKG_VERSION"), "directory": settings.urls.directory(),
+            "policy": state.policy, "external_account_required": settings.external.required,
+            "webhook": notices::standing(ports).await?,
+            "audit": state.audit, "who": operator.name, "by": operator.by,
+        }),
+    ))
+}
