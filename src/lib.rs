@@ -7,7 +7,7 @@
 //! HTTP, signing, calls to another partition) happens before or between such functions, never inside one.
 //!
 //! Layers, and the only direction in which they may use each other:
-//! `worker -> ca -> {acme, jose, pki, validation, store, policy} -> values`.
+//! `worker -> ca -> {records -> store, jose, pki, validation, policy} -> values`.
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
 pub mod ca;

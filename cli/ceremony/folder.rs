@@ -6,7 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use selvedge::ca::config::issuers::PLACES;
+use selvedge::ca::config::issuers::MAX_ISSUERS;
 pub use selvedge::ca::config::issuers::name_of as setting;
 use selvedge::pki::pem;
 use selvedge::values::Time;
@@ -36,13 +36,13 @@ pub fn issuer_file(slot: u8, extension: &str) -> String {
 /// The public settings that belong to one CA.
 pub fn public_settings() -> Vec<String> {
     let of = |slot| ["ISSUER_CHAIN", "ISSUER_ACTIVE_FROM", "ALTERNATE_CHAINS"].map(|name| setting(name, slot));
-    (FIRST..=PLACES).flat_map(of).chain(["ROOT_CERTIFICATE", "ROOT_CRL"].map(str::to_owned)).collect()
+    (FIRST..=MAX_ISSUERS).flat_map(of).chain(["ROOT_CERTIFICATE", "ROOT_CRL"].map(str::to_owned)).collect()
 }
 
 /// An issuer with key and certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IssuerSlot {
-    /// Its number, 1 to [`PLACES`].
+    /// Its number, 1 to [`MAX_ISSUERS`].
     pub number: u8,
     /// When it takes over; `None` for the first issuer.
     pub from: Option<Time>,
@@ -112,13 +112,13 @@ impl CaFolder {
         match fs::metadata(dir) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(folder),
             Err(error) => return Err(error).with_context(|| format!("cannot inspect the folder {}", dir.display())),
-            Ok(found) if !found.is_dir() => bail!("{} is not a folder; name another with --ca DIR", dir.display()),
+            Ok(found) if !found.is_dir() => bail!("{} is not a folder; choose another with --ca DIR", dir.display()),
             Ok(found) => {
                 let mode = found.permissions().mode() & 0o777;
                 if mode & 0o077 != 0 && !folder.is_empty()? {
                     bail!(
-                        "the folder {} is accessible to other users (mode {mode:03o}) and is for keys; run `chmod 700 {}`, or \
-                         name another with --ca DIR",
+                        "the folder {} is for keys, but accessible to other users (mode {mode:03o}); run `chmod 700 \
+                         {}`, or choose another with --ca DIR",
                         dir.display(),
                         dir.display()
                     );
@@ -136,7 +136,7 @@ impl CaFolder {
     pub fn existing(dir: &Path) -> Result<Self> {
         if !dir.exists() {
             bail!(
-                "the folder {} does not exist: create a CA with `selvedge init`, or name its folder with --ca DIR",
+                "the folder {} does not exist: create a CA with `selvedge init`, or pass its folder with --ca DIR",
                 dir.display()
             );
         }
@@ -184,7 +184,7 @@ impl CaFolder {
     /// When a file is missing or cannot be read.
     pub fn slots(&self) -> Result<Vec<IssuerSlot>> {
         let mut slots = Vec::new();
-        for number in FIRST..=PLACES {
+        for number in FIRST..=MAX_ISSUERS {
             let Some(chain) = self.read(&issuer_file(number, "pem"))? else { continue };
             let key = issuer_file(number, "key");
             if !self.has(&key) {
@@ -199,8 +199,9 @@ impl CaFolder {
     fn read_from(&self, number: u8) -> Result<Time> {
         let name = issuer_file(number, "from");
         let text = self.require(&name)?;
+        let path = self.path(&name);
         Time::parse_rfc3339(text.trim())
-            .with_context(|| format!("{} does not hold a time like 2027-01-31T00:00:00Z", self.path(&name).display()))
+            .with_context(|| format!("{} does not contain a time like 2027-01-31T00:00:00Z", path.display()))
     }
 
     /// The request that waits for its certificate.
@@ -208,7 +209,7 @@ impl CaFolder {
     /// # Errors
     /// When files cannot be read.
     pub fn pending(&self) -> Result<Option<Pending>> {
-        for number in FIRST..=PLACES {
+        for number in FIRST..=MAX_ISSUERS {
             if !self.has(&issuer_file(number, "pem"))
                 && self.has(&issuer_file(number, "key"))
                 && let Some(request) = self.read(&issuer_file(number, "csr"))?
@@ -225,9 +226,9 @@ impl CaFolder {
     /// When all are taken.
     pub fn free_slot(&self) -> Result<u8> {
         let taken = |number: &u8| ["pem", "key"].iter().any(|kind| self.has(&issuer_file(*number, kind)));
-        let first = if (FIRST..=PLACES).any(|number| taken(&number)) { FIRST + 1 } else { FIRST };
-        (first..=PLACES).find(|number| !taken(number)).with_context(|| {
-            format!("all {PLACES} places are taken; remove the files and settings of an expired issuer")
+        let first = if (FIRST..=MAX_ISSUERS).any(|number| taken(&number)) { FIRST + 1 } else { FIRST };
+        (first..=MAX_ISSUERS).find(|number| !taken(number)).with_context(|| {
+            format!("all {MAX_ISSUERS} issuer slots are in use; remove the files and settings of an expired issuer")
         })
     }
 
@@ -239,7 +240,7 @@ impl CaFolder {
         match names.iter().find(|name| self.has(name)) {
             None => Ok(()),
             Some(name) => bail!(
-                "{} exists, and nothing is overwritten; name another folder with --ca DIR, or move it away",
+                "{} already exists and is not overwritten; choose another folder with --ca DIR, or move it away",
                 self.path(name).display()
             ),
         }

@@ -45,10 +45,7 @@ pub fn run(options: &Options) -> Result<()> {
     let folder = CaFolder::existing(&options.place.ca)?;
     let mut settings = ConfigEdit::read(&options.place.wrangler)?;
     let Some(pending) = folder.pending()? else {
-        bail!(
-            "{} has no request that waits for a certificate; create one with `selvedge issuer request`",
-            options.place.ca.display()
-        );
+        bail!("{} has no pending request; create one with `selvedge issuer request`", options.place.ca.display());
     };
     let slot = pending.number;
     settings.refuse_any(&[setting("ISSUER_CHAIN", slot), setting("ISSUER_ACTIVE_FROM", slot)])?;
@@ -85,8 +82,8 @@ pub fn run(options: &Options) -> Result<()> {
 fn check_when(options: &Options, folder: &CaFolder, slot: u8, now: Time) -> Result<()> {
     match options.takes_over {
         None if slot == FIRST => Ok(()),
-        Some(_) if slot == FIRST => bail!("the first issuer signs from the beginning; leave --takes-over out"),
-        None => bail!("an issuer exists already; give the time of the takeover with --takes-over"),
+        Some(_) if slot == FIRST => bail!("the first issuer is active at once; omit --takes-over"),
+        None => bail!("an issuer already exists; pass the time of the takeover with --takes-over"),
         Some(from) => check_takeover(&folder.slots()?, from, now),
     }
 }
@@ -99,7 +96,7 @@ fn root(options: &Options, folder: &CaFolder) -> Result<(bool, Option<String>)> 
         let ders = |text: &str| pem::read_certificates(text).context("a root's file");
         if ders(before)? != ders(given)? {
             bail!(
-                "{} is another root than the one given with --root: a CA has one; use another folder (--ca DIR) and \
+                "{} differs from the root passed with --root, and a CA has one root; use another folder (--ca DIR) and \
                  other settings (--wrangler FILE) for another CA",
                 folder.path(ROOT).display()
             );
@@ -118,7 +115,7 @@ fn request(folder: &CaFolder, pending: &Pending) -> Result<(Vec<u8>, IssuerReque
     let spki = key.spki_der()?;
     if request.spki_der() != spki {
         bail!(
-            "the request {} is not of the key {}: one of them was replaced; delete both and make a new request",
+            "the request {} does not match the key {}: one of them was replaced; delete both and create a new request",
             folder.path(&csr_file).display(),
             folder.path(&key_file).display()
         );
@@ -145,7 +142,7 @@ fn text(
     let _ = writeln!(out, "            the whole chain is valid until {}", returned.not_after.rfc3339());
     let _ = writeln!(out, "  settings  {}: {}", settings.path().display(), setting("ISSUER_CHAIN", slot));
     if slot == FIRST && options.base_url.is_none() {
-        let _ = writeln!(out, "\nSet BASE_URL there to where clients will reach the CA.");
+        let _ = writeln!(out, "\nSet BASE_URL there to the CA's URL for clients.");
     }
     let _ = writeln!(out, "\nTo try it on this machine:\n\n{}", report::try_here(&options.place.ca));
     let deploy = if slot == FIRST {

@@ -92,7 +92,7 @@ pub fn base_url(text: &str) -> Result<String, String> {
     }
     let origin = url.origin().ascii_serialization();
     if origin != text {
-        return Err(format!("it is scheme and host, with no slash at the end; write {origin}"));
+        return Err(format!("expected scheme and host, without a slash at the end; write {origin}"));
     }
     Ok(origin)
 }

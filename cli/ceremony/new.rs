@@ -105,21 +105,21 @@ fn present<'a>(folder: &CaFolder, slots: &'a [IssuerSlot]) -> Result<&'a IssuerS
 pub fn check_takeover(slots: &[IssuerSlot], from: Time, now: Time) -> Result<()> {
     if from <= now {
         bail!(
-            "the takeover at {} is not after the present time, {}; choose a time that leaves you days to deploy it",
+            "the takeover at {} is not in the future (now is {}); choose a time that leaves days to deploy it",
             from.rfc3339(),
             now.rfc3339()
         );
     }
     if let Some(same) = slots.iter().find(|slot| slot.from == Some(from)) {
-        bail!("issuer {} takes over at {} already; choose another time", same.number, from.rfc3339());
+        bail!("issuer {} already takes over at {}; choose another time", same.number, from.rfc3339());
     }
     let before = slots.iter().filter(|slot| slot.from.is_none_or(|other| other < from)).max_by_key(|slot| slot.from);
     if let Some(before) = before {
         let issuer = Issuer::from_pem_chain(&before.chain).with_context(|| format!("issuer {}", before.number))?;
         if issuer.not_after() < from {
             bail!(
-                "issuer {} expires at {}, before the takeover at {}; nothing could be issued between: choose an earlier \
-                 time",
+                "issuer {} expires at {}, before the takeover at {}; nothing could be issued in between: choose an \
+                 earlier time",
                 before.number,
                 issuer.not_after().rfc3339(),
                 from.rfc3339()
@@ -135,7 +135,7 @@ pub fn check_takeover(slots: &[IssuerSlot], from: Time, now: Time) -> Result<()>
 /// When it is not.
 pub fn check_reach(chain: &str, from: Time) -> Result<()> {
     let issuer = Issuer::from_pem_chain(chain).context("the new issuer")?;
-    issuer.check_time(from).with_context(|| format!("it could not take over at {}", from.rfc3339()))
+    issuer.check_time(from).with_context(|| format!("it is not valid at its takeover, {}", from.rfc3339()))
 }
 
 fn text(folder: &CaFolder, settings: &ConfigEdit, slot: u8, from: Time, created: &Created<'_>) -> Result<String> {
@@ -149,8 +149,8 @@ fn text(folder: &CaFolder, settings: &ConfigEdit, slot: u8, from: Time, created:
     let _ = writeln!(out, "            and {chain}, {start}");
     let _ = writeln!(
         out,
-        "\nTake the root's key offline again. Leave the present issuer's key and settings as they are: it signs until\n\
-         then, and what it has signed stays below it. Deploy before then:\n\n{}  cargo run -- deploy",
+        "\nTake the root's key offline again. Leave the present issuer's key and settings as they are: it signs \
+         until\nthen, and its certificates keep its chain. Deploy before then:\n\n{}  cargo run -- deploy",
         report::secret_line(folder, slot)
     );
     Ok(out)

@@ -42,7 +42,7 @@ impl Passphrase {
             None => {
                 let first = ask(&format!("Passphrase for the root's key, {MIN_CHARS} characters or more: "))?;
                 check_length(&first)?;
-                if *ask("The same again: ")? != *first {
+                if *ask("Repeat the passphrase: ")? != *first {
                     bail!("the two passphrases differ; nothing was written, start again");
                 }
                 Self(first)
@@ -71,7 +71,7 @@ impl Passphrase {
         let line = text.strip_suffix('\n').unwrap_or(text);
         let line = line.strip_suffix('\r').unwrap_or(line);
         if line.contains(['\n', '\r']) {
-            bail!("the passphrase file {} has more than one line; it may hold only the passphrase", file.display());
+            bail!("the passphrase file {} has more than one line; it may contain only the passphrase", file.display());
         }
         Ok(Self(Zeroizing::new(line.to_owned())))
     }
@@ -95,7 +95,7 @@ fn check_length(passphrase: &str) -> Result<()> {
 
 /// Prompts on the terminal. Echo is off before the prompt appears, so that a script can wait for it.
 fn ask(prompt: &str) -> Result<Zeroizing<String>> {
-    let none = "no terminal to ask for the passphrase; give it with --passphrase-file FILE";
+    let none = "not a terminal; pass the passphrase with --passphrase-file FILE";
     let mut terminal = OpenOptions::new().read(true).write(true).open("/dev/tty").context(none)?;
     let hidden = Hidden::on(terminal.try_clone().context(none)?).context(none)?;
     let asked = terminal.write_all(prompt.as_bytes()).and_then(|()| read_line(&mut terminal));
@@ -165,7 +165,7 @@ fn warn_of_readers(file: &Path, what: &str) {
 pub fn open_key(file: &Path, passphrase_file: Option<&Path>) -> Result<NativeKey> {
     let text = fs::read(file).with_context(|| {
         format!(
-            "cannot read the root's key {}; restore it from where it is kept, or name its file with --root-key",
+            "cannot read the root's key {}; restore it from its offline copy, or pass its file with --root-key",
             file.display()
         )
     })?;

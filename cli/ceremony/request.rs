@@ -33,7 +33,7 @@ pub fn run(options: &Options) -> Result<()> {
     if let Some(pending) = folder.pending()? {
         let (request, key) = (issuer_file(pending.number, "csr"), issuer_file(pending.number, "key"));
         bail!(
-            "the request {} still waits for its certificate: import that with `selvedge issuer import`, or delete the \
+            "the request {} is still pending: import its certificate with `selvedge issuer import`, or delete the \
              request and its key {}",
             folder.path(&request).display(),
             folder.path(&key).display()

@@ -204,7 +204,7 @@ pub fn revoke(options: &RevokeOptions) -> Result<()> {
     };
     let (serial, shown) = below_root(&chain, &root_pem)?;
     if let Some(entry) = before.as_ref().and_then(|before| before.entry(&serial)) {
-        bail!("{shown} was revoked at {} already; `selvedge deploy` publishes the list", entry.at.rfc3339());
+        bail!("{shown} was already revoked at {}; `selvedge deploy` publishes the CRL", entry.at.rfc3339());
     }
     let root = options.key.open(&folder, now)?;
     let listed = ReceivedCrlEntry { serial, at: now, reason: Some(options.reason.code()) };
@@ -216,8 +216,9 @@ pub fn revoke(options: &RevokeOptions) -> Result<()> {
     summary(&mut out, &folder, &settings, &list)?;
     let _ = writeln!(
         out,
-        "\nVerifiers that check it refuse every certificate of this issuer once they have the new list. If it still signs,\n\
-         make another first (`selvedge issuer new --takes-over`, a few minutes ahead). Then:\n\n  cargo run -- deploy"
+        "\nVerifiers that check it refuse every certificate of this issuer once they have the new CRL. If it still \
+         signs,\ncreate another first (`selvedge issuer new --takes-over`, a few minutes ahead). Then:\n\n  cargo run \
+         -- deploy"
     );
     host::print(&out);
     Ok(())

@@ -42,7 +42,7 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<()> {
     let now = host::now()?;
     if options.out.exists() {
-        bail!("{} exists, and nothing is overwritten; name another file with --out", options.out.display());
+        bail!("{} already exists and is not overwritten; choose another file with --out", options.out.display());
     }
     let request = IssuerRequest::read(&files::read_pem(&options.request)?)
         .with_context(|| format!("{} is not a request that can be signed", options.request.display()))?;

@@ -52,7 +52,7 @@ fn set_left_by_a_crash_is_completed_by_the_next_command() {
     let folder = folder(dir.path());
     assert_eq!(folder.read("issuer-2.key").unwrap().as_deref(), Some("2"));
     let said = folder.write(&files(), None).unwrap_err().to_string();
-    assert!(said.contains("issuer.key exists"), "{said}");
+    assert!(said.contains("issuer.key already exists"), "{said}");
 }
 
 #[test]

@@ -82,7 +82,7 @@ impl Tokens {
     pub fn add(&mut self, name: &str) -> Result<&str> {
         check_name(name)?;
         if self.get(name).is_some() {
-            bail!("a token {name:?} exists already; remove it first, or choose another name");
+            bail!("a token {name:?} already exists; remove it first, or choose another name");
         }
         if self.0.len() >= MAX_TOKENS {
             bail!("the maximum of {MAX_TOKENS} tokens is reached; remove one first");

@@ -27,7 +27,10 @@ impl ConfigEdit {
     pub fn read(path: &Path) -> Result<Self> {
         let shown = path.display();
         let text = fs::read_to_string(path).with_context(|| {
-            format!("cannot read the Worker's settings {shown}; run this in the project's folder, or name them with --wrangler")
+            format!(
+                "cannot read the Worker's settings {shown}; run this in the project's folder, or pass them with \
+                 --wrangler"
+            )
         })?;
         let document: DocumentMut = text.parse().with_context(|| format!("{shown} is not valid TOML"))?;
         if document.get(VARS).is_some_and(|vars| vars.as_table_like().is_none()) {
@@ -63,9 +66,8 @@ impl ConfigEdit {
         match names.iter().find(|name| self.config.vars.contains_key(*name)) {
             None => Ok(()),
             Some(name) => bail!(
-                "{} has {name} already, which belongs to a CA that was made before; nothing is overwritten: for another \
-                 issuer of that CA use `selvedge issuer new`, for another CA take out {name} or name another file with \
-                 --wrangler",
+                "{} already has {name}, from an earlier CA, and nothing was overwritten: for another issuer of that CA \
+                 use `selvedge issuer new`, for another CA remove {name} or choose another file with --wrangler",
                 self.path().display()
             ),
         }
@@ -99,7 +101,7 @@ impl ConfigEdit {
     pub fn stage(&self) -> Result<Staged> {
         let text = self.document.to_string();
         if WorkerConfig::parse(self.path(), &text)? != self.config {
-            bail!("the changed settings do not read back as they were set");
+            bail!("the changed settings read back with other values");
         }
         let mode = fs::metadata(self.path()).map_or(0o644, |found| found.permissions().mode());
         let readers = if mode & 0o077 == 0 { Readers::Owner } else { Readers::Everyone };

@@ -37,8 +37,8 @@ pub fn read_pem(path: &Path) -> Result<String> {
     let text = String::from_utf8_lossy(&bytes).into_owned();
     if !text.contains("-----BEGIN ") && std::str::from_utf8(&bytes).is_err() {
         bail!(
-            "{} is not PEM; `openssl x509 -inform DER` (one certificate), `openssl crl -inform DER` (a CRL) or `openssl \
-             pkcs7 -inform DER -print_certs` (a chain) makes PEM of other forms",
+            "{} is not PEM; convert it with `openssl x509 -inform DER` (one certificate), `openssl crl -inform DER` (a \
+             CRL) or `openssl pkcs7 -inform DER -print_certs` (a chain)",
             path.display()
         );
     }
@@ -164,7 +164,7 @@ impl Set<'_> {
             File::open(self.dir)?.sync_all()?;
             fs::remove_dir(&whole)
         };
-        place().with_context(|| format!("cannot move the files of {} to their places", whole.display()))
+        place().with_context(|| format!("cannot move the files of {} into place", whole.display()))
     }
 }
 

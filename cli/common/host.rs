@@ -25,7 +25,7 @@ pub fn now() -> Result<Time> {
 #[allow(clippy::disallowed_methods, reason = "the companion is where randomness is drawn; the library is passed bytes")]
 pub fn random<const N: usize>() -> Result<[u8; N]> {
     let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).context("this machine gives no random bytes")?;
+    getrandom::fill(&mut bytes).context("cannot read random bytes from the system")?;
     Ok(bytes)
 }
 

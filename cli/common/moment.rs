@@ -32,7 +32,7 @@ pub fn moment(text: &str) -> Result<Moment, String> {
     let ahead = || span(text).ok().map(Moment::Ahead);
     instant.map(Moment::At).or_else(ahead).ok_or_else(|| {
         format!(
-            "{text:?} is not a time: write 2027-01-31T00:00:00Z, the day 2027-01-31, or how far ahead, as 90d or 12h"
+            "{text:?} is not a time: write 2027-01-31T00:00:00Z, the day 2027-01-31, or a span from now, as 90d or 12h"
         )
     })
 }

@@ -11,7 +11,7 @@ where
     let number = text.parse::<u64>().ok().filter(|number| (MIN..=MAX).contains(number));
     let number = number.and_then(|number| T::try_from(number).ok());
     number.ok_or_else(|| match MAX {
-        u64::MAX => format!("{text:?} is not a whole number from {MIN} on"),
+        u64::MAX => format!("{text:?} is not a whole number of {MIN} or more"),
         most => format!("{text:?} is not a whole number from {MIN} to {most}"),
     })
 }
@@ -34,7 +34,7 @@ mod tests {
         for bad in ["", "x", "0", "65536", "-1", "1.5", "99999999999999999999999"] {
             assert_eq!(port(bad), Err(format!("{bad:?} is not a whole number from 1 to 65535")));
         }
-        assert_eq!(range::<u32, 1, { u64::MAX }>("x"), Err("\"x\" is not a whole number from 1 on".to_owned()));
+        assert_eq!(range::<u32, 1, { u64::MAX }>("x"), Err("\"x\" is not a whole number of 1 or more".to_owned()));
         assert!(range::<u32, 1, { u64::MAX }>("5000000000").is_err());
     }
 }

@@ -117,7 +117,7 @@ pub fn get(agent: &Agent, url: &Url) -> Result<Answer> {
     // A proxy cannot reach the loopback addresses of this machine.
     let request = if is_loopback(url) { request.proxy(None) } else { request };
     let response = request.build().call().map_err(|error| silent(url, &error))?;
-    answer(response).with_context(|| format!("the answer of {url} cannot be read"))
+    answer(response).with_context(|| format!("cannot read the response of {url}"))
 }
 
 /// Sends a GET request with a bearer token.
@@ -130,7 +130,7 @@ pub fn get_as(agent: &Agent, url: &Url, token: &Secret) -> Result<Answer> {
     let request = request.build().header("Authorization", format!("Bearer {}", token.reveal()));
     // The library's errors never quote what was sent.
     let response = request.call().map_err(|error| silent(url, &error))?;
-    answer(response).with_context(|| format!("the answer of {url} cannot be read"))
+    answer(response).with_context(|| format!("cannot read the response of {url}"))
 }
 
 /// Sends JSON in a POST request with a bearer token.
@@ -143,7 +143,7 @@ pub fn post_as(agent: &Agent, url: &Url, token: &Secret, json: &str) -> Result<A
     let request = request.build().header("Authorization", format!("Bearer {}", token.reveal()));
     let request = request.header("Content-Type", "application/json");
     let response = request.send(json).map_err(|error| silent(url, &error))?;
-    answer(response).with_context(|| format!("the answer of {url} cannot be read"))
+    answer(response).with_context(|| format!("cannot read the response of {url}"))
 }
 
 /// Turns a transport error into its reason and what to do.
@@ -152,14 +152,14 @@ fn silent(url: &Url, error: &ureq::Error) -> anyhow::Error {
     let has = |words: &[&str]| words.iter().any(|word| reason.contains(word));
     let host = url.host_str().unwrap_or_default();
     let hint = if has(&["UnknownIssuer", "CaUsedAsEndEntity", "BadSignature"]) {
-        "its certificate is not from a trusted CA: name the root to trust with --root FILE".to_owned()
+        "its certificate is not from a trusted CA: pass the root to trust with --root FILE".to_owned()
     } else if has(&["NotValidForName"]) {
-        format!("its certificate is not for {host:?}: take the URL by which the authority is known, its BASE_URL")
+        format!("its certificate is not valid for {host:?}: use the authority's BASE_URL")
     } else if has(&["Expired", "NotValidYet"]) {
         "its certificate has expired or is not valid yet: check this machine's clock, or have the server renew it"
             .to_owned()
     } else if has(&["Certificate", "certificate"]) {
-        format!("its certificate was refused ({reason}); name the root to trust with --root FILE")
+        format!("its certificate was refused ({reason}); pass the root to trust with --root FILE")
     } else if has(&[
         "InvalidContentType",
         "corrupt message",

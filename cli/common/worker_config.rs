@@ -125,7 +125,7 @@ impl WorkerConfig {
     pub fn read(file: &Path) -> Result<Self> {
         let text = fs::read_to_string(file).with_context(|| {
             format!(
-                "cannot read {}, the Worker's settings; run this in the folder that has it, or name it with --wrangler",
+                "cannot read {}, the Worker's settings; run this in the folder that has it, or pass it with --wrangler",
                 file.display()
             )
         })?;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
-use selvedge::ca::config::issuers::PLACES;
+use selvedge::ca::config::issuers::MAX_ISSUERS;
 
 use crate::ceremony::{ADMIN_TOKENS, NONCE_KEY, ROOT, ROOT_CRL, ROOT_KEY, issuer_file};
 use crate::common::files::{mode, text_of};
@@ -49,11 +49,11 @@ impl CaFiles {
     pub fn read(dir: &Path) -> Result<Self> {
         if !dir.is_dir() {
             bail!(
-                "the folder {} does not exist: create a CA with `selvedge init`, or name its folder with --ca DIR",
+                "the folder {} does not exist: create a CA with `selvedge init`, or pass its folder with --ca DIR",
                 dir.display()
             );
         }
-        let issuers = (1..=PLACES).map(|place| IssuerFiles::read(dir, place));
+        let issuers = (1..=MAX_ISSUERS).map(|place| IssuerFiles::read(dir, place));
         let issuers = issuers.filter_map(Result::transpose).collect::<Result<_>>()?;
         let root_key = dir.join(ROOT_KEY);
         let mode = mode(&root_key)?;

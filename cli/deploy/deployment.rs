@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use selvedge::ca::config::issuers::{PLACES, name_of};
+use selvedge::ca::config::issuers::{MAX_ISSUERS, name_of};
 use selvedge::pki::Issuer;
 
 use super::ca_files::CaFiles;
@@ -223,7 +223,7 @@ fn action_for(
 
 /// Refuses an issuer in `wrangler.toml` whose key is neither here nor at Cloudflare.
 fn check_missing_keys(files: &CaFiles, config: &WorkerConfig, listed: &[ListedSecret]) -> Result<()> {
-    for place in 1..=PLACES {
+    for place in 1..=MAX_ISSUERS {
         let (chain, key) = (name_of("ISSUER_CHAIN", place), name_of("ISSUER_KEY", place));
         let here = files.issuer(place).is_some_and(|issuer| issuer.chain.is_some());
         if config.var(&chain).is_some() && !here && !listed.iter().any(|one| one.name == key) {

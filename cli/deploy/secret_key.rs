@@ -4,7 +4,7 @@
 
 use anyhow::{Context, Result, anyhow, bail};
 use data_encoding::BASE64;
-use selvedge::ca::config::issuers::{PLACES, name_of};
+use selvedge::ca::config::issuers::{MAX_ISSUERS, name_of};
 use selvedge::pki::key::KeyKind;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -31,7 +31,7 @@ pub struct Options {
     #[command(flatten)]
     place: CaPaths,
     /// The number of the issuer.
-    #[arg(long = "place", value_name = "N", default_value_t = 1, value_parser = crate::common::number::range::<u8, 1, { PLACES as u64 }>)]
+    #[arg(long = "place", value_name = "N", default_value_t = 1, value_parser = crate::common::number::range::<u8, 1, { MAX_ISSUERS as u64 }>)]
     number: u8,
     /// The Worker's name, in place of the one in wrangler.toml.
     #[arg(long, value_name = "NAME")]
@@ -149,7 +149,7 @@ impl Api {
         let sent = request.send(body(name, key.kind(), &der).to_string());
         // The library's errors never quote what was sent.
         let sent = sent.with_context(|| format!("{asked}: Cloudflare's API does not answer at {}", self.url))?;
-        let answer = web::answer(sent).with_context(|| format!("{asked}: the answer cannot be read"))?;
+        let answer = web::answer(sent).with_context(|| format!("{asked}: cannot read the response"))?;
         if let Err(refusal) = outcome(answer.status, &answer.body, name) {
             // A server may echo the request.
             let shown = refusal.replace(self.token.reveal(), "…").replace(der.reveal(), "…");

@@ -12,8 +12,8 @@ pub type Assignment = (String, String);
 /// # Errors
 /// What to write instead.
 pub fn assignment(text: &str) -> Result<Assignment, String> {
-    let (name, value) = text.split_once('=').ok_or("a variable is set as NAME=VALUE, or NAME=@FILE")?;
-    known(name).map_err(|near| format!("the Worker reads no {name:?}; {}", nearest(&near)))?;
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE or NAME=@FILE")?;
+    known(name).map_err(|near| format!("unknown setting {name:?}; {}", nearest(&near)))?;
     let value = match value.strip_prefix('@') {
         None => value.to_owned(),
         Some(literal) if literal.starts_with('@') => literal.to_owned(),
@@ -44,11 +44,11 @@ mod tests {
     #[test]
     fn unknown_name_is_refused_with_similar_names() {
         for (text, says) in [
-            ("FOO=bar", "the Worker reads no \"FOO\""),
+            ("FOO=bar", "unknown setting \"FOO\""),
             ("RATE_LIMIT=off", "RATE_LIMITS"),
-            ("policy={}", "the Worker reads no \"policy\""),
+            ("policy={}", "unknown setting \"policy\""),
             ("ISSUER_KEY_10=x", "ISSUER_KEY"),
-            ("=1", "the Worker reads no \"\""),
+            ("=1", "unknown setting \"\""),
             ("POLICY", "NAME=@FILE"),
         ] {
             let said = assignment(text).unwrap_err();

@@ -78,7 +78,7 @@ pub fn text(running: &Running, ports: Ports, names: Names<'_>, clients: &Path, s
     );
     match names {
         Names::Dev => out.push_str(
-            "\nNames under .test, .localhost and .internal are 127.0.0.1; addresses of other names come from this \
+            "\nNames under .test, .localhost and .internal resolve to 127.0.0.1; other names are resolved by this \
              machine's resolver.\n",
         ),
         Names::Resolver(url) => {

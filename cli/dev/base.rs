@@ -28,7 +28,7 @@ impl Base {
         };
         if !given.origin.starts_with(&format!("{scheme}://")) {
             bail!(
-                "--base-url is {}, and {scheme} is served: write it as {scheme}://… ({})",
+                "--base-url is {}, but {scheme} is served: write it as {scheme}://… ({})",
                 given.origin,
                 if plain_http { "or leave out --plain-http" } else { "or serve http with --plain-http" }
             );
@@ -61,7 +61,7 @@ pub fn parse(text: &str) -> Result<Base, String> {
     let url = Url::parse(text).map_err(|_| format!("{text:?} is not a URL; {like}"))?;
     let origin = url.origin().ascii_serialization();
     if !matches!(url.scheme(), "https" | "http") || text.trim_end_matches('/') != origin {
-        return Err(format!("{text:?} is not scheme, host and perhaps port, in lower case and nothing more; {like}"));
+        return Err(format!("{text:?} is not scheme, host and optional port in lower case, and nothing more; {like}"));
     }
     let host = match url.host() {
         Some(url::Host::Domain(name)) => {
@@ -73,7 +73,7 @@ pub fn parse(text: &str) -> Result<Base, String> {
     };
     if matches!(host, Host::Ip(ip) if ip.is_unspecified()) {
         return Err(format!(
-            "{text:?} is not an address that a client can reach; write the one by which this machine is known"
+            "{text:?} is not an address that a client can reach; write this machine's name or address"
         ));
     }
     Ok(Base { origin, host })

@@ -19,7 +19,7 @@ const MAGIC: &[u8] = b"SQLite format 3\0";
 /// # Errors
 /// The first damaged file, with what to do about it.
 pub fn check(objects: &Path) -> Result<()> {
-    for file in databases(objects).with_context(|| format!("cannot look into {}", objects.display()))? {
+    for file in databases(objects).with_context(|| format!("cannot read the folder {}", objects.display()))? {
         if let Some(damage) = damage(&file).with_context(|| format!("cannot read {}", file.display()))? {
             bail!("the database {} is damaged ({damage}): {}", file.display(), advice(objects));
         }
@@ -68,7 +68,7 @@ fn damage(file: &Path) -> std::io::Result<Option<String>> {
         read => read?,
     }
     if !header.starts_with(MAGIC) {
-        return Ok(Some("it does not begin like an SQLite file".to_owned()));
+        return Ok(Some("it has no SQLite header".to_owned()));
     }
     // With a write-ahead log beside it, the file may be shorter than the size in its header.
     let logged = fs::metadata(file.with_extension("sqlite-wal")).is_ok_and(|log| log.len() > 0);

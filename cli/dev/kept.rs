@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use selvedge::ca::config::issuers::PLACES;
+use selvedge::ca::config::issuers::MAX_ISSUERS;
 use selvedge::pki::Issuer;
 use selvedge::pki::ceremony::{self, CertAndKey};
 use selvedge::values::{Time, b64, hex};
@@ -104,7 +104,7 @@ impl KeptCa {
         state.set(SET).finish()?;
         let mut bindings = self.bindings.clone();
         let mut active = None;
-        for slot in 1..=PLACES {
+        for slot in 1..=MAX_ISSUERS {
             let (chain, key) = (setting("ISSUER_CHAIN", slot), setting("ISSUER_KEY", slot));
             let Some(Binding::Var(Var::Text(real))) = self.bindings.get(&chain) else { continue };
             let name = stand_in_name(real, root);
@@ -145,8 +145,9 @@ impl KeptCa {
                  keys\nbelow this state folder's root. They are not trusted by {root}."
             ),
             Keys::Real => format!(
-                "WARNING: the keys of {dir} sign. Every program of this machine can have certificates here, for whatever \
-                 name\nof those keys: clients that trust {root} trust them, but the CA has no record of them and cannot revoke \
+                "WARNING: the keys of {dir} sign. Every program on this machine can get certificates here, for any \
+                 name\nof those keys: clients that trust {root} trust them, but the CA has no record of them and \
+                 cannot revoke \
                  them."
             ),
         }

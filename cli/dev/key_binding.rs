@@ -22,7 +22,7 @@ pub fn bind_keys(bindings: &mut BTreeMap<String, Binding>) -> Result<()> {
             Zeroizing::new(fs::read_to_string(&*file).with_context(|| format!("cannot read {}", file.display()))?);
         let key = NativeKey::from_pkcs8_pem(&pem).with_context(|| file.display().to_string())?;
         let algorithm = webcrypto(key::check_spki(&key.spki_der()?)?.kind())
-            .with_context(|| format!("{name} is of a kind that issuers do not have"))?;
+            .with_context(|| format!("{name} has a key type that issuers do not support"))?;
         *binding = Binding::Key(file.clone(), algorithm.to_string());
     }
     Ok(())

@@ -73,8 +73,8 @@ impl Sockets {
     pub async fn serve(self, resolver: Arc<Resolver>) -> Result<()> {
         let http = serve(self.http, router(Arc::clone(&resolver))).into_future();
         tokio::select! {
-            ended = http => ended.context("the management address broke"),
-            ended = answer_datagrams(Arc::new(self.dns), resolver) => ended.context("the DNS socket broke"),
+            ended = http => ended.context("the management address failed"),
+            ended = answer_datagrams(Arc::new(self.dns), resolver) => ended.context("the DNS socket failed"),
         }
     }
 }
@@ -139,7 +139,7 @@ async fn doh(resolver: &Resolver, message: &[u8]) -> Response {
         Some(answer) => {
             ([(header::CONTENT_TYPE, DNS_MESSAGE), (header::CACHE_CONTROL, "no-store")], answer).into_response()
         }
-        None => refuse(StatusCode::BAD_REQUEST, "the request holds no DNS query (RFC 1035 §4)"),
+        None => refuse(StatusCode::BAD_REQUEST, "the request contains no DNS query (RFC 1035 §4)"),
     }
 }
 

@@ -207,8 +207,8 @@ impl Serving<'_> {
         }
         if self.names.listen.is_everywhere() && self.options.base_url.is_none() {
             text.push_str(
-                "\nIt listens at all addresses of this machine but answers only by the one above: give the address for other \
-                 machines with --base-url.\n",
+                "\nIt listens at all addresses of this machine but answers only under the URL above: set the URL for \
+                 other machines with --base-url.\n",
             );
         }
         text

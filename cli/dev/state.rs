@@ -81,7 +81,7 @@ impl State {
         let path = self.path(name);
         match DirBuilder::new().mode(0o700).create(&path) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => Ok(path),
-            made => made.map(|()| path.clone()).with_context(|| format!("cannot make the folder {}", path.display())),
+            made => made.map(|()| path.clone()).with_context(|| format!("cannot create the folder {}", path.display())),
         }
     }
 

@@ -107,9 +107,9 @@ impl Workerd {
         }
         let last = self.output.last();
         if last.is_empty() {
-            return anyhow!("workerd ended ({}) without output", ending(status));
+            return anyhow!("workerd exited ({}) without output", ending(status));
         }
-        anyhow!("workerd ended ({}); its last output:\n  {}", ending(status), last.join("\n  "))
+        anyhow!("workerd exited ({}); its last output:\n  {}", ending(status), last.join("\n  "))
     }
 
     /// Stops it gracefully, or kills it after a timeout.

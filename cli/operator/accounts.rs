@@ -58,7 +58,7 @@ pub fn run(at: &Target, command: &Command) -> Result<bool> {
         Command::Deactivate { id, yes } => {
             if !yes {
                 let found = client.get(&[PATH, id], &[])?;
-                say(format!("this account is to be deactivated:\n{}", one(&found.value)));
+                say(format!("account to deactivate:\n{}", one(&found.value)));
             }
             confirm(*yes, "Deactivate it permanently?")?;
             client.post(&[PATH, id, "deactivate"], &json!({}))?.show(at, one);

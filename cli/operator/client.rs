@@ -217,7 +217,7 @@ impl Client {
             401 => bail!("{detail} (the token is from {})", self.token_from),
             429 => bail!(
                 "{detail}{}",
-                retry_after.map_or_else(String::new, |secs| format!(" (again in {} s)", plain(&secs)))
+                retry_after.map_or_else(String::new, |secs| format!(" (retry in {} s)", plain(&secs)))
             ),
             // A failure, not a refusal.
             500.. => bail!(Unreachable(format!("{url} fails (status {status}): {detail}"))),

@@ -53,10 +53,10 @@ fn from_toml(text: &str) -> Result<String> {
     let table: toml::Table = toml::from_str(text)?;
     let within = |table: &toml::Table| table.get("POLICY").and_then(toml::Value::as_table).cloned();
     let policy = match table.get("vars").and_then(toml::Value::as_table) {
-        Some(vars) => within(vars).context("it has [vars], and no [vars.POLICY]")?,
+        Some(vars) => within(vars).context("it has [vars], but no [vars.POLICY]")?,
         None => within(&table).unwrap_or(table),
     };
-    serde_json::to_string_pretty(&policy).context("it has no JSON form")
+    serde_json::to_string_pretty(&policy).context("it cannot be converted to JSON")
 }
 
 #[cfg(test)]

@@ -52,8 +52,8 @@ pub enum Command {
     },
     /// Replace a key's policy; in force within five seconds, also for open orders.
     #[command(
-        after_help = "Example: selvedge eab policy team-a team-a.toml\nA file that holds `null` leaves the CA's policy \
-                            alone in force."
+        after_help = "Example: selvedge eab policy team-a team-a.toml\nA file that contains `null` removes the key's \
+                      policy; the CA's still applies."
     )]
     Policy {
         /// The key identifier.
@@ -161,7 +161,7 @@ pub fn run(at: &Target, command: &Command) -> Result<bool> {
                     text(key, "/note"),
                 ]);
             }
-            table.text("There are no external account keys; `selvedge eab create` makes one.")
+            table.text("There are no external account keys; `selvedge eab create` creates one.")
         }),
         Command::Show { kid } => shown(client.get(&[PATH, kid], &[])?),
         Command::Disable { kid } => shown(change(kid, &json!({ "disabled": true }))?),
@@ -182,10 +182,10 @@ fn of_key(key: &Value, now: selvedge::values::Time) -> String {
         Some(policy) if policy.is_object() => {
             ("its own, within the CA's:".to_owned(), escaped(&format!("{policy:#}\n")))
         }
-        _ => ("that of the CA alone".to_owned(), String::new()),
+        _ => ("the CA's only".to_owned(), String::new()),
     };
     let uses = match text(key, "/uses").as_str() {
-        "once" => "once: for the first account key that comes".to_owned(),
+        "once" => "once: for the first account key that uses it".to_owned(),
         "many" => "many: for any number of accounts".to_owned(),
         other => other.to_owned(),
     };
@@ -225,11 +225,11 @@ fn created(key: &Value, root: Option<&Path>, now: selvedge::values::Time) -> Str
     // With `=`, since a key may begin with `-`; acme.sh takes the next argument as it is.
     let _ = write!(
         out,
-        "\nTo paste, where the certificate is to be:\n\n# certbot\n{}certbot certonly --standalone --server {directory} \
-         --eab-kid={kid} --eab-hmac-key={mac} --agree-tos --register-unsafely-without-email -d NAME\n\n# lego 4\n{}lego --server \
-         {directory} --eab --kid={kid} --hmac={mac} --accept-tos --email you@example.org -d NAME --http run\n\n# \
-         acme.sh\nacme.sh --register-account --server {directory}{bundle} --eab-kid {kid} --eab-hmac-key {mac}\nacme.sh \
-         --issue --server {directory}{bundle} --standalone -d NAME\n",
+        "\nTo paste on the machine that needs the certificate:\n\n# certbot\n{}certbot certonly --standalone --server \
+         {directory} --eab-kid={kid} --eab-hmac-key={mac} --agree-tos --register-unsafely-without-email -d NAME\n\n\
+         # lego 4\n{}lego --server {directory} --eab --kid={kid} --hmac={mac} --accept-tos --email you@example.org \
+         -d NAME --http run\n\n# acme.sh\nacme.sh --register-account --server {directory}{bundle} --eab-kid {kid} \
+         --eab-hmac-key {mac}\nacme.sh --issue --server {directory}{bundle} --standalone -d NAME\n",
         trust("REQUESTS_CA_BUNDLE"),
         trust("LEGO_CA_CERTIFICATES"),
     );

@@ -26,8 +26,8 @@ pub enum Command {
     /// List the versions of the policy, with author, time and note.
     #[command(after_help = "Example: selvedge policy versions")]
     Versions,
-    /// Put a policy in force, everywhere within five seconds. A wrong one is refused as a whole, with the line. It replaces
-    /// the POLICY of wrangler.toml until `policy restore 0`.
+    /// Put a policy in force, everywhere within five seconds. An invalid one is refused as a whole, with the line. It
+    /// replaces the POLICY of wrangler.toml until `policy restore 0`.
     #[command(
         after_help = "Example: selvedge policy check www.example.org --file policy.toml\n         selvedge policy put \
                             policy.toml --note \"the web team has moved\""
@@ -183,17 +183,17 @@ fn verdicts(answer: &Value) -> String {
     for one in answer.get("identifiers").and_then(Value::as_array).into_iter().flatten() {
         let is = |name: &str| one.get(name).and_then(Value::as_bool).unwrap_or_default();
         let challenges = if is("preauthorized") { "none needed".to_owned() } else { some(one, "/challenges", 10) };
-        let order = if is("allowed") { "taken" } else { "refused" };
+        let order = if is("allowed") { "allowed" } else { "refused" };
         table.row([text(one, "/identifier"), order.to_owned(), challenges, text(one, "/rule")]);
     }
-    let mut out = table.text("The answer is empty.");
+    let mut out = table.text("The response has no verdicts.");
     if let Some(profile) = answer.get("profile").filter(|profile| profile.is_object()) {
         let allowed = profile.get("allowed").and_then(Value::as_bool).unwrap_or_default();
         let verdict = if allowed { "issued" } else { "refused" };
         out.push_str(&format!("profile {}: {verdict}; {}\n", text(profile, "/name"), text(profile, "/rule")));
     }
     if let Some(secs) = answer.get("max_lifetime").and_then(Value::as_u64) {
-        out.push_str(&format!("longest life: {} hours\n", secs / 3600));
+        out.push_str(&format!("longest lifetime: {} hours\n", secs / 3600));
     }
     match text(answer, "/version").as_str() {
         "-" => out.push_str("by the document that was sent\n"),

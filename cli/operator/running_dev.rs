@@ -58,7 +58,7 @@ impl RunningDev {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
         };
-        let folder = fs::metadata(state).with_context(|| format!("cannot look at {}", state.display()))?;
+        let folder = fs::metadata(state).with_context(|| format!("cannot inspect {}", state.display()))?;
         own(state, &folder)?;
         own(&path, &file.metadata()?)?;
         let mut text = String::new();
@@ -80,7 +80,7 @@ impl RunningDev {
         };
         if !local {
             bail!(Unreachable(format!(
-                "the `dev` of {} listens at an address other than loopback (127.0.0.1); to use it, name it explicitly: \
+                "the `dev` of {} listens at an address other than loopback (127.0.0.1); to use it, pass it explicitly: \
                  --url {url} --token-file {} --root {}",
                 state.display(),
                 quoted(&state.join("admin.token")),
@@ -102,13 +102,13 @@ fn own(path: &Path, about: &fs::Metadata) -> Result<()> {
     let why = if about.uid() != user {
         format!("belongs to another user (uid {}; yours is {user})", about.uid())
     } else if mode & 0o022 != 0 {
-        format!("can be written by others (mode {mode:03o}); close it with `chmod go-w {}`", quoted(path))
+        format!("is writable by others (mode {mode:03o}); close it with `chmod go-w {}`", quoted(path))
     } else {
         return Ok(());
     };
     bail!(Unreachable(format!(
-        "{} {why}. It is not trusted, since it decides where your token is sent: name the authority with --url URL, or \
-         another state folder with --state DIR",
+        "{} {why}. It is not trusted, since it decides where your token is sent: pass the authority's URL with --url, \
+         or choose another state folder with --state DIR",
         path.display()
     )))
 }
@@ -175,10 +175,7 @@ mod tests {
             let (_dir, state) = folder(&good);
             fs::set_permissions(state.join(file), fs::Permissions::from_mode(mode)).unwrap();
             let said = refused(&state);
-            assert!(
-                said.contains("can be written by others") && said.contains("chmod go-w"),
-                "{file} {mode:o}: {said}"
-            );
+            assert!(said.contains("is writable by others") && said.contains("chmod go-w"), "{file} {mode:o}: {said}");
         }
         // Others may read.
         let (_dir, state) = folder(&good);

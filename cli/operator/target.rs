@@ -168,8 +168,8 @@ impl Target {
 
     fn no_token(&self, base: &Url) -> anyhow::Error {
         anyhow!(
-            "no token is known for {base}. Name its file with --token-file FILE, or set {TOKEN} together with {URL} (or \
-             --url); for the CA of wrangler.toml it is read from {} (`selvedge token new NAME` creates one)",
+            "no token is known for {base}. Pass its file with --token-file FILE, or set {TOKEN} together with {URL} \
+             (or --url); for the CA of wrangler.toml it is read from {} (`selvedge token new NAME` creates one)",
             self.tokens_file().display()
         )
     }
@@ -215,8 +215,9 @@ fn set(name: &str) -> Option<String> {
 /// The error that no authority is known, with all ways to give one.
 pub fn no_target() -> anyhow::Error {
     Unreachable(format!(
-        "no authority is known. Start one here with `selvedge dev` (its state folder is .selvedge, or --state DIR); or name one \
-         with --url URL or {URL}, and its token with --token-file FILE or {TOKEN}; or run this in the folder of the \
+        "no authority is known. Start one here with `selvedge dev` (its state folder is .selvedge, or --state DIR); or \
+         select one with --url URL or {URL}, and its token with --token-file FILE or {TOKEN}; or run this in the \
+         folder of the \
          wrangler.toml with your BASE_URL and of the CA (--wrangler FILE, --ca DIR)"
     ))
     .into()

@@ -16,7 +16,7 @@ use crate::common::x509::{display_name, immediate};
 pub fn read(der: &[u8], issuer: &Parts<'_>, url: &str) -> Result<FetchedCrl, String> {
     let list = ReceivedCrl::read(der).map_err(|fault| fault.to_string())?;
     if list.issuer != issuer.subject {
-        return Err(format!("is by {}, not by {}", display_name(&list.issuer), display_name(issuer.subject)));
+        return Err(format!("was issued by {}, not by {}", display_name(&list.issuer), display_name(issuer.subject)));
     }
     if immediate(list.is_signed_by(issuer.spki, &NativeCrypto)).is_none_or(|signed| signed != Ok(true)) {
         return Err(format!("is not signed by the key of {}", display_name(issuer.subject)));
@@ -75,7 +75,7 @@ mod tests {
         let good = list(&one, &one.key);
         let found = read_as(&good, &one).unwrap();
         assert_eq!((found.number.as_str(), found.this_update, found.entries), ("1000", NOW, 0));
-        assert!(read_as(&good, &other).unwrap_err().contains("is by one, not by other"));
+        assert!(read_as(&good, &other).unwrap_err().contains("was issued by one, not by other"));
         assert!(read_as(&good, &ca("one")).unwrap_err().contains("not signed by the key of one"));
         assert!(read_as(&list(&one, &other.key), &one).unwrap_err().contains("not signed"));
         let mut bent = good.clone();

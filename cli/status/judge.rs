@@ -83,7 +83,7 @@ fn operator(status: &OperatorAnswer) -> Option<Finding> {
         Err(why) => Some(finding(
             Severity::Due,
             format!("the operator's status is not available: {}", why.trim_end_matches('.')),
-            "create a token with `selvedge token new NAME`, store it, and name it with --token-file",
+            "create a token with `selvedge token new NAME`, store it, and pass its file with --token-file",
         )),
         Ok(status) if status.webhook.given_up > 0 => Some(finding(
             Severity::Due,
@@ -168,7 +168,7 @@ fn issuers(overview: &Overview, now: Time, found: &mut Vec<Finding>) {
     all.sort_by_key(|issuer| issuer.takes_over);
     let active = all.iter().find(|issuer| issuer.active);
     if active.is_none() {
-        found.push(finding(Severity::Wrong, "no issuer signs", "check wrangler.toml and the Worker's log"));
+        found.push(finding(Severity::Wrong, "no issuer is active", "check wrangler.toml and the Worker's log"));
     }
     let signing: Vec<&&Issuer> = all.iter().filter(|issuer| state(issuer, now) != State::Retired).collect();
     for (at, issuer) in signing.iter().enumerate() {

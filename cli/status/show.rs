@@ -32,7 +32,7 @@ pub fn table(facts: &Facts, findings: &[Finding], now: Time) -> String {
     let mut out = format!("{}\n\n", facts.url);
     let _ = match &facts.root {
         Some(root) => writeln!(out, "  root      {}\n            ends {}", root.name, when(root.not_after, now)),
-        None => writeln!(out, "  root      not checked: root.pem does not exist (name its folder with --ca DIR)"),
+        None => writeln!(out, "  root      not checked: root.pem does not exist (pass its folder with --ca DIR)"),
     };
     if let Authority::Works(overview) = &facts.authority {
         for issuer in &overview.issuers {
@@ -54,7 +54,7 @@ pub fn table(facts: &Facts, findings: &[Finding], now: Time) -> String {
 
 fn operator(out: &mut String, status: &OperatorStatus) {
     let version = match status.policy.version {
-        0 => "that of the configuration".to_owned(),
+        0 => "the configuration's".to_owned(),
         n => format!("version {n}"),
     };
     let shadow = if status.policy.shadow { ", with a shadow policy" } else { "" };

@@ -13,7 +13,7 @@ use super::programs::find_program;
 pub(super) fn cargo(folder: &Path) -> Result<Command> {
     let program = std::env::var_os("CARGO").map(PathBuf::from).or_else(|| find_program("cargo"));
     let Some(program) = program else {
-        bail!("cargo is missing: install Rust as https://rustup.rs says and try again");
+        bail!("cargo is missing: install Rust (https://rustup.rs) and try again");
     };
     let mut command = Command::new(program);
     command.current_dir(folder);

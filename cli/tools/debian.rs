@@ -89,7 +89,7 @@ impl Apt {
             let source = format!("deb [signed-by={KEYRING}] {MIRROR} {suite} main\n");
             fs::write(self.folder.join("sources.list"), source).context("cannot write apt's list of sources")?;
             let step = Step {
-                what: format!("asking Debian's {suite} for {PACKAGE} {release}"),
+                what: format!("looking up {PACKAGE} {release} in Debian's {suite}"),
                 why: "fetches that suite's list of packages, up to 10 MB".into(),
                 log: toolbox.log("apt-update"),
                 reaches: Some(MIRROR),
@@ -115,7 +115,7 @@ impl Apt {
                  rustup's server can be reached",
                 TARGET
             ),
-            Some(error) => Err(error).context(format!("{nowhere}, as far as they could be asked")),
+            Some(error) => Err(error).context(format!("{nowhere}, among those that could be reached")),
         }
     }
 

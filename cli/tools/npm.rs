@@ -73,7 +73,7 @@ impl Toolbox {
             ("linux", "aarch64") => "linux-arm64",
             ("macos", "x86_64") => "darwin-64",
             ("macos", "aarch64") => "darwin-arm64",
-            (system, machine) => bail!("Cloudflare's runtime, workerd, does not exist for {system} on {machine}"),
+            (system, machine) => bail!("Cloudflare's runtime, workerd, is not available for {system} on {machine}"),
         };
         Ok(self.root.join(format!("node_modules/@cloudflare/workerd-{platform}/bin/workerd")))
     }
@@ -85,7 +85,7 @@ impl Toolbox {
             ("linux", "aarch64") => "linux-arm64",
             ("macos", "x86_64") => "darwin-x64",
             ("macos", "aarch64") => "darwin-arm64",
-            (system, machine) => bail!("the pinned esbuild does not exist for {system} on {machine}"),
+            (system, machine) => bail!("the pinned esbuild is not available for {system} on {machine}"),
         };
         Ok(self.root.join(format!("node_modules/@esbuild/{platform}/bin/esbuild")))
     }

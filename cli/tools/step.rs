@@ -57,19 +57,19 @@ impl Step {
             return Ok(());
         }
         if self.optional {
-            bail!("{} failed ({status}; what it printed is in {})", self.what, self.log.display());
+            bail!("{} failed ({status}; its output is in {})", self.what, self.log.display());
         }
         for line in tail(&self.log) {
             show(&format!("  | {line}\n"));
         }
         let reaches = self.reaches.map_or(String::new(), |host| format!("; check that {host} can be reached"));
         let (what, log) = (&self.what, self.log.display());
-        bail!("{what} failed ({status}): its last lines are above, all of them in {log}{reaches}");
+        bail!("{what} failed ({status}): the end of its output is above, all of it in {log}{reaches}");
     }
 
     fn start(&self, command: &mut Command) -> Result<Child> {
         if let Some(folder) = self.log.parent() {
-            fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+            fs::create_dir_all(folder).with_context(|| format!("cannot create the folder {}", folder.display()))?;
         }
         let log = File::create(&self.log).with_context(|| format!("cannot write {}", self.log.display()))?;
         let program = command.get_program().to_string_lossy().into_owned();
@@ -93,7 +93,7 @@ impl Step {
             }
             if self.limit.is_some_and(|limit| began.elapsed() > limit) {
                 progress.erase();
-                bail!("{} gave no result within {} s", self.what, began.elapsed().as_secs());
+                bail!("{} timed out after {} s", self.what, began.elapsed().as_secs());
             }
             progress.show();
             std::thread::sleep(TICK);
@@ -206,7 +206,7 @@ mod tests {
         let step = step(folder.path(), Some(Duration::from_millis(200)));
         let began = Instant::now();
         let error = step.run(Command::new("sh").args(["-c", "sleep 60 & echo $!; wait"])).unwrap_err().to_string();
-        assert!(error.contains("gave no result within"), "{error}");
+        assert!(error.contains("timed out after"), "{error}");
         assert!(began.elapsed() < Duration::from_secs(20));
         let child: i32 = tail(&step.log).remove(0).parse().unwrap();
         assert!(is_gone(child), "the child still runs");

@@ -113,13 +113,13 @@ impl PrivateSysroot {
 
     fn compile(&self, toolbox: &Toolbox, work: &Path) -> Result<()> {
         let empty = work.join("empty");
-        fs::create_dir_all(empty.join("src")).context("cannot make a scratch crate")?;
+        fs::create_dir_all(empty.join("src")).context("cannot create a scratch crate")?;
         let manifest = format!("[package]\nname = \"{EMPTY_CRATE}\"\nedition = \"2024\"\n[workspace]\n");
         fs::write(empty.join("Cargo.toml"), manifest)?;
         fs::write(empty.join("src/lib.rs"), "#![no_std]\n")?;
         let step = Step {
             what: format!("compiling the {TARGET} standard library"),
-            why: "from source, since no compiled one could be had; about a minute on 2 cores, once".into(),
+            why: "from source, since no compiled one is available; about a minute on 2 cores, once".into(),
             log: toolbox.log("wasm-std"),
             ..Step::default()
         };
@@ -160,7 +160,7 @@ fn copy_rlibs(from: &Path, to: &Path) -> Result<usize> {
 /// The rest of the line of `rustc -vV` that starts so.
 fn field<'a>(rustc: &'a str, start: &str) -> Result<&'a str> {
     let found = rustc.lines().find_map(|line| line.strip_prefix(start));
-    found.with_context(|| format!("rustc does not say its {start}it says {rustc:?}"))
+    found.with_context(|| format!("rustc -vV has no line {start:?}: {rustc:?}"))
 }
 
 /// A path as one word of the shell.

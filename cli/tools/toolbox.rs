@@ -58,7 +58,7 @@ impl Toolbox {
 
     /// Locks out other companions until the file is dropped; waits for a running one.
     pub(super) fn lock(&self, name: &str) -> Result<File> {
-        fs::create_dir_all(&self.dir).with_context(|| format!("cannot make the folder {}", self.dir.display()))?;
+        fs::create_dir_all(&self.dir).with_context(|| format!("cannot create the folder {}", self.dir.display()))?;
         let path = self.dir.join(name).with_extension("lock");
         let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
         let mut announced = false;

@@ -92,7 +92,7 @@ impl Toolbox {
 
     /// Notes which sources a build compiled, by its dep-info file.
     fn keep_sources(&self, dep_info: &Path) -> Result<Vec<PathBuf>> {
-        let text = fs::read_to_string(dep_info).with_context(|| format!("the build left no {}", dep_info.display()))?;
+        let text = fs::read_to_string(dep_info).with_context(|| format!("the build made no {}", dep_info.display()))?;
         let compiled = compiled_sources(&text, &self.root);
         if !compiled.iter().any(|source| source.ends_with("src/lib.rs")) {
             bail!("{} does not name src/lib.rs: remove {} and try again", dep_info.display(), self.target.display());
@@ -124,8 +124,7 @@ impl Toolbox {
             command.env(name, tool);
         }
         let cached = self.wasm_target(wasm_std.suffix(), fast);
-        let first =
-            if cached.is_dir() { "about a minute" } else { "every library too, the first time: 2 to 4 minutes" };
+        let first = if cached.is_dir() { "about a minute" } else { "2 to 4 minutes (first time, with every library)" };
         // Its own run of wasm-opt always keeps the names.
         command.current_dir(&self.root).env("CARGO_TARGET_DIR", &cached).args(["--release", "--no-opt"]);
         if let Some(flags) = short_paths() {
@@ -135,7 +134,7 @@ impl Toolbox {
             command.env("CARGO_PROFILE_RELEASE_LTO", "off").env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16");
             command.env("CARGO_PROFILE_RELEASE_INCREMENTAL", "true");
         }
-        let how = if fast { "the quick way, large" } else { "optimised as a whole for its size" };
+        let how = if fast { "without link-time optimisation" } else { "with link-time optimisation for size" };
         let step = Step {
             what: "building the wasm module".into(),
             why: format!("{how}; {first} on 2 cores, whenever sources change"),
@@ -149,7 +148,7 @@ impl Toolbox {
     fn run_wasm_opt(&self, wasm: &Path) -> Result<()> {
         let smaller = wasm.with_extension("smaller");
         let step = Step {
-            what: "making the wasm module smaller".into(),
+            what: "optimising the wasm module for size".into(),
             why: "wasm-opt; about half a minute".into(),
             log: self.log("wasm-opt"),
             ..Step::default()
@@ -161,7 +160,7 @@ impl Toolbox {
     fn built(&self) -> Result<Built> {
         let (js, wasm) = (self.root.join("build/index.js"), self.root.join("build/index_bg.wasm"));
         let size = |file: &PathBuf| {
-            let about = fs::metadata(file).with_context(|| format!("the build left no {}", file.display()))?;
+            let about = fs::metadata(file).with_context(|| format!("the build made no {}", file.display()))?;
             anyhow::Ok(about.len())
         };
         Ok(Built { js_bytes: size(&js)?, wasm_bytes: size(&wasm)?, js, wasm })

@@ -109,15 +109,15 @@ impl Toolbox {
                 Ok(()) => return Ok(WasmStd::Toolchain),
                 Err(error) if way.is_some() || interrupt::requested() => return Err(error),
                 Err(error) => {
-                    say(format!("{error:#}; trying the other way, Debian's source of the library"));
+                    say(format!("{error:#}; falling back to Debian's source of the library"));
                     refused = true;
                 }
             }
         }
         if !private.is_ready() {
             let context = || match refused {
-                true => format!("Rust's {TARGET} library could be had neither from rustup nor from Debian"),
-                false => format!("Rust's {TARGET} library could not be had from Debian"),
+                true => format!("Rust's {TARGET} library is available neither from rustup nor from Debian"),
+                false => format!("Rust's {TARGET} library is not available from Debian"),
             };
             private.make(self).with_context(context)?;
         }
@@ -126,7 +126,7 @@ impl Toolbox {
 
     fn rustc(&self, args: &[&str]) -> Result<String> {
         let Some(rustc) = find_program("rustc") else {
-            bail!("rustc is missing: install Rust as https://rustup.rs says and try again");
+            bail!("rustc is missing: install Rust (https://rustup.rs) and try again");
         };
         output_of(Command::new(rustc).args(args).current_dir(&self.root))
     }
@@ -140,7 +140,7 @@ impl Toolbox {
         };
         let step = Step {
             what: format!("adding {TARGET} to the Rust toolchain with rustup"),
-            why: format!("about 20 MB, once; given up after {} s", RUSTUP_LIMIT.as_secs()),
+            why: format!("about 20 MB, once; timeout {} s", RUSTUP_LIMIT.as_secs()),
             log: self.log("rustup"),
             limit: Some(RUSTUP_LIMIT),
             optional: true,
@@ -148,7 +148,7 @@ impl Toolbox {
         };
         step.run(Command::new(rustup).args(["target", "add", TARGET]).current_dir(&self.root))?;
         if !has_wasm(sysroot) {
-            bail!("rustup says that {TARGET} is there, but the toolchain in use, {}, lacks it", sysroot.display());
+            bail!("rustup reports {TARGET} as installed, but the toolchain in use, {}, lacks it", sysroot.display());
         }
         Ok(())
     }

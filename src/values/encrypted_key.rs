@@ -34,7 +34,7 @@ pub enum KeyFileFault {
     #[error("is encrypted by an unsupported scheme; `openssl pkcs8 -topk8 -v2 aes-256-cbc` encrypts it again")]
     Scheme,
     /// Wrong passphrase, or a damaged file.
-    #[error("does not open: the passphrase is wrong, or the file is damaged")]
+    #[error("cannot be decrypted: the passphrase is wrong, or the file is damaged")]
     Passphrase,
     /// Unsupported kind of key.
     #[error("cannot be read: {0}")]
@@ -43,7 +43,7 @@ pub enum KeyFileFault {
 
 fn wrong_kind(label: Option<&str>) -> String {
     let Some(label) = label else { return "is not a PEM file".to_owned() };
-    format!("is a PEM of kind {label:?} where PKCS#8 belongs; `openssl pkcs8 -topk8 -v2 aes-256-cbc` converts it")
+    format!("is a PEM of type {label:?}, not PKCS#8; `openssl pkcs8 -topk8 -v2 aes-256-cbc` converts it")
 }
 
 impl From<KeyBlockFault> for KeyFileFault {

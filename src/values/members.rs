@@ -18,6 +18,15 @@ pub fn type_name(value: &Value) -> &'static str {
     }
 }
 
+/// Lists the `known` names, as the end of a message about an unknown one.
+pub fn expected(known: &[&str]) -> String {
+    match known {
+        [] => "none is expected".to_owned(),
+        [one] => format!("only {one} is expected"),
+        _ => format!("expected are {}", known.join(", ")),
+    }
+}
+
 /// The members of a JSON object.
 #[derive(Clone, Copy, Debug)]
 pub struct Members<'a>(&'a Map<String, Value>);
@@ -150,9 +159,7 @@ impl MemberFault {
 
     /// A member whose name is not among the `known` ones.
     pub fn unknown(name: &str, known: &[&str]) -> Self {
-        let expected =
-            if known.is_empty() { "none is expected".to_owned() } else { format!("expected are {}", known.join(", ")) };
-        let why = format!("has the unknown member {}; {expected}", quote(name));
+        let why = format!("has the unknown member {}; {}", quote(name), expected(known));
         Self::new(MemberPath::Unknown(name.to_owned()), why)
     }
 

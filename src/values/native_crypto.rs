@@ -133,7 +133,7 @@ impl NativeKey {
         let block = super::pem::private_key(pem).map_err(failure)?;
         let label = block.label();
         if label != "PRIVATE KEY" {
-            return Err(CryptoFailure(format!("a PEM of kind {label:?} where \"PRIVATE KEY\" (PKCS#8) belongs")));
+            return Err(CryptoFailure(format!("a PEM of type {label:?}, not \"PRIVATE KEY\" (PKCS#8)")));
         }
         let der = zeroize::Zeroizing::new(block.der().map_err(failure)?);
         p256::SecretKey::from_pkcs8_der(&der)

@@ -26,7 +26,7 @@ use worker::{Context, Env, Result, event, web_sys};
 /// Handles every request from outside.
 #[event(fetch)]
 async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<web_sys::Response> {
-    let asked = origin_of(&request.url()).to_owned();
+    let origin = origin_of(&request.url()).to_owned();
     let test_machine = config::is_dev(&env);
     let response = match config::load(&env).await {
         Ok(settings) => {
@@ -44,7 +44,7 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<
                 Served::Local(response) => response,
             }
         }
-        Err(refusal) => transport::strict(refuse(&refusal, test_machine), &asked),
+        Err(refusal) => transport::strict(refuse(&refusal, test_machine), &origin),
     };
     Ok(calls::respond(&response)?)
 }
@@ -72,7 +72,7 @@ fn origin_of(url: &str) -> &str {
 async fn read(request: web_sys::Request, address: Option<&str>) -> Result<message::Request> {
     let url = request.url();
     let path = url.splitn(4, '/').nth(3).map_or_else(|| "/".to_owned(), |path| format!("/{path}"));
-    let asked = origin_of(&url).to_owned();
+    let url_origin = origin_of(&url).to_owned();
     let (method, headers) = (request.method(), request.headers());
     let header = |name: &str| headers.get(name);
     let content_type = header("Content-Type")?;
@@ -87,7 +87,7 @@ async fn read(request: web_sys::Request, address: Option<&str>) -> Result<messag
     let body = if method == "POST" { read_body(&request, length).await? } else { Some(Vec::new()) };
     Ok(message::Request {
         method,
-        asked,
+        url_origin,
         path,
         content_type,
         authorization,

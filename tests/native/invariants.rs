@@ -205,10 +205,10 @@ fn orphaned_job_and_job_without_alarm_are_found() {
     sound.plant("job/issue-x", job(json!({ "validate": ["x", "http-01"] })));
     sound.is_found("is an orphan");
     sound.world.plant(&sound.client.partition(), "job/issue-x", None);
-    let condemn = job(json!({ "condemn": ["ab".repeat(32), sound.certificate["serial"]] }));
-    sound.world.plant(&sound.ledger, "job/condemn-x", Some(&condemn));
+    let block = job(json!({ "block": ["ab".repeat(32), sound.certificate["serial"]] }));
+    sound.world.plant(&sound.ledger, "job/block-x", Some(&block));
     sound.is_found("is an orphan");
-    sound.world.plant(&sound.ledger, "job/condemn-x", None);
+    sound.world.plant(&sound.ledger, "job/block-x", None);
     sound.world.plant(&sound.ledger, "job/notify", Some(&job(json!("notify"))));
     sound.is_found("is an orphan");
     // One that is due has to have an alarm, whatever it is about.

@@ -252,7 +252,7 @@ fn every_kind_of_job_fits_the_schema() {
     let id = || Id::from_random([1; 16]);
     let key = "ab".repeat(32);
     let plain = [Work::Index, Work::Notify, Work::List];
-    let named = [Work::Validate(id(), "dns-01".into()), Work::Issue(id()), Work::Condemn(key, "0a".into())];
+    let named = [Work::Validate(id(), "dns-01".into()), Work::Issue(id()), Work::Block(key, "0a".into())];
     for work in named.into_iter().chain(plain) {
         check(
             "job",

@@ -45,8 +45,8 @@ impl fmt::Display for Finding {
 pub fn no_issuer(files: &CaFiles, place: u8) -> Finding {
     let name = issuer_file(place, "key");
     let todo = match place {
-        1 => "Create a CA with `selvedge init`, or name its folder with --ca DIR",
-        _ => "Create the issuer with `selvedge issuer new`, or name another with --place",
+        1 => "Create a CA with `selvedge init`, or pass its folder with --ca DIR",
+        _ => "Create the issuer with `selvedge issuer new`, or choose another with --place",
     };
     Finding::wrong(format!("{} does not exist", files.path(&name).display()), todo)
 }

@@ -23,7 +23,7 @@ pub fn check(files: &CaFiles, issuer: &IssuerFiles, root: Option<&Root>, found: 
     }
     match (&issuer.chain, &issuer.key) {
         (None, Some(_)) if issuer.requested => found.push(Finding::warning(
-            format!("{} waits for its certificate: that issuer is not deployed", path("csr")),
+            format!("{} is pending, without a certificate: that issuer is not deployed", path("csr")),
             "Have it signed, then `selvedge issuer import`",
         )),
         (None, Some(_)) => found.push(Finding::wrong(

@@ -31,7 +31,8 @@ pub fn check(files: &CaFiles, config: &WorkerConfig, now: Time, found: &mut Vec<
         }
         (Some(text), Some(set)) if pem::read_crl(text) == pem::read_crl(set) => text,
         (Some(text), set) => {
-            let what = if set.is_some() { "another CRL than" } else { "no ROOT_CRL, which should be the content of" };
+            let what =
+                if set.is_some() { "a CRL that differs from" } else { "no ROOT_CRL, which should be the content of" };
             found.push(Finding::wrong(
                 format!("{file} has {what} {path}"),
                 format!("Set ROOT_CRL under [vars] to the content of {path}, as `selvedge issuer crl` does"),

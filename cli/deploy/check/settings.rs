@@ -1,6 +1,6 @@
 //! The checks of `wrangler.toml`, against the folder and by the Worker's own reader.
 
-use selvedge::ca::config::issuers::{PLACES, name_of};
+use selvedge::ca::config::issuers::{MAX_ISSUERS, name_of};
 use selvedge::ca::config::names::known;
 use selvedge::ca::config::settings::Settings;
 use selvedge::pki::{Issuer, IssuerFault, pem};
@@ -56,7 +56,7 @@ pub fn check(files: &CaFiles, config: &WorkerConfig, now: Time, found: &mut Vec<
     if files.issuers.is_empty() {
         found.push(no_issuer(files, 1));
     }
-    for place in 1..=PLACES {
+    for place in 1..=MAX_ISSUERS {
         issuer_settings(files, config, place, now, found);
     }
 }
@@ -73,8 +73,8 @@ fn addresses(config: &WorkerConfig, found: &mut Vec<Finding>) {
         )),
         (false, None | Some(true)) => found.push(Finding::warning(
             format!(
-                "{file} does not disable the Worker's address below workers.dev. Requests there get 421, but for CRLs and \
-                 issuer certificates, and every request is billed"
+                "{file} does not disable the Worker's address below workers.dev. Requests there get 421, except for \
+                 CRLs and issuer certificates, and every request is billed"
             ),
             "Write workers_dev = false and preview_urls = false above the tables of that file, once your domain is routed \
              to the Worker",
@@ -86,7 +86,7 @@ fn addresses(config: &WorkerConfig, found: &mut Vec<Finding>) {
 /// The names of secrets, which do not belong in `wrangler.toml`.
 fn secret_names() -> impl Iterator<Item = String> {
     let others = ["NONCE_KEY", "ADMIN_TOKENS", "WEBHOOK_SECRET"].map(str::to_owned);
-    (1..=PLACES).map(|place| name_of("ISSUER_KEY", place)).chain(others)
+    (1..=MAX_ISSUERS).map(|place| name_of("ISSUER_KEY", place)).chain(others)
 }
 
 /// Checks the settings of one issuer.
@@ -112,8 +112,8 @@ fn issuer_settings(files: &CaFiles, config: &WorkerConfig, place: u8, now: Time,
             ),
         )),
         (Some(there), Some(set)) if !same(there, set) => found.push(Finding::wrong(
-            format!("{chain} in {file} is another chain than {pem}"),
-            format!("Set it to the content of that file, or name the folder of the CA of {file} with --ca DIR"),
+            format!("{chain} in {file} differs from {pem}"),
+            format!("Set it to the content of that file, or pass the folder of the CA of {file} with --ca DIR"),
         )),
         _ => {}
     }
@@ -142,7 +142,7 @@ fn same(one: &str, other: &str) -> bool {
 
 /// Whether another issuer has taken over since the one in this place did.
 fn is_followed(config: &WorkerConfig, place: u8, from: Time, now: Time) -> bool {
-    (1..=PLACES).filter(|other| *other != place && config.var(&name_of("ISSUER_CHAIN", *other)).is_some()).any(
+    (1..=MAX_ISSUERS).filter(|other| *other != place && config.var(&name_of("ISSUER_CHAIN", *other)).is_some()).any(
         |other| {
             let later = config.var(&name_of("ISSUER_ACTIVE_FROM", other)).and_then(Time::parse_rfc3339);
             later.is_some_and(|later| later > from && later <= now)
@@ -186,8 +186,8 @@ pub fn root(files: &CaFiles, root: Option<&Root>, config: &WorkerConfig, found: 
         )),
         Some(text) if pem::read_certificates(text).is_ok_and(|ders| ders == [root.der()]) => {}
         Some(_) => found.push(Finding::wrong(
-            format!("ROOT_CERTIFICATE in {file} is another than {path}"),
-            format!("Set it to the content of that file, or name the folder of the CA of {file} with --ca DIR"),
+            format!("ROOT_CERTIFICATE in {file} differs from {path}"),
+            format!("Set it to the content of that file, or pass the folder of the CA of {file} with --ca DIR"),
         )),
     }
 }

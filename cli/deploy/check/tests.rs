@@ -176,13 +176,10 @@ fn settings_that_are_left_as_they_were_are_wrong() {
         |s| drop(s.vars.remove("ISSUER_CHAIN")),
         &["issuer.pem exists, but w.toml has no ISSUER_CHAIN", "selvedge init"],
     );
-    wrong(
-        |s| s.set("ISSUER_CHAIN", &s.root.certificate.clone()),
-        &["ISSUER_CHAIN in w.toml is another chain than", "--ca"],
-    );
-    wrong(|s| s.set("ISSUER_CHAIN", "x"), &["another chain than"]);
+    wrong(|s| s.set("ISSUER_CHAIN", &s.root.certificate.clone()), &["ISSUER_CHAIN in w.toml differs from", "--ca"]);
+    wrong(|s| s.set("ISSUER_CHAIN", "x"), &["differs from"]);
     let other = create_root("Other", NOW, 1).unwrap().certificate;
-    wrong(|s| s.set("ROOT_CERTIFICATE", &other), &["ROOT_CERTIFICATE in w.toml is another than"]);
+    wrong(|s| s.set("ROOT_CERTIFICATE", &other), &["ROOT_CERTIFICATE in w.toml differs from"]);
     wrong(|s| s.set("NONCE_KEY", "x"), &["NONCE_KEY is in w.toml", "Remove it"]);
     wrong(
         |s| s.set("WEBSITE", &"x".repeat(5121)),
@@ -313,7 +310,11 @@ fn incomplete_issuer_is_an_error_with_the_next_step() {
     scene.vars.remove("ISSUER_CHAIN_2");
     scene.remove("issuer-2.pem");
     scene.write("issuer-2.csr", "x");
-    only(&scene.found(), Weight::Warning, &["issuer-2.csr waits for its certificate", "selvedge issuer import"]);
+    only(
+        &scene.found(),
+        Weight::Warning,
+        &["issuer-2.csr is pending, without a certificate", "selvedge issuer import"],
+    );
     // Its files are elsewhere.
     let scene = Scene::with_second(Some("2028-01-01T00:00:00Z"));
     scene.remove("issuer-2.pem");

@@ -41,7 +41,7 @@ fn whole_databases_pass() {
 #[test]
 fn damaged_ones_are_named_with_what_to_do() {
     for (content, why) in [
-        (b"garbage".repeat(100).as_slice(), "does not begin like an SQLite file"),
+        (b"garbage".repeat(100).as_slice(), "has no SQLite header"),
         (b"SQLite format 3\0", "shorter than an SQLite header"),
         (header(3).as_slice(), "4096 bytes, but its header says 12288"),
     ] {

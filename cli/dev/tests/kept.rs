@@ -141,7 +141,7 @@ fn mismatched_folder_is_refused_with_the_file() {
         (refused(&remove("nonce.key"), now()), "nonce.key is missing"),
         (refused(&remove("root.pem"), now()), "root.pem is missing"),
         (refused(&remove("issuer-2.from"), now()), "issuer-2.from is missing"),
-        (refused(&change("issuer-2.from", "soon"), now()), "issuer-2.from does not hold a time"),
+        (refused(&change("issuer-2.from", "soon"), now()), "issuer-2.from does not contain a time"),
         (refused(&change("nonce.key", "short"), now()), "nonce.key is not 32 bytes"),
         (refused(&a_root, now()), "self-signed"),
         (refused(&|_| (), late), "was valid until"),

@@ -124,7 +124,7 @@ fn when_workerd_ends_by_itself_dev_says_so_and_ends() {
     kill_process(dev.workerd(), Signal::KILL).unwrap();
     assert_eq!(dev.ended().code(), Some(1));
     let said = place.read("stderr");
-    assert!(said.contains("workerd ended (killed by signal 9)"), "{said}");
+    assert!(said.contains("workerd exited (killed by signal 9)"), "{said}");
     assert!(!place.path("state/dev.json").exists());
 }
 
@@ -156,7 +156,7 @@ fn refused_configuration_is_quoted() {
 #[test]
 fn failed_start_is_explained_by_workerd_output() {
     let said = Place::new("this is no JavaScript").refused(&[]);
-    assert!(said.contains("workerd ended (exit code 1)") && said.contains("SyntaxError"), "{said}");
+    assert!(said.contains("workerd exited (exit code 1)") && said.contains("SyntaxError"), "{said}");
 }
 
 #[test]

@@ -26,7 +26,7 @@ pub struct Options {
     /// Those of this account, by its id.
     #[arg(long, value_name = "ID")]
     account: Option<String>,
-    /// Those of all accounts that were made with this external account key.
+    /// Those of all accounts created with this external account key.
     #[arg(long, value_name = "KID")]
     external_account: Option<String>,
     /// Those of this profile.
@@ -38,13 +38,13 @@ pub struct Options {
     /// Their status; current means not expired, revoked or not [default: current].
     #[arg(long, value_parser = ["current", "valid", "revoked", "expired", "all"])]
     status: Option<String>,
-    /// Those that end within this time from now: 12h, 30d, 2w.
+    /// Those that expire within this time from now: 12h, 30d, 2w.
     #[arg(long, value_name = "SPAN", value_parser = span, conflicts_with = "ends_before")]
     ends_within: Option<Duration>,
-    /// Those that end then or later: 2027-01-31, 2027-01-31T00:00:00Z, or 30d from now.
+    /// Those that expire then or later: 2027-01-31, 2027-01-31T00:00:00Z, or 30d from now.
     #[arg(long, value_name = "TIME", value_parser = moment)]
     ends_after: Option<Moment>,
-    /// Those that end before then.
+    /// Those that expire before then.
     #[arg(long, value_name = "TIME", value_parser = moment)]
     ends_before: Option<Moment>,
     /// Those that were issued before then.

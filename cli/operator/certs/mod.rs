@@ -22,8 +22,9 @@ use crate::common::host::{print, say};
 pub enum Command {
     /// List certificates, the first to expire first.
     #[command(
-        after_help = "Example: what ends within a month (`renewed` with a successor):\n  selvedge certs list --status valid \
-                            --ends-within 30d\nAs a table for other programs: selvedge certs list --all --csv > all.csv"
+        after_help = "Example: certificates that expire within a month (`renewed` with a successor):\n  selvedge certs \
+                            list --status valid --ends-within 30d\nAs a table for other programs: selvedge certs list \
+                            --all --csv > all.csv"
     )]
     List(Box<list::Options>),
     /// Show a certificate.
@@ -45,15 +46,15 @@ pub enum Command {
     },
     /// Revoke one certificate or many, permanently: verifiers that check the CRL refuse them.
     #[command(
-        after_help = "Example: the key was stolen:\n  selvedge certs revoke 0a1b2c --reason keyCompromise\nAll that an account \
-                            has, or a host that was stolen:\n  selvedge certs revoke --account ID\n  selvedge certs \
-                            revoke --name '*.db7.example.org' --reason keyCompromise"
+        after_help = "Example: a stolen key:\n  selvedge certs revoke 0a1b2c --reason keyCompromise\nAll certificates \
+                            of an account, or of a stolen host:\n  selvedge certs revoke --account ID\n  selvedge \
+                            certs revoke --name '*.db7.example.org' --reason keyCompromise"
     )]
     Revoke(Box<revoke::Options>),
     /// Have clients renew certificates early, by renewal information (ARI). Nothing is revoked.
     #[command(
-        after_help = "Example: everything that the first issuer signed, because its key may be known:\n  selvedge certs \
-                            replace --issuer 0123456789abcdef --reason \"issuer key lost\""
+        after_help = "Example: all certificates of the first issuer, because its key may be compromised:\n  selvedge \
+                            certs replace --issuer 0123456789abcdef --reason \"issuer key lost\""
     )]
     Replace(Box<replace::Options>),
     /// List the replacements.
@@ -85,12 +86,12 @@ pub fn run(at: &Target, command: &Command) -> Result<bool> {
 
 fn download(client: &Client, serial: &str, out: Option<&PathBuf>) -> Result<()> {
     if let Some(out) = out.filter(|out| out.exists()) {
-        bail!("{} exists, and nothing is overwritten; name another file with --out", out.display());
+        bail!("{} already exists and is not overwritten; choose another file with --out", out.display());
     }
     let pem = client.text(&[PATH, serial, "pem"], &[])?;
     // Only PEM is printed or written, without control characters.
     if !pem.starts_with("-----BEGIN CERTIFICATE-----") || pem.chars().any(|c| c.is_control() && !"\r\n".contains(c)) {
-        bail!("the authority's answer is not a certificate in PEM");
+        bail!("the authority's response is not a PEM certificate");
     }
     match out {
         None => print(&pem),

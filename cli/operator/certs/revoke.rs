@@ -47,7 +47,7 @@ pub fn run(client: &Client, at: &Target, options: &Options, now: Time) -> Result
     let Some(serial) = &options.serial else { return many(client, at, options, now) };
     let found = client.get(&[PATH, serial], &[])?;
     if !options.yes {
-        say(format!("this certificate is to be revoked:\n{}", details(&found.value, now)));
+        say(format!("certificate to revoke:\n{}", details(&found.value, now)));
     }
     confirm(options.yes, "Revoke it permanently?")?;
     let body = options.reason.map_or_else(|| json!({}), |reason| json!({ "reason": reason }));
@@ -109,9 +109,10 @@ impl Progress {
         loop {
             let step = client.post(&[REVOCATIONS], body)?.value;
             let found = step.get("revoked").and_then(Value::as_array);
-            self.revoked.extend(found.context("the authority does not say what it revoked")?.iter().cloned());
+            let found = found.context("the authority's response lacks the revoked certificates")?;
+            self.revoked.extend(found.iter().cloned());
             let before = step.get("issued_before").and_then(Value::as_str).and_then(plain_time);
-            let before = before.context("the authority does not say which certificates it means")?;
+            let before = before.context("the authority's response lacks the end of the selection")?;
             let next = step.get("next").and_then(Value::as_str).map(str::to_owned);
             if self.before.is_none() && next.is_some() {
                 say(format!(

@@ -28,7 +28,7 @@ pub struct Selection {
     /// Those of this account, by its id.
     #[arg(long, value_name = "ID")]
     account: Option<String>,
-    /// Those of all accounts that were made with this external account key.
+    /// Those of all accounts created with this external account key.
     #[arg(long, value_name = "KID")]
     external_account: Option<String>,
     /// Those of this issuer, by its id (`selvedge status --json` has them).

@@ -98,7 +98,7 @@ fn issuer_with_a_timely_successor_is_not_due() {
 
 #[test]
 fn missing_active_issuer_is_an_error() {
-    only(of(vec![]), Severity::Wrong, "no issuer signs");
+    only(of(vec![]), Severity::Wrong, "no issuer is active");
 }
 
 #[test]

@@ -42,7 +42,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     fn create_and_list(&self, wanted: CreateAccount) -> Result<Holding, Problem> {
         let holding = self.create(wanted)?;
         if matches!(holding, Holding::Has { created: true, .. }) {
-            self.tell_list_soon();
+            self.update_roster_soon();
         }
         Ok(holding)
     }

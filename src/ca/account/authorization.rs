@@ -47,15 +47,16 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
             };
             let permits = self.permits(&admitted.governing, core::slice::from_ref(&identifier)).map_err(unwilling)?;
             let permit = permits.of(&identifier)?;
-            let noted =
-                self.noted_for(txn, &identifier)?.filter(|noted| self.is_reusable_preauthorization(noted, permit));
+            let noted = self
+                .indexed_authorization(txn, &identifier)?
+                .filter(|noted| self.is_reusable_preauthorization(noted, permit));
             if let Some(authorization) = noted {
                 return Ok(self.authorization_response(200, &authorization));
             }
             self.count_authorization(txn, &identifier)?;
             let authorization = self.authorization_for(txn, &identifier, None, permit)?;
             txn.put(authorization.id.as_str(), &authorization)?;
-            self.note_authorization(txn, &authorization)?;
+            self.index_authorization(txn, &authorization)?;
             Ok(self.authorization_response(201, &authorization))
         })
     }

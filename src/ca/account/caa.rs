@@ -17,7 +17,7 @@ use core::time::Duration;
 
 /// How long a CAA check stays valid. The Baseline Requirements (§3.2.2.8) allow eight hours; the certificate is signed
 /// some time after the check.
-const FRESH: Duration = Duration::from_secs(7 * 3600);
+const MAX_CAA_AGE: Duration = Duration::from_secs(7 * 3600);
 
 /// How many times CAA is checked within one finalize request while the resolver has trouble.
 const TRIES: u32 = 3;
@@ -29,14 +29,14 @@ const PAUSE: Duration = Duration::from_millis(500);
 const BUDGET: Duration = Duration::from_secs(4);
 
 /// How long a client should wait if the resolver trouble persists, in seconds.
-const RETRY: u32 = 30;
+const RETRY_AFTER: u32 = 30;
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// Whether an authorization needs a CAA check before use.
     fn is_due(&self, authorization: &AuthorizationRecord) -> bool {
         let now = self.ports.now();
         self.ports.settings().caa.applies_to(&authorization.identifier)
-            && authorization.caa_checked.is_none_or(|at| at.plus(FRESH) <= now)
+            && authorization.caa_checked.is_none_or(|at| at.plus(MAX_CAA_AGE) <= now)
     }
 
     /// Returns the authorizations of an order that need a CAA check before it is finalized.
@@ -52,30 +52,30 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         authorizations
     }
 
-    /// Checks CAA for the authorizations that are due. `asked` is the number of identifiers in the order. Returns the
-    /// authorizations whose use CAA permits, for [`Account::note_caa`]. On failure, the successful checks are stored,
+    /// Checks CAA for the authorizations that are due. `identifiers` is the number of identifiers in the order. Returns the
+    /// authorizations whose use CAA permits, for [`Account::record_caa_checks`]. On failure, the successful checks are stored,
     /// so that the next finalize request continues from there: a Worker may make a bounded number of look-ups in each
     /// request.
     ///
     /// # Errors
     /// `caa`, or `dns` with Retry-After if the resolver is at fault.
-    pub async fn look_for_caa(
+    pub async fn check_caa(
         &self,
         admitted: &Admitted,
         mut due: Vec<AuthorizationRecord>,
-        asked: usize,
+        identifiers: usize,
     ) -> Result<Vec<Id>, Problem> {
         let account = self.ports.settings().urls.account(&admitted.account);
-        let mut looked = Vec::new();
+        let mut checked = Vec::new();
         for tries in 1.. {
-            let questions: Vec<CaaQuery<'_>> = due.iter().filter_map(|due| question(due, &account)).collect();
+            let queries: Vec<CaaQuery<'_>> = due.iter().filter_map(|due| query(due, &account)).collect();
             let probe = Probe::within(&self.ports, &self.ports.settings().validation, BUDGET);
-            let answers = caa::check(&probe, &self.ports.settings().caa.identities, &questions).await;
+            let answers = caa::check(&probe, &self.ports.settings().caa.identities, &queries).await;
             let mut failures = Vec::new();
             // The numbers are equal: only DNS names are due.
             for (authorization, answer) in due.into_iter().zip(answers) {
                 match answer {
-                    Ok(()) => looked.push(authorization.id),
+                    Ok(()) => checked.push(authorization.id),
                     Err(failure) => failures.push((authorization, failure)),
                 }
             }
@@ -83,20 +83,20 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
                 break;
             }
             if tries == TRIES || failures.iter().any(|(_, failure)| !failure.retry) {
-                self.keep_looks(&looked)?;
-                return Err(refusal(failures, asked));
+                self.store_caa_checks(&checked)?;
+                return Err(refusal(failures, identifiers));
             }
             due = failures.into_iter().map(|(authorization, _)| authorization).collect();
             self.ports.sleep(PAUSE).await;
         }
-        Ok(looked)
+        Ok(checked)
     }
 
     /// Stores the time of the check for these authorizations, when the check of others failed.
-    fn keep_looks(&self, looked: &[Id]) -> Result<(), Problem> {
+    fn store_caa_checks(&self, checked: &[Id]) -> Result<(), Problem> {
         let caa_checked = Some(self.ports.now());
         self.transact(|txn| {
-            for id in looked {
+            for id in checked {
                 if let Some(found) = txn.get::<AuthorizationRecord>(id.as_str())? {
                     txn.put(id.as_str(), &AuthorizationRecord { caa_checked, ..found })?;
                 }
@@ -113,7 +113,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
             let most = caa::MAX_LABELS;
             let detail = format!(
                 "\"{identifier}\" is refused: it has more than {most} labels, at each of which CAA records would have to be \
-                 looked for (RFC 8659 section 3)."
+                 checked for (RFC 8659 section 3)."
             );
             Problem::new(Kind::RejectedIdentifier, detail)
         })
@@ -123,16 +123,16 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     ///
     /// # Errors
     /// `caa` for a due authorization that was not checked because it or the order became ready meanwhile.
-    pub fn note_caa(
+    pub fn record_caa_checks(
         &self,
         txn: &mut Txn<'_, K>,
         authorizations: &[AuthorizationRecord],
-        looked: &[Id],
+        checked: &[Id],
     ) -> Result<(), Problem> {
         for authorization in authorizations.iter().filter(|authorization| self.is_due(authorization)) {
-            if !looked.contains(&authorization.id) {
-                let detail = "The order became ready while this was looked into, and the names' CAA records have to be \
-                              looked for yet. Finalize again.";
+            if !checked.contains(&authorization.id) {
+                let detail = "The order became ready while this was checked into, and the names' CAA records have to be \
+                              checked for yet. Finalize again.";
                 return Err(Problem { retry_after: Some(1), ..Problem::new(Kind::Caa, detail) });
             }
             let checked = AuthorizationRecord { caa_checked: Some(self.ports.now()), ..authorization.clone() };
@@ -145,7 +145,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     ///
     /// # Errors
     /// The failure, as one of the validation.
-    pub async fn look_after_validation(
+    pub async fn check_caa_after_validation(
         &self,
         identifier: &Identifier,
         wildcard: bool,
@@ -158,22 +158,22 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
             return Ok(None);
         }
         let at = self.ports.now();
-        let question = CaaQuery { name, wildcard, account, method: Some(method) };
+        let query = CaaQuery { name, wildcard, account, method: Some(method) };
         let probe = Probe::start(&self.ports, &settings.validation);
-        let answers = caa::check(&probe, &settings.caa.identities, &[question]).await;
+        let answers = caa::check(&probe, &settings.caa.identities, &[query]).await;
         answers.into_iter().collect::<Result<Vec<()>, Failure>>().map(|_| Some(at))
     }
 }
 
 /// The CAA query for an authorization; `None` for an IP address.
-fn question<'a>(authorization: &'a AuthorizationRecord, account: &'a str) -> Option<CaaQuery<'a>> {
+fn query<'a>(authorization: &'a AuthorizationRecord, account: &'a str) -> Option<CaaQuery<'a>> {
     let Identifier::Dns(name) = &authorization.identifier else { return None };
     let method = authorization.proof().and_then(Method::from_name);
     Some(CaaQuery { name, wildcard: authorization.wildcard, account, method })
 }
 
 /// The refusal of a finalize request, which leaves the order ready.
-fn refusal(failures: Vec<(AuthorizationRecord, Failure)>, asked: usize) -> Problem {
+fn refusal(failures: Vec<(AuthorizationRecord, Failure)>, identifiers: usize) -> Problem {
     let passing = failures.iter().all(|(_, failure)| failure.retry);
     let advice = if passing { "Finalize again later" } else { "Change them and finalize again" };
     let problems = failures.into_iter().map(|(authorization, failure)| {
@@ -181,7 +181,7 @@ fn refusal(failures: Vec<(AuthorizationRecord, Failure)>, asked: usize) -> Probl
         let problem = Problem::new(kind, format!("No certificate: {}. {advice}.", failure.detail));
         (authorization.named(), problem)
     });
-    let problem =
-        Problem::join(problems.collect(), asked).unwrap_or_else(|| Problem::internal("a refusal without a reason"));
-    Problem { retry_after: passing.then_some(RETRY), ..problem }
+    let problem = Problem::join(problems.collect(), identifiers)
+        .unwrap_or_else(|| Problem::internal("a refusal without a reason"));
+    Problem { retry_after: passing.then_some(RETRY_AFTER), ..problem }
 }

@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 /// How long the response to a challenge request waits for the validation. Most validations finish within it, even under
 /// load, and the client sees `valid` without a poll, which would be another request with its nonce. Clients wait as
 /// long before their first poll.
-const PATIENCE: Duration = Duration::from_secs(3);
+const VALIDATION_WAIT: Duration = Duration::from_secs(3);
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// Handles POST to a challenge: `""` reads it, `{}` answers it. If the challenge is being validated, an answer
@@ -39,7 +39,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
             self.respond(txn, &mut authorization, &work, kind, admitted)
         })?;
         if let Some(job) = begun {
-            self.run_now(Box::pin(self.clone().run_account_job(job)), PATIENCE).await;
+            self.run_now(Box::pin(self.clone().run_account_job(job)), VALIDATION_WAIT).await;
         }
         self.transact(|txn| {
             let authorization = self.authorization(txn, id)?;

@@ -31,7 +31,7 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 
 /// How long the finalize request waits for ledger and signature before it returns `processing`.
-const PATIENCE: Duration = Duration::from_secs(10);
+const ISSUANCE_WAIT: Duration = Duration::from_secs(10);
 
 #[derive(Deserialize)]
 struct Finalize {
@@ -39,7 +39,7 @@ struct Finalize {
 }
 
 /// The results of the external checks before an order is finalized.
-struct Asked {
+struct RemoteChecks {
     /// The authorizations whose use CAA permits.
     caa: Result<Vec<Id>, Problem>,
     /// Whether the CSR's key may be used.
@@ -64,7 +64,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// `invalidProfile`, `rateLimited` or `caa`, which leave the order ready; 404 for an unknown order.
     pub async fn post_finalize(&self, admitted: &Admitted, id: &Id) -> Answer {
         let presented = self.presented(admitted).await;
-        let asked = self.ask_around(admitted, id, presented.as_ref().ok()).await;
+        let checks = self.remote_checks(admitted, id, presented.as_ref().ok()).await;
         // Read again after the external checks, which take time: permissions withdrawn meanwhile no longer apply.
         let governing = self.governing().await;
         let begun = self.transact_as_account(admitted, |txn, _account| {
@@ -79,15 +79,15 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
             }
             let governing = governing.as_ref().map_err(Clone::clone)?;
             let permits = self.check_still_permitted(governing, &order, &authorizations)?;
-            asked.key?;
+            checks.key?;
             order.issuance = Some(self.prepare(&order, &presented, &permits)?);
             self.count_certificate(txn, &order)?;
-            self.note_caa(txn, &authorizations, &asked.caa?)?;
+            self.record_caa_checks(txn, &authorizations, &checks.caa?)?;
             txn.put(id.as_str(), &order)?;
             self.begin(txn, Work::Issue(id.clone()), 0).map(Some)
         })?;
         if let Some(job) = begun {
-            self.run_now(Box::pin(self.clone().run_account_job(job)), PATIENCE).await;
+            self.run_now(Box::pin(self.clone().run_account_job(job)), ISSUANCE_WAIT).await;
         }
         self.transact(|txn| {
             let order = self.order(txn, id)?;
@@ -97,18 +97,18 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
 
     /// Runs the external checks in parallel: CAA, and whether the CSR's key is compromised.
     ///
-    /// A key that is condemned between this check and the record still gets its certificate, as with a slightly earlier
+    /// A key that is blocked between this check and the record still gets its certificate, as with a slightly earlier
     /// request.
-    async fn ask_around(&self, admitted: &Admitted, id: &Id, presented: Option<&Presented>) -> Asked {
+    async fn remote_checks(&self, admitted: &Admitted, id: &Id, presented: Option<&Presented>) -> RemoteChecks {
         let found = self.precheck(admitted, |txn, _account| {
             let order = self.order(txn, id)?;
             let authorizations = self.authorizations_of(txn, &order)?;
-            let asked = order.identifiers.len();
-            Ok((order.issuance.is_none(), self.due_for_caa(&order, authorizations), asked))
+            let identifiers = order.identifiers.len();
+            Ok((order.issuance.is_none(), self.due_for_caa(&order, authorizations), identifiers))
         });
-        let (open, due, asked) = match found {
+        let (open, due, identifiers) = match found {
             Ok(found) => found,
-            Err(problem) => return Asked { caa: Err(problem.clone()), key: Err(problem) },
+            Err(problem) => return RemoteChecks { caa: Err(problem.clone()), key: Err(problem) },
         };
         let key = async {
             match presented.filter(|_| open) {
@@ -120,8 +120,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
                 None => Ok(()),
             }
         };
-        let (caa, key) = join(self.look_for_caa(admitted, due, asked), key).await;
-        Asked { caa, key }
+        let (caa, key) = join(self.check_caa(admitted, due, identifiers), key).await;
+        RemoteChecks { caa, key }
     }
 
     /// Reads the CSR, verifies its self-signature, and refuses the account's own key (RFC 8555 §11.1).

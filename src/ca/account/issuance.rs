@@ -7,7 +7,7 @@ use crate::ca::config::issuers::PublicationUrls;
 use crate::ca::ledger::entry::RecordCertificate;
 use crate::ca::ledger::kind::LedgerAt;
 use crate::ca::partitions::compromised_keys;
-use crate::ca::runtime::jobs::{JobRecord, Try, Work};
+use crate::ca::runtime::jobs::{Attempt, JobRecord, Work};
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::ca::runtime::problems::lint_failed;
 use crate::ca::telemetry::events;
@@ -30,7 +30,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     ///
     /// # Errors
     /// When a step fails; the job is rescheduled, or the order becomes invalid after too many tries.
-    pub async fn finish_issuance(&self, id: &Id, this_try: Try) -> Result<(), Problem> {
+    pub async fn finish_issuance(&self, id: &Id, this_attempt: Attempt) -> Result<(), Problem> {
         let work = Work::Issue(id.clone());
         let order = self.transact(|txn| Ok(txn.get::<OrderRecord>(id.as_str())?))?;
         let open = order.filter(|order| order.certificate.is_none() && order.error.is_none());
@@ -40,7 +40,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
                 Ok(())
             });
         };
-        let issued = if this_try.exhausted { Err(cut_off()) } else { self.issue(&order, &issuance).await };
+        let issued =
+            if this_attempt.exhausted { Err(attempts_exhausted()) } else { self.issue(&order, &issuance).await };
         let ended = self.transact(|txn| {
             let mut order = self.order(txn, id)?;
             match &issued {
@@ -50,7 +51,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
                     return Ok(false);
                 }
                 Ok(pem) => self.finish(txn, order, &issuance, pem)?,
-                Err(_) if this_try.again => {
+                Err(_) if this_attempt.again => {
                     self.schedule(txn, work.clone(), self.ports.now().plus(RETRY))?;
                     return Ok(false);
                 }
@@ -63,7 +64,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
             Ok(true)
         })?;
         if ended {
-            events::issued(&self.ports, &self.id, (&order, &issuance), this_try.number, issued.as_ref().err());
+            events::issued(&self.ports, &self.id, (&order, &issuance), this_attempt.number, issued.as_ref().err());
         }
         issued.map(|_| ())
     }
@@ -160,7 +161,7 @@ fn given_up(problem: &Problem) -> Problem {
 }
 
 /// The error of an order whose issuance was interrupted too often.
-fn cut_off() -> Problem {
+fn attempts_exhausted() -> Problem {
     Problem::internal("an issuance was begun again and again, and each time its machine ended before it did")
 }
 

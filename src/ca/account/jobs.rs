@@ -13,10 +13,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// The failure of the job, which stays recorded.
     pub(in crate::ca) async fn do_job(&self, job: &JobRecord) -> Result<(), Problem> {
         match &job.work {
-            Work::Validate(authorization, kind) => self.validate(authorization, kind, self.this_try(job)).await,
-            Work::Issue(order) => self.finish_issuance(order, self.this_try(job)).await,
-            Work::List => self.tell_list(job.attempts).await,
-            Work::Condemn(..) | Work::Index | Work::Notify => Err(job.work.misplaced()),
+            Work::Validate(authorization, kind) => self.validate(authorization, kind, self.this_attempt(job)).await,
+            Work::Issue(order) => self.finish_issuance(order, self.this_attempt(job)).await,
+            Work::List => self.update_roster(job.attempts).await,
+            Work::Block(..) | Work::Index | Work::Notify => Err(job.work.misplaced()),
         }
     }
 

@@ -7,7 +7,7 @@
 //! unchanged, and a later change cannot complete a cancelled one.
 
 use super::kind::{Account, AccountAt};
-use super::listing::PATIENCE;
+use super::listing::ROSTER_WAIT;
 use super::request::Admitted;
 use super::resource::ReleaseKeyClaim;
 use crate::ca::config::key_policy;
@@ -42,7 +42,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
             Ok((new_key, KeyOwner { account: account.id, change: account.key_changes }))
         })?;
         let response = match self.claim_for(&claim, &new_key).await {
-            Ok(()) => self.take_over(&old, &claim, &new_key).await,
+            Ok(()) => self.claim_from_other(&old, &claim, &new_key).await,
             Err(problem) => Err(problem),
         };
         match &response {
@@ -68,7 +68,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         }
     }
 
-    /// Verifies a change signed by both keys, to a key that an account may have. A key condemned after this check is
+    /// Verifies a change signed by both keys, to a key that an account may have. A key blocked after this check is
     /// treated like an existing account key.
     async fn key_change(&self, admitted: &Admitted) -> Result<KeyChange, Problem> {
         let change = KeyChange::verify(&admitted.jws, &self.ports).await.map_err(refuse)?;
@@ -104,7 +104,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         }
     }
 
-    async fn take_over(&self, old: &str, claim: &KeyOwner, key: &Jwk) -> Answer {
+    async fn claim_from_other(&self, old: &str, claim: &KeyOwner, key: &Jwk) -> Answer {
         let thumbprint = key.thumbprint().as_str().to_owned();
         let (response, job) = self.transact(|txn| {
             let mut account: AccountRecord = self.account(txn)?;
@@ -122,10 +122,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
             }
             let json = serde_json::from_str(&key.to_json()).map_err(|e| Problem::internal(e.to_string()))?;
             account.change_key(json, thumbprint);
-            let job = self.put_listed(txn, &mut account)?;
+            let job = self.put_and_list(txn, &mut account)?;
             Ok((self.account_response(&account), job))
         })?;
-        self.run_now(Box::pin(self.clone().run_account_job(job)), PATIENCE).await;
+        self.run_now(Box::pin(self.clone().run_account_job(job)), ROSTER_WAIT).await;
         Ok(response)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::failures::ORDERS;
 use super::kind::Account;
-use super::order_request::Wanted;
+use super::order_request::OrderRequest;
 use super::replacement::is_exempt_by_time;
 use crate::ca::config::rate_limits;
 use crate::ca::config::rate_limits::LimitName;
@@ -28,7 +28,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     pub(in crate::ca) fn count_order(
         &self,
         txn: &mut Txn<'_, K>,
-        wanted: &Wanted<'_>,
+        wanted: &OrderRequest<'_>,
         replaced: Option<&CertificateRecord>,
     ) -> Result<bool, Problem> {
         let mut refusals = self.failing(txn, &wanted.identifiers)?;

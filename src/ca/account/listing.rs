@@ -10,20 +10,20 @@ use crate::store::{Kv, Txn};
 use core::time::Duration;
 
 /// How long a request waits until the list of accounts shows its change.
-pub(in crate::ca) const PATIENCE: Duration = Duration::from_secs(3);
+pub(in crate::ca) const ROSTER_WAIT: Duration = Duration::from_secs(3);
 
 /// The delay before the first repeated update of a list that did not answer. It grows with each attempt.
 const RETRY: Duration = Duration::from_secs(5);
 
 /// The longest delay, as a multiple of [`RETRY`].
-const SLOWEST: u32 = 60;
+const MAX_RETRY_FACTOR: u32 = 60;
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// Stores a change of this account that its list shows. Returns the job that updates the list.
     ///
     /// # Errors
     /// When it cannot be stored.
-    pub(in crate::ca) fn put_listed(
+    pub(in crate::ca) fn put_and_list(
         &self,
         txn: &mut Txn<'_, K>,
         account: &mut AccountRecord,
@@ -37,26 +37,26 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     ///
     /// # Errors
     /// When the list does not answer; the job is then rescheduled.
-    pub(in crate::ca) async fn tell_list(&self, attempt: u32) -> Result<(), Problem> {
-        let told = self.tell_list_now().await;
+    pub(in crate::ca) async fn update_roster(&self, attempt: u32) -> Result<(), Problem> {
+        let sent = self.send_to_roster().await;
         self.transact(|txn| {
             let Some(job) = txn.get::<JobRecord>(&Work::List.name())? else { return Ok(()) };
             let now = txn.get::<AccountRecord>("")?.map(|account| account.revision);
-            match &told {
+            match &sent {
                 // A later change is reported by its own job.
                 Ok(revision) if *revision == now => txn.delete::<JobRecord>(&Work::List.name()),
                 Err(_) if job.attempts == attempt => {
-                    self.schedule(txn, Work::List, self.ports.now().plus(RETRY * attempt.clamp(1, SLOWEST)))?;
+                    self.schedule(txn, Work::List, self.ports.now().plus(RETRY * attempt.clamp(1, MAX_RETRY_FACTOR)))?;
                 }
                 Ok(_) | Err(_) => {}
             }
             Ok(())
         })?;
-        told.map(drop)
+        sent.map(drop)
     }
 
     /// Sends this account's entry to the list of accounts. Returns the revision sent.
-    async fn tell_list_now(&self) -> Result<Option<u64>, Problem> {
+    async fn send_to_roster(&self) -> Result<Option<u64>, Problem> {
         let Some(account) = self.transact(|txn| Ok(txn.get::<AccountRecord>("")?))? else { return Ok(None) };
         let member = RosterEntry::of(&account);
         self.ports.ask(&RosterAt::of(&account.id), &Enrol(member)).await?;
@@ -64,11 +64,11 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     }
 
     /// Updates the list of accounts in the background. After a failure, readers of the list ask the account.
-    pub(in crate::ca) fn tell_list_soon(&self) {
-        let cell = self.clone();
+    pub(in crate::ca) fn update_roster_soon(&self) {
+        let account = self.clone();
         self.ports.spawn(Box::pin(async move {
-            if let Err(problem) = cell.tell_list_now().await {
-                cell.log(&problem);
+            if let Err(problem) = account.send_to_roster().await {
+                account.log(&problem);
             }
         }));
     }

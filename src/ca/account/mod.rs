@@ -1,4 +1,4 @@
-//! The account partition: one file for each resource, and the dispatch of signed requests to them.
+//! The account partition: one file for each resource, and the dispatch of signed requests.
 
 pub mod asks;
 pub mod authorization;

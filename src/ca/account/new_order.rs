@@ -2,7 +2,7 @@
 //! its authorizations.
 
 use super::kind::Account;
-use super::order_request::Wanted;
+use super::order_request::OrderRequest;
 use super::persistent_proof::Proof;
 use super::request::Admitted;
 use crate::ca::http::message::Answer;
@@ -25,12 +25,12 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// of a certificate with other names; `invalidProfile`; 409 `alreadyReplaced` (RFC 9773 §5); `rateLimited`
     /// (RFC 8555 §6.6).
     pub async fn post_new_order(&self, admitted: &Admitted) -> Answer {
-        let proofs = self.just_in_time(admitted).await;
+        let proofs = self.validate_just_in_time(admitted).await;
         let urgent = self.is_urgent(admitted).await;
         let answer = self.transact_as_account(admitted, |txn, _account| {
             let wanted = self.wanted(admitted, urgent)?;
             let order = match self.placed(txn, &wanted)? {
-                Some(order) if self.hold_still(txn, &order, &proofs)? => {
+                Some(order) if self.revalidate_persistent(txn, &order, &proofs)? => {
                     self.failing(txn, &wanted.identifiers)?.refuse()?;
                     order
                 }
@@ -39,12 +39,12 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
             self.order_response(txn, 201, &order)
         });
         if answer.is_ok() {
-            self.tell_shadow(admitted).await;
+            self.report_shadow_refusals(admitted).await;
         }
         answer
     }
 
-    fn place(&self, txn: &mut Txn<'_, K>, wanted: &Wanted<'_>, proofs: &[Proof]) -> Result<OrderRecord, Problem> {
+    fn place(&self, txn: &mut Txn<'_, K>, wanted: &OrderRequest<'_>, proofs: &[Proof]) -> Result<OrderRecord, Problem> {
         let now = self.ports.now();
         let id = self.fresh_id()?;
         let replaced = self.replaced(txn, wanted)?;
@@ -87,7 +87,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         // the same order, and the second would be refused. A replacement order is deduplicated even then: a second one
         // would be refused, so a client that lost the response and retries would get no order.
         if order.status(&authorizations, now) != OrderStatus::Ready || replaced.is_some() {
-            self.note_placed(txn, wanted, &order)?;
+            self.index_order(txn, wanted, &order)?;
         }
         if let Some(mut certificate) = replaced {
             if exempt {

@@ -1,8 +1,8 @@
 //! Operator actions on an account.
 
 use super::kind::Account;
-use super::listing::PATIENCE;
-use crate::ca::partitions::roster::shown_of;
+use super::listing::ROSTER_WAIT;
+use crate::ca::partitions::roster::listed_account_of;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::ledger::inventory::RosterEntry;
 use crate::records::{AccountRecord, AccountStatus, CertificateRecord, Problem};
@@ -36,7 +36,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     }
 
     fn account_shown(&self, account: &AccountRecord) -> Value {
-        shown_of(&self.ports.settings().urls, &RosterEntry::of(account)).unwrap_or_default()
+        listed_account_of(&self.ports.settings().urls, &RosterEntry::of(account)).unwrap_or_default()
     }
 
     /// Deactivates this account, with status `revoked`; `None` if it does not exist. An account that is not valid stays
@@ -48,12 +48,12 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
             if account.status == AccountStatus::Valid {
                 account.status = AccountStatus::Revoked;
                 self.cancel_orders(txn)?;
-                job = Some(self.put_listed(txn, &mut account)?);
+                job = Some(self.put_and_list(txn, &mut account)?);
             }
             Ok((Some(self.account_shown(&account)), job))
         })?;
         if let Some(job) = job {
-            self.run_now(Box::pin(self.clone().run_account_job(job)), PATIENCE).await;
+            self.run_now(Box::pin(self.clone().run_account_job(job)), ROSTER_WAIT).await;
         }
         Ok(shown)
     }

@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 
 /// The contents of a newOrder request that passed all checks.
-pub(in crate::ca) struct Wanted<'a> {
+pub(in crate::ca) struct OrderRequest<'a> {
     pub identifiers: Vec<Identifier>,
     pub permits: OrderGrants<'a>,
     pub profile: &'static Profile,
@@ -27,17 +27,21 @@ pub(in crate::ca) struct Wanted<'a> {
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
-    pub(in crate::ca) fn wanted<'a>(&'a self, admitted: &'a Admitted, urgent: bool) -> Result<Wanted<'a>, Problem> {
+    pub(in crate::ca) fn wanted<'a>(
+        &'a self,
+        admitted: &'a Admitted,
+        urgent: bool,
+    ) -> Result<OrderRequest<'a>, Problem> {
         let asked: NewOrder = payload(admitted)?;
         let RequestedIdentifiers { valid: identifiers, invalid: bad } = asked.read()?;
-        let permits = self.permits_beside(&admitted.governing, &identifiers, bad)?;
+        let permits = self.permits_with_refused(&admitted.governing, &identifiers, bad)?;
         let profile = self.profile(&permits, asked.profile.as_deref())?;
         let (not_before, not_after) = asked.validity()?;
         let validity = RequestedPeriod { not_before, not_after };
         let terms = self.terms(&permits, profile, self.ports.now());
         terms.period(validity, self.ports.now()).map_err(|fault| Problem::malformed(fault.to_string()))?;
         let replaces = asked.replaces.as_deref().map(CertId::parse).transpose()?;
-        Ok(Wanted { identifiers, permits, profile, validity, replaces, urgent })
+        Ok(OrderRequest { identifiers, permits, profile, validity, replaces, urgent })
     }
 
     /// Returns the named profile, or the default, if the account may use it
@@ -76,7 +80,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     }
 }
 
-impl Wanted<'_> {
+impl OrderRequest<'_> {
     /// A digest that is equal for equivalent requests. Those are requests with the same content and the same grants
     /// under their policies. The sequence of the identifiers does not matter.
     pub(in crate::ca) fn digest(&self) -> String {

@@ -24,7 +24,7 @@ pub struct Unpause {
 }
 
 /// How long a client should wait with a paused name, in seconds. A day, since a person has to act first.
-const RETRY: u32 = 86_400;
+const RETRY_AFTER: u32 = 86_400;
 
 /// Returns the URL of the page where a person ends this pause.
 pub fn page_of(settings: &Settings, account: &Id, subject: &str, since: Time) -> String {
@@ -46,7 +46,7 @@ pub fn paused(settings: &Settings, account: &Id, subject: &str, since: Time, rec
         record.since.rfc3339(),
     );
     Problem {
-        retry_after: Some(RETRY),
+        retry_after: Some(RETRY_AFTER),
         limit: Some(PAUSED.to_owned()),
         instance: Some(page.clone()),
         help: Some(page),

@@ -31,14 +31,14 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         governing: &'a EffectivePolicy,
         identifiers: &[Identifier],
     ) -> Result<OrderGrants<'a>, Problem> {
-        self.permits_beside(governing, identifiers, Vec::new())
+        self.permits_with_refused(governing, identifiers, Vec::new())
     }
 
     /// As [`Account::permits`], with identifiers that were already refused.
     ///
     /// # Errors
     /// As [`Account::permits`].
-    pub fn permits_beside<'a>(
+    pub fn permits_with_refused<'a>(
         &'a self,
         governing: &'a EffectivePolicy,
         identifiers: &[Identifier],

@@ -19,10 +19,10 @@ use core::time::Duration;
 use futures_util::{StreamExt, stream};
 
 /// The maximum number of names per order that are looked up. The others get challenges as usual.
-const MOST: usize = 20;
+const MAX_NAMES: usize = 20;
 
 /// The number of parallel look-ups.
-const PARALLEL: usize = 6;
+const MAX_CONCURRENT: usize = 6;
 
 /// The time budget of all look-ups: the client waits for its order.
 const BUDGET: Duration = Duration::from_secs(4);
@@ -76,7 +76,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     ///
     /// A fault in the request, the storage or the network yields no proof and has no other effect: the order is placed
     /// or refused as usual.
-    pub async fn just_in_time(&self, admitted: &Admitted) -> Vec<Proof> {
+    pub async fn validate_just_in_time(&self, admitted: &Admitted) -> Vec<Proof> {
         let Ok(search) = self.precheck(admitted, |txn, account| {
             if txn.list::<PersistRecord>(None, 1)?.is_empty() {
                 return Ok(Search::default());
@@ -90,7 +90,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
             let mut search = Search { identifiers: Vec::new(), thumbprints: account.thumbprints() };
             for identifier in &identifiers {
                 let permit = permits.of(identifier)?;
-                if search.identifiers.len() < MOST
+                if search.identifiers.len() < MAX_NAMES
                     && self.offered(txn, identifier, permit)?.contains(&Method::DnsPersist01)
                     && self.proven(txn, identifier, permit)?.is_none()
                 {
@@ -110,7 +110,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         };
         let probe = Probe::within(&self.ports, &settings.validation, BUDGET);
         let lookups = search.identifiers.into_iter().map(|identifier| look_up(&probe, identifier, &account, expected));
-        stream::iter(lookups).buffered(PARALLEL).filter_map(|proof| async { proof }).collect().await
+        stream::iter(lookups).buffered(MAX_CONCURRENT).filter_map(|proof| async { proof }).collect().await
     }
 
     /// Makes an authorization valid if a proof matches its identifier. Returns whether it changed.
@@ -141,7 +141,12 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     ///
     /// # Errors
     /// When the storage fails.
-    pub fn hold_still(&self, txn: &mut Txn<'_, K>, order: &OrderRecord, proofs: &[Proof]) -> Result<bool, Problem> {
+    pub fn revalidate_persistent(
+        &self,
+        txn: &mut Txn<'_, K>,
+        order: &OrderRecord,
+        proofs: &[Proof],
+    ) -> Result<bool, Problem> {
         let authorizations = self.authorizations_of(txn, order)?;
         let persistent = |found: &&AuthorizationRecord| found.proof() == Some(Method::DnsPersist01.name());
         let mut claimed = authorizations.iter().filter(persistent);

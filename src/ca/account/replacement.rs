@@ -2,7 +2,7 @@
 //! renewed, and by which order.
 
 use super::kind::Account;
-use super::order_request::Wanted;
+use super::order_request::OrderRequest;
 use super::request::{Admitted, payload};
 use crate::ca::config::rate_limits::LimitName;
 use crate::ca::http::cert_id::{CertId, spread};
@@ -33,7 +33,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     pub(in crate::ca) fn replaced(
         &self,
         txn: &Txn<'_, K>,
-        wanted: &Wanted<'_>,
+        wanted: &OrderRequest<'_>,
     ) -> Result<Option<CertificateRecord>, Problem> {
         let Some(id) = wanted.replaces.as_ref() else { return Ok(None) };
         let Some(issuer) = self.ports.settings().issuers.with_key_id(&id.key_id) else { return Ok(None) };

@@ -77,7 +77,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
             None
         };
         let url = counted.and_then(|()| jws::check_url(&self.ports, &jws, path));
-        let needs_agreement = !terms::needs_no_agreement(route, &jws);
+        let needs_agreement = !terms::is_exempt_from_agreement(route, &jws);
         let governing = match route {
             AccountRoute::NewOrder | AccountRoute::NewAuthorization | AccountRoute::Directory => {
                 effective::for_account(&self.ports, &account).await?

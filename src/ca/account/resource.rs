@@ -1,7 +1,7 @@
 //! The account resource: creation, update, deactivation, and the list of its orders.
 
 use super::kind::Account;
-use super::listing::PATIENCE;
+use super::listing::ROSTER_WAIT;
 use super::request::{Admitted, payload};
 use crate::ca::http::message::{Answer, Response};
 use crate::ca::runtime::jobs::JobRecord;
@@ -176,7 +176,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
             Ok((self.account_response(&account), job))
         })?;
         if let Some(job) = job {
-            self.run_now(Box::pin(self.clone().run_account_job(job)), PATIENCE).await;
+            self.run_now(Box::pin(self.clone().run_account_job(job)), ROSTER_WAIT).await;
         }
         Ok(response)
     }
@@ -203,7 +203,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
             account.status = AccountStatus::Deactivated;
             self.cancel_orders(txn)?;
         }
-        self.put_listed(txn, account).map(Some)
+        self.put_and_list(txn, account).map(Some)
     }
 
     /// Cancels unfinished orders, since the account can no longer act on them (RFC 8555 §7.3.6).

@@ -6,7 +6,7 @@
 //! write, and three or more client requests, each with its nonce.
 
 use super::kind::Account;
-use super::order_request::Wanted;
+use super::order_request::OrderRequest;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::policy::Grant;
 use crate::records::acme::authorization::{AuthorizationStatus, VALID_LIFETIME};
@@ -31,7 +31,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         if permit.preauthorized {
             return Ok(None);
         }
-        let noted = self.noted_for(txn, identifier)?;
+        let noted = self.indexed_authorization(txn, identifier)?;
         Ok(noted.filter(|authorization| self.is_reusable(authorization, permit)))
     }
 
@@ -46,7 +46,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     ///
     /// # Errors
     /// When the storage fails.
-    pub(in crate::ca) fn noted_for(
+    pub(in crate::ca) fn indexed_authorization(
         &self,
         txn: &Txn<'_, K>,
         identifier: &Identifier,
@@ -61,7 +61,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     ///
     /// # Errors
     /// When it cannot be stored.
-    pub(in crate::ca) fn note_authorization(
+    pub(in crate::ca) fn index_authorization(
         &self,
         txn: &mut Txn<'_, K>,
         authorization: &AuthorizationRecord,
@@ -75,7 +75,11 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     ///
     /// # Errors
     /// When the storage fails.
-    pub(in crate::ca) fn placed(&self, txn: &Txn<'_, K>, wanted: &Wanted<'_>) -> Result<Option<OrderRecord>, Problem> {
+    pub(in crate::ca) fn placed(
+        &self,
+        txn: &Txn<'_, K>,
+        wanted: &OrderRequest<'_>,
+    ) -> Result<Option<OrderRecord>, Problem> {
         let Some(placed) = txn.get::<OrderByRequest>(&wanted.digest())? else { return Ok(None) };
         let Some(order) = txn.get::<OrderRecord>(placed.order.as_str())? else { return Ok(None) };
         let status = order.status(&self.authorizations_of(txn, &order)?, self.ports.now());
@@ -87,10 +91,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     ///
     /// # Errors
     /// When it cannot be stored.
-    pub(in crate::ca) fn note_placed(
+    pub(in crate::ca) fn index_order(
         &self,
         txn: &mut Txn<'_, K>,
-        wanted: &Wanted<'_>,
+        wanted: &OrderRequest<'_>,
         order: &OrderRecord,
     ) -> Result<(), Problem> {
         Ok(txn.put(&wanted.digest(), &OrderByRequest { order: order.id.clone(), expires: order.expires })?)

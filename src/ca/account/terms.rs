@@ -23,7 +23,7 @@ pub struct AgreeToTerms {
 
 /// Whether a request is served without agreement to the terms. That holds for reading and deactivating the account,
 /// which are rights of its holder, and for revocation, which is in the public interest.
-pub fn needs_no_agreement(route: &AccountRoute, jws: &Verified) -> bool {
+pub fn is_exempt_from_agreement(route: &AccountRoute, jws: &Verified) -> bool {
     match route {
         AccountRoute::Account(_) => {
             let update = jws.payload_json::<AccountUpdate>();

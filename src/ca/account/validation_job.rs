@@ -2,7 +2,7 @@
 //! ([RFC 8555 §7.5.1](https://www.rfc-editor.org/rfc/rfc8555#section-7.5.1)).
 
 use super::kind::Account;
-use crate::ca::runtime::jobs::{JobRecord, Try, Work};
+use crate::ca::runtime::jobs::{Attempt, JobRecord, Work};
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::ca::telemetry::events;
 use crate::ca::telemetry::events::{AttemptOutcome, ValidationAttempt};
@@ -15,7 +15,7 @@ use crate::validation::{Failure, FailureKind, Method, Outcome};
 use crate::values::{Id, Identifier, Time};
 
 /// The input of a validation.
-struct Question {
+struct ValidationInput {
     identifier: Identifier,
     wildcard: bool,
     token: String,
@@ -51,39 +51,40 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     ///
     /// # Errors
     /// When the storage fails.
-    pub async fn validate(&self, id: &Id, kind: &str, this_try: Try) -> Result<(), Problem> {
+    pub async fn validate(&self, id: &Id, kind: &str, this_attempt: Attempt) -> Result<(), Problem> {
         let work = Work::Validate(id.clone(), kind.to_owned());
-        let question = self.transact(|txn| {
-            let question = self.question(txn, id, kind)?;
-            if question.is_none() {
+        let input = self.transact(|txn| {
+            let input = self.input(txn, id, kind)?;
+            if input.is_none() {
                 txn.delete::<JobRecord>(&work.name());
             }
-            Ok(question)
+            Ok(input)
         })?;
-        let (Some(question), Some(method)) = (question, Method::from_name(kind)) else { return Ok(()) };
+        let (Some(input), Some(method)) = (input, Method::from_name(kind)) else { return Ok(()) };
         let begun = self.ports.now();
-        let outcome = if this_try.exhausted { Err(cut_off()) } else { self.attempt(&question, method).await? };
-        let outcome = self.transact(|txn| self.conclude(txn, &work, id, method, this_try, outcome))?;
-        let (kind, attempt) = (method.name(), this_try.number);
-        let tried = ValidationAttempt { identifier: &question.identifier, kind, attempt, begun, outcome };
+        let outcome =
+            if this_attempt.exhausted { Err(attempts_exhausted()) } else { self.attempt(&input, method).await? };
+        let outcome = self.transact(|txn| self.conclude(txn, &work, id, method, this_attempt, outcome))?;
+        let (kind, attempt) = (method.name(), this_attempt.number);
+        let tried = ValidationAttempt { identifier: &input.identifier, kind, attempt, begun, outcome };
         events::validated(&self.ports, &self.id, &tried);
         Ok(())
     }
 
     /// Validates control, then checks CAA.
-    async fn attempt(&self, question: &Question, method: Method) -> Result<Result<Proof, Unproven>, Problem> {
+    async fn attempt(&self, input: &ValidationInput, method: Method) -> Result<Result<Proof, Unproven>, Problem> {
         let settings = self.ports.settings();
         let account = settings.urls.account(&self.id);
         let subject = validation::Subject {
-            identifier: &question.identifier,
-            wildcard: question.wildcard,
-            token: &question.token,
-            key_authorization: &question.key_authorization,
+            identifier: &input.identifier,
+            wildcard: input.wildcard,
+            token: &input.token,
+            key_authorization: &input.key_authorization,
             account: &account,
             persist: ExpectedRecord {
-                issuers: &question.issuers,
+                issuers: &input.issuers,
                 hash_prefix: &settings.urls.account_hash_prefix(),
-                thumbprints: &question.thumbprints,
+                thumbprints: &input.thumbprints,
             },
         };
         let until = match validation::validate(&self.ports, &settings.validation, method, &subject).await {
@@ -91,18 +92,18 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
             Outcome::ValidUntil(until) => Some(until),
             Outcome::Failed(failure) => return Ok(Err(failure.into())),
         };
-        let looked = self.look_after_validation(&question.identifier, question.wildcard, &account, method).await;
-        Ok(looked.map(|caa_checked| Proof { until, caa_checked }).map_err(Unproven::from))
+        let checked = self.check_caa_after_validation(&input.identifier, input.wildcard, &account, method).await;
+        Ok(checked.map(|caa_checked| Proof { until, caa_checked }).map_err(Unproven::from))
     }
 
     /// Returns the input of the validation; `None` if the challenge was decided or deactivated meanwhile.
-    fn question(&self, txn: &Txn<'_, K>, id: &Id, kind: &str) -> Result<Option<Question>, Problem> {
+    fn input(&self, txn: &Txn<'_, K>, id: &Id, kind: &str) -> Result<Option<ValidationInput>, Problem> {
         let Some(authorization) = txn.get::<AuthorizationRecord>(id.as_str())? else { return Ok(None) };
         let challenge = authorization.challenge(kind).filter(|c| c.status == ChallengeStatus::Processing);
         let Some(challenge) = challenge.cloned() else { return Ok(None) };
         let offer = challenge.persistent;
         let thumbprints = if offer.is_some() { self.account(txn)?.thumbprints() } else { Vec::new() };
-        Ok(Some(Question {
+        Ok(Some(ValidationInput {
             identifier: authorization.identifier,
             wildcard: authorization.wildcard,
             token: challenge.token,
@@ -119,14 +120,14 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         work: &Work,
         id: &Id,
         method: Method,
-        this_try: Try,
+        this_attempt: Attempt,
         outcome: Result<Proof, Unproven>,
     ) -> Result<AttemptOutcome, Problem> {
         let (now, kind) = (self.ports.now(), method.name());
         // A proof counts only if the account is valid now (draft-ietf-acme-dns-persist-02 §4.2).
         let alive = self.account(txn)?.status == AccountStatus::Valid;
         let outcome = if alive { outcome } else { Err(deactivated()) };
-        let again = matches!(&outcome, Err(failure) if failure.retry && this_try.again);
+        let again = matches!(&outcome, Err(failure) if failure.retry && this_attempt.again);
         let pause = self.ports.settings().validation.pause;
         if again {
             self.schedule(txn, work.clone(), now.plus(pause))?;
@@ -156,7 +157,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
             }
         }
         if authorization.state == AuthorizationStatus::Valid && authorization.reusable() {
-            self.note_authorization(txn, &authorization)?;
+            self.index_authorization(txn, &authorization)?;
         }
         txn.put(id.as_str(), &authorization)?;
         Ok(tried)
@@ -169,7 +170,7 @@ fn deactivated() -> Unproven {
 }
 
 /// The failure of a validation that was interrupted too often.
-fn cut_off() -> Unproven {
+fn attempts_exhausted() -> Unproven {
     let detail =
         "the validation was begun again and again, and each time the server ended before it did; place a new order";
     Unproven { problem: Problem::new(Kind::ServerInternal, detail), retry: false }

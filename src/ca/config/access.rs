@@ -11,9 +11,9 @@ pub struct Access {
 }
 
 /// Length of an application's tag in hex digits.
-const TAG: usize = 64;
+const TAG_LENGTH: usize = 64;
 
-const TEAM_LIKE: &str = "https://TEAM.cloudflareaccess.com";
+const TEAM_FORM: &str = "https://TEAM.cloudflareaccess.com";
 
 impl Access {
     /// Reads `ACCESS_TEAM` and `ACCESS_AUDIENCE`; `None` if neither is set. With `dev` the team may be a test
@@ -42,7 +42,7 @@ impl Access {
 }
 
 fn team_url(text: &str, dev: bool) -> Result<String, String> {
-    let team = origin("ACCESS_TEAM", text, TEAM_LIKE, |scheme| match scheme {
+    let team = origin("ACCESS_TEAM", text, TEAM_FORM, |scheme| match scheme {
         "https" => Ok(()),
         "http" if dev => Ok(()),
         _ => Err("it has to begin with https://"),
@@ -50,15 +50,19 @@ fn team_url(text: &str, dev: bool) -> Result<String, String> {
     // Another host could assert any operator.
     let name = team.strip_prefix("https://").and_then(|host| host.strip_suffix(".cloudflareaccess.com"));
     if !dev && name.is_none_or(|name| name.is_empty() || name.contains('.')) {
-        return Err(invalid("ACCESS_TEAM", text, format_args!("the URL of an Access team, like {TEAM_LIKE}")));
+        return Err(invalid("ACCESS_TEAM", text, format_args!("the URL of an Access team, like {TEAM_FORM}")));
     }
     Ok(team)
 }
 
 fn tag(text: &str) -> Result<String, String> {
     let text = text.trim();
-    if text.len() != TAG || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
-        return Err(invalid("ACCESS_AUDIENCE", text, format_args!("the application's AUD tag of {TAG} hex digits")));
+    if text.len() != TAG_LENGTH || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Err(invalid(
+            "ACCESS_AUDIENCE",
+            text,
+            format_args!("the application's AUD tag of {TAG_LENGTH} hex digits"),
+        ));
     }
     Ok(text.to_ascii_lowercase())
 }
@@ -112,7 +116,7 @@ mod tests {
             "https://Team-A.cloudflareaccess.com",
         ] {
             let refusal = read(Some(bad), Some(&tag), false).unwrap_err();
-            assert!(refusal.starts_with("ACCESS_TEAM is ") && refusal.contains(TEAM_LIKE), "{refusal}");
+            assert!(refusal.starts_with("ACCESS_TEAM is ") && refusal.contains(TEAM_FORM), "{refusal}");
         }
         assert!(read(Some("http://127.0.0.1:8080"), Some(&tag), true).is_ok());
         assert!(read(Some("http://127.0.0.1:8080/x"), Some(&tag), true).is_err());

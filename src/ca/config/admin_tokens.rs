@@ -50,9 +50,7 @@ impl AdminTokens {
                 ));
             };
             if let Some((other, _)) = tokens.iter().find(|(_, known)| known == token) {
-                return Err(format!(
-                    "ADMIN_TOKENS.{name} is the same token as {other:?}; each has to be one of its own."
-                ));
+                return Err(format!("ADMIN_TOKENS.{name} is the same token as {other:?}; each has to be different."));
             }
             tokens.push((name.clone(), token.to_owned()));
         }

@@ -23,7 +23,7 @@ impl BlockedKeys {
         let text = text.unwrap_or_default().trim();
         if text.starts_with('[') {
             let entries: Vec<Value> =
-                serde_json::from_str(text).map_err(|e| format!("{NAME} is no JSON array ({e})."))?;
+                serde_json::from_str(text).map_err(|e| format!("{NAME} is not a JSON array ({e})."))?;
             return entries
                 .iter()
                 .enumerate()
@@ -109,7 +109,7 @@ mod tests {
             (format!(r#"["{key}",""]"#), "\"\" as entry 2".to_owned()),
             (format!(r#"["{key} {key}"]"#), "as entry 1".to_owned()),
             (format!(r#"["{key}",7]"#), "a number as entry 2".to_owned()),
-            (format!(r#"["{key}""#), "no JSON array".to_owned()),
+            (format!(r#"["{key}""#), "not a JSON array".to_owned()),
             (format!(r#"{{"keys":["{key}"]}}"#), "as entry 1".to_owned()),
             ("ü".repeat(32), "as entry 1".to_owned()),
         ] {

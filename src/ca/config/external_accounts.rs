@@ -43,12 +43,12 @@ pub struct ExternalKey {
 }
 
 /// Label that separates the derivation of operators' MAC keys.
-const MADE: &[u8] = b"selvedge external account key v1\0";
+const DERIVATION_LABEL: &[u8] = b"selvedge external account key v1\0";
 
 /// Derives the MAC key of an operator's external account key from its kid. The result is 32 octets of HMAC-SHA256
 /// under a secret of the CA, whether the key was created or not.
-pub fn made_key(secret: &[u8; 32], kid: &str) -> MacKey {
-    MacKey(nonce::derived(secret, MADE, kid.as_bytes()).to_vec())
+pub fn derived_key(secret: &[u8; 32], kid: &str) -> MacKey {
+    MacKey(nonce::derived(secret, DERIVATION_LABEL, kid.as_bytes()).to_vec())
 }
 
 /// Check value of a MAC key, which does not reveal it.

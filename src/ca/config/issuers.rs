@@ -8,10 +8,10 @@ use crate::values::x509::{Parts, reason};
 use crate::values::{Time, Verify};
 
 /// Number of issuer slots. An operator rotates every few years and reuses the slots of expired issuers.
-pub const PLACES: u8 = 9;
+pub const MAX_ISSUERS: u8 = 9;
 
 /// Default number of CRL shards: 100,000 revocations make CRLs of some 3,000 entries each.
-const SHARDS: u16 = 32;
+const DEFAULT_SHARDS: u16 = 32;
 
 /// Maximum number of CRL shards: each CRL is signed daily.
 pub const MAX_SHARDS: u16 = 128;
@@ -39,7 +39,7 @@ impl Configured {
         let (mut slots, mut problems) = (Vec::new(), Vec::new());
         // An unreadable root is refused by its own setting.
         let root = value("ROOT_CERTIFICATE").and_then(|pem| Root::read(&pem).ok());
-        for place in 1..=PLACES {
+        for place in 1..=MAX_ISSUERS {
             match slot(value, place, root.as_ref(), now, &mut problems) {
                 Ok(found) => slots.extend(found),
                 Err(problem) => problems.push(problem),
@@ -202,7 +202,7 @@ impl PublicationUrls {
     pub fn read(value: Values<'_>, base: &str, dev: bool) -> Result<Option<Self>, String> {
         let shards =
             match value("CRL_SHARDS") {
-                None => SHARDS,
+                None => DEFAULT_SHARDS,
                 Some(text) => text.parse().ok().filter(|n| (1..=MAX_SHARDS).contains(n)).ok_or_else(|| {
                     invalid("CRL_SHARDS", &text, format_args!("a whole number from 1 to {MAX_SHARDS}"))
                 })?,

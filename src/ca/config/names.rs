@@ -1,17 +1,17 @@
 //! Detects misspelt names of settings.
 
-use super::issuers::{PLACES, name_of};
+use super::issuers::{MAX_ISSUERS, name_of};
 use super::settings::NAMES;
 
 /// Names of issuers' variables and secrets, without numbers.
-const OF_ISSUERS: [&str; 4] = ["ISSUER_CHAIN", "ISSUER_KEY", "ISSUER_ACTIVE_FROM", "ALTERNATE_CHAINS"];
+const ISSUER_NAMES: [&str; 4] = ["ISSUER_CHAIN", "ISSUER_KEY", "ISSUER_ACTIVE_FROM", "ALTERNATE_CHAINS"];
 
 /// Whether a setting has this name.
 ///
 /// # Errors
 /// The most similar names.
 pub fn known(name: &str) -> Result<(), Vec<String>> {
-    let places = (1..=PLACES).flat_map(|place| OF_ISSUERS.map(|base| name_of(base, place)));
+    let places = (1..=MAX_ISSUERS).flat_map(|place| ISSUER_NAMES.map(|base| name_of(base, place)));
     let all: Vec<String> = NAMES.iter().map(|name| (*name).to_owned()).chain(places).collect();
     if all.iter().any(|one| one == name) {
         return Ok(());

@@ -5,7 +5,7 @@ use core::fmt;
 use core::ops::Deref;
 
 /// Label of the derivation from the configured secret, its only use.
-const PURPOSE: &[u8] = b"selvedge base url v1\0";
+const DERIVATION_LABEL: &[u8] = b"selvedge base url v1\0";
 
 /// The secret of one CA; `Debug` is redacted.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -16,7 +16,7 @@ impl NonceKey {
     ///
     /// Two CAs with the same `NONCE_KEY` do not accept each other's nonces, external account keys and page proofs.
     pub fn of(configured: &[u8; 32], base_url: &str) -> Self {
-        Self(nonce::derived(configured, PURPOSE, base_url.as_bytes()))
+        Self(nonce::derived(configured, DERIVATION_LABEL, base_url.as_bytes()))
     }
 }
 

@@ -301,7 +301,7 @@ fn terms_change(value: Values<'_>) -> Result<TermsChange, String> {
     match value("TERMS_CHANGE").as_deref() {
         None | Some("accept") => Ok(TermsChange::Accept),
         Some("refuse") if value("TERMS_OF_SERVICE").is_some() => Ok(TermsChange::Refuse),
-        Some("refuse") => Err("TERMS_CHANGE is \"refuse\", but there are no TERMS_OF_SERVICE to agree to.".to_owned()),
+        Some("refuse") => Err("TERMS_CHANGE is \"refuse\", but TERMS_OF_SERVICE is not set.".to_owned()),
         Some(other) => Err(invalid("TERMS_CHANGE", other, "\"accept\" or \"refuse\"")),
     }
 }

@@ -30,7 +30,7 @@ pub(in crate::ca) fn origin(
     allowed(url.scheme()).map_err(says)?;
     let origin = url.origin().ascii_serialization();
     if text.trim_end_matches('/') != origin {
-        return Err(says("it has to be scheme, host and perhaps port, in lower case and nothing more"));
+        return Err(says("it has to be scheme, host and optional port in lower case, and nothing more"));
     }
     Ok(origin)
 }

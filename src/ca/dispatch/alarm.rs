@@ -10,7 +10,7 @@ use core::time::Duration;
 use std::rc::Rc;
 
 /// Grace period before expired rows are purged. A purge scans the table, and every alarm costs a write.
-const SLACK: Duration = Duration::from_secs(3600);
+const PURGE_GRACE: Duration = Duration::from_secs(3600);
 
 /// Delay before a failed alarm goes off again.
 pub const RETRY: Duration = Duration::from_secs(5);
@@ -21,7 +21,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// # Errors
     /// When the storage fails; the host then retries.
     pub async fn alarm(self: Rc<Self>) -> Result<(), Problem> {
-        let done = self.clone().work_off().await;
+        let done = self.clone().run_due().await;
         if done.is_err() {
             // Otherwise the expiry of a lease taken before the failure would replace the host's own retry, and other
             // due work would wait for it.
@@ -30,8 +30,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
         done
     }
 
-    async fn work_off(self: Rc<Self>) -> Result<(), Problem> {
-        let slack = self.ports.settings().life(SLACK);
+    async fn run_due(self: Rc<Self>) -> Result<(), Problem> {
+        let slack = self.ports.settings().life(PURGE_GRACE);
         let next_purge = self.with_storage(|kv| kv.purge(self.ports.now(), slack))?;
         self.do_due().await?;
         let (next_list, next_scan) = match Kind::of(self.clone()) {

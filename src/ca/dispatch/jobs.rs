@@ -1,7 +1,7 @@
 //! Dispatches each job to the kind of partition that runs it.
 
 use super::kind::Kind;
-use crate::ca::runtime::jobs::{JOBS, JobRecord, SIDE_BY_SIDE, TAKING, TICK, Underway, Work};
+use crate::ca::runtime::jobs::{JOBS, JobRecord, MAX_CONCURRENT, TAKING, TICK, Underway, Work};
 use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
@@ -73,13 +73,13 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     ///
     /// A job that made itself due again at once waits for the next alarm: it consists of steps so that none takes long.
     fn take_due(self: &Rc<Self>, underway: &mut Underway) -> Result<(), Problem> {
-        if underway.running.len() >= SIDE_BY_SIDE {
+        if underway.running.len() >= MAX_CONCURRENT {
             return Ok(());
         }
         for (name, job) in self.jobs()? {
             let now = self.ports.now();
             let before = underway.taken.get(&name).is_some_and(|taken| job.due <= taken.plus(TICK));
-            if underway.running.len() < SIDE_BY_SIDE
+            if underway.running.len() < MAX_CONCURRENT
                 && job.due <= now
                 && !before
                 && let Some(job) = self.take(&name)?

@@ -30,7 +30,7 @@ pub fn verify(settings: &Settings, jws: &Verified, sent: Option<&Value>) -> Resu
     };
     // An operator-made key is derived in every case: otherwise the time taken would reveal which keys are configured.
     // Only the holder of a derived key can compute its MAC, so its existence need not be checked.
-    let made = external_accounts::made_key(&settings.nonce_key, unverified.kid());
+    let made = external_accounts::derived_key(&settings.nonce_key, unverified.kid());
     let configured = accounts.keys.get(unverified.kid());
     let key = configured.map_or(&made, |known| &known.key);
     match unverified.verify(key.bytes(), &settings.urls.resource("new-account"), jws.key()) {

@@ -26,17 +26,17 @@ pub struct Front<P> {
 impl<P: Ports> Front<P> {
     /// Answers any request.
     pub async fn handle(&self, request: Request) -> Served<P::Passed> {
-        let (route, mut told) = (Route::parse(&request.path), RequestLogContext::at(self.ports.now()));
-        let handled = match transport::turned_away(&self.ports.settings().urls, &request, route.as_ref()) {
+        let (route, mut context) = (Route::parse(&request.path), RequestLogContext::at(self.ports.now()));
+        let handled = match transport::refusal(&self.ports.settings().urls, &request, route.as_ref()) {
             Some(refusal) => Served::Local(refusal),
-            None => self.answer(&request, route.as_ref(), &mut told).await,
+            None => self.answer(&request, route.as_ref(), &mut context).await,
         };
         let answer = match &handled {
             Served::Local(response) => (response.status, Some(response)),
             Served::Forwarded(status, _) => (*status, None),
         };
         counts::tally(&self.ports, route.as_ref(), answer.0, answer.1);
-        events::answered(&self.ports, &request, route.as_ref(), answer, &told);
+        events::answered(&self.ports, &request, route.as_ref(), answer, &context);
         match handled {
             Served::Local(response) => Served::Local(finished(&request, route.as_ref(), response)),
             passed @ Served::Forwarded(..) => passed,
@@ -47,13 +47,13 @@ impl<P: Ports> Front<P> {
         &self,
         request: &Request,
         route: Option<&Route>,
-        told: &mut RequestLogContext,
+        context: &mut RequestLogContext,
     ) -> Served<P::Passed> {
         Served::Local(match (request.method.as_str(), route) {
             // Also OPTIONS: scripts of other origins have no access to operator resources.
-            (_, Some(Route::Operator(route))) => operator_api::answer(&self.ports, request, route, told).await,
+            (_, Some(Route::Operator(route))) => operator_api::answer(&self.ports, request, route, context).await,
             ("OPTIONS", _) => preflight(),
-            ("POST", _) => return self.post(request, route, told).await,
+            ("POST", _) => return self.post(request, route, context).await,
             ("GET" | "HEAD", _) => match self.get(request, route).await {
                 Ok(response) => response,
                 Err(problem) => self.refuse(&problem),
@@ -104,24 +104,29 @@ impl<P: Ports> Front<P> {
             Some(Route::Account(AccountRoute::NewNonce)) => {
                 // RFC 8555 §7.2: 200 for HEAD, 204 for GET.
                 let status = if method == "HEAD" { 200 } else { 204 };
-                Ok(Response::empty(status).indexed(&settings.urls).with_nonce(&self.nonce(Fresh::ForRetry)?))
+                Ok(Response::empty(status).indexed(&settings.urls).with_nonce(&self.nonce(Fresh::Retry)?))
             }
             Some(Route::NewAccount | Route::Account(_) | Route::Operator(_)) => Err(method_not_allowed(method)),
         }
     }
 
-    async fn post(&self, request: &Request, route: Option<&Route>, told: &mut RequestLogContext) -> Served<P::Passed> {
+    async fn post(
+        &self,
+        request: &Request,
+        route: Option<&Route>,
+        context: &mut RequestLogContext,
+    ) -> Served<P::Passed> {
         let answer = match limiter::count_unauthenticated(&self.ports, request.address, When::Later) {
-            Ok(()) => self.post_answer(request, route, told).await,
+            Ok(()) => self.post_answer(request, route, context).await,
             Err(problem) => Err(problem),
         };
-        let by_nobody = match &answer {
+        let unsigned = match &answer {
             Ok(Outcome::Unsigned(problem)) => problem.status < 500,
             Ok(Outcome::Forwarded(..) | Outcome::Account(_) | Outcome::Local(_)) => false,
             Err(problem) => problem.status < 500,
         };
-        told.unsigned = told.account.is_some() && by_nobody;
-        if by_nobody {
+        context.unsigned = context.account.is_some() && unsigned;
+        if unsigned {
             // The request has already failed: nothing is left to refuse.
             let _ = limiter::count_unauthenticated(&self.ports, request.address, When::Happened);
         }
@@ -142,7 +147,7 @@ impl<P: Ports> Front<P> {
         &self,
         request: &Request,
         route: Option<&Route>,
-        told: &mut RequestLogContext,
+        context: &mut RequestLogContext,
     ) -> Result<Outcome<P::Passed>, Problem> {
         match route {
             Some(Route::Form(FormRoute::Agreement(account, proof))) => {
@@ -173,7 +178,7 @@ impl<P: Ports> Front<P> {
             (KeyRef::Kid(_), Some(Route::NewAccount)) => Err(Problem::malformed(
                 "The JWS has a kid header; new-account takes the new account's key in a jwk header.",
             )),
-            (KeyRef::Kid(kid), Some(Route::Account(_))) => self.pass_on(request, kid, told).await,
+            (KeyRef::Kid(kid), Some(Route::Account(_))) => self.forward(request, kid, context).await,
         }
     }
 
@@ -187,15 +192,15 @@ impl<P: Ports> Front<P> {
     }
 
     /// Forwards a request to its account.
-    async fn pass_on(
+    async fn forward(
         &self,
         request: &Request,
         kid: &str,
-        told: &mut RequestLogContext,
+        context: &mut RequestLogContext,
     ) -> Result<Outcome<P::Passed>, Problem> {
         let urls = &self.ports.settings().urls;
         let Some(id) = urls.account_of(kid) else { return Err(unknown_account(kid, &urls.of_path("/"))) };
-        told.account = Some(id.clone());
+        context.account = Some(id.clone());
         let body = request.body.as_deref().and_then(|body| core::str::from_utf8(body).ok());
         let Some(body) = body else { return Err(Problem::malformed("The request body is not UTF-8.")) };
         match self.ports.pass(&id, &request.path, body).await? {
@@ -296,7 +301,7 @@ fn finished(request: &Request, route: Option<&Route>, response: Response) -> Res
     if request.method == "HEAD" {
         response.body = Body::Text(String::new());
     }
-    transport::strict(response, &request.asked)
+    transport::strict(response, &request.url_origin)
 }
 
 fn preflight() -> Response {

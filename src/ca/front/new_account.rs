@@ -26,7 +26,7 @@ use serde_json::Value;
 
 /// How often a claim is reassigned before the request fails. Each reassignment requires a concurrent request, and each
 /// of those takes the key at most twice.
-const TRIES: usize = 8;
+const MAX_TRIES: usize = 8;
 
 /// Answers a newAccount request with a valid signature, nonce and URL.
 ///
@@ -104,7 +104,7 @@ async fn create<P: Ports>(ports: &P, creation: CreateAccount) -> Result<(Id, Hol
     let key = KeyAt(thumbprint.clone());
     let mut fresh = fresh_claim(ports)?;
     let mut owner = ports.ask(&key, &ClaimKey(fresh.clone())).await?;
-    for _ in 0..TRIES {
+    for _ in 0..MAX_TRIES {
         let at = AccountAt(owner.account.clone());
         // An older claim usually belongs to an existing account.
         let found = match owner == fresh {
@@ -126,7 +126,7 @@ async fn create<P: Ports>(ports: &P, creation: CreateAccount) -> Result<(Id, Hol
         fresh = fresh_claim(ports)?;
         owner = ports.ask(&key, &ReassignKey { from: owner, to: fresh.clone() }).await?;
     }
-    Err(Problem::internal(format!("key {thumbprint} changed hands {TRIES} times during one request")))
+    Err(Problem::internal(format!("key {thumbprint} changed hands {MAX_TRIES} times during one request")))
 }
 
 /// Creates an account that is already in the list of accounts. The list must be complete. An external account key is

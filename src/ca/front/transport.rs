@@ -9,20 +9,20 @@ use crate::records::Problem;
 use url::{Host, Url};
 
 /// How long browsers use only https after the last response, in seconds: a year.
-const STRICT: &str = "max-age=31536000";
+const HSTS: &str = "max-age=31536000";
 
 /// The path prefixes that are readable by any scheme and host: CRLs and issuer certificates.
-const PUBLISHED: [&str; 2] = ["/crl/", "/issuer/"];
+const PUBLIC_PREFIXES: [&str; 2] = ["/crl/", "/issuer/"];
 
 /// The response to a request with a wrong scheme, host or port. `None` if all are correct. Only the method and the URL
 /// are examined.
-pub fn turned_away(urls: &Urls, request: &Request, route: Option<&Route>) -> Option<Response> {
+pub fn refusal(urls: &Urls, request: &Request, route: Option<&Route>) -> Option<Response> {
     let reads = matches!(request.method.as_str(), "GET" | "HEAD");
-    if reads && PUBLISHED.iter().any(|prefix| request.path.starts_with(prefix)) {
+    if reads && PUBLIC_PREFIXES.iter().any(|prefix| request.path.starts_with(prefix)) {
         return None;
     }
     let base = Url::parse(&urls.of_path("/")).ok()?;
-    let asked = Url::parse(&request.asked).ok();
+    let asked = Url::parse(&request.url_origin).ok();
     let Some(asked) = asked.filter(|asked| asked.host() == base.host()) else {
         return Some(misdirected(urls, request));
     };
@@ -62,13 +62,13 @@ fn moved(urls: &Urls, request: &Request) -> Response {
 fn forbidden(urls: &Urls, route: Option<&Route>) -> Response {
     let lost = match route {
         Some(Route::Operator(_) | Route::Public(PublicRoute::Metrics)) => {
-            " If a token was sent, take it for read by others and make another."
+            " A token in this request may have been read by others: replace it."
         }
         _ => "",
     };
     let detail = format!(
-        "This was asked for by plain http, by which only CRLs and issuer certificates are served. Ask {} by https, with \
-         the URLs of the directory, {}.{lost}",
+        "The request used plain http, which serves only CRLs and issuer certificates. Use https at {}, with the URLs of \
+         the directory, {}.{lost}",
         host_of(urls),
         urls.directory()
     );
@@ -77,10 +77,10 @@ fn forbidden(urls: &Urls, route: Option<&Route>) -> Response {
 
 /// Refuses a wrong scheme, host or port (RFC 9110 §15.5.20).
 fn misdirected(urls: &Urls, request: &Request) -> Response {
-    let asked = crate::values::quote::quote(&request.asked);
+    let asked = crate::values::quote::quote(&request.url_origin);
     let detail = format!(
-        "This was asked for at {asked}, and this CA answers at {} only: take the URLs of its directory, {}. (For its \
-         operator: that is BASE_URL; `dev` takes another with --base-url.)",
+        "The request was sent to {asked}, but this CA serves only {}: use the URLs of its directory, {}. (For its operator: \
+         set BASE_URL, or `dev --base-url`.)",
         urls.of_path(""),
         urls.directory()
     );
@@ -99,7 +99,7 @@ fn host_of(urls: &Urls) -> String {
 pub fn strict(response: Response, origin: &str) -> Response {
     let local = |url: &Url| matches!(url.host(), Some(Host::Domain(name)) if name == "localhost" || name.ends_with(".localhost"));
     let strict = Url::parse(origin).is_ok_and(|url| url.scheme() == "https" && !local(&url));
-    if strict { response.with("Strict-Transport-Security", STRICT) } else { response }
+    if strict { response.with("Strict-Transport-Security", HSTS) } else { response }
 }
 
 #[cfg(test)]
@@ -109,9 +109,9 @@ mod tests {
     use crate::records::Kind;
 
     fn ask(world: &World, method: &str, origin: &str, path: &str) -> Answered {
-        let (method, asked, path) = (method.to_owned(), origin.to_owned(), path.to_owned());
+        let (method, url_origin, path) = (method.to_owned(), origin.to_owned(), path.to_owned());
         let authorization = Some("Bearer anything".to_owned());
-        world.send(Request { method, asked, path, authorization, body: Some(Vec::new()), ..Request::default() })
+        world.send(Request { method, url_origin, path, authorization, body: Some(Vec::new()), ..Request::default() })
     }
 
     /// One path per route, with the exempt ones last.
@@ -156,7 +156,7 @@ mod tests {
         assert!(world.rows().is_empty(), "nothing is stored");
         let client = Client::new(&world);
         let signed = client.sign(&client.url("new-account"), Some(serde_json::json!({})));
-        let answered = client.send(Request { asked: "http://ca.test".to_owned(), ..signed });
+        let answered = client.send(Request { url_origin: "http://ca.test".to_owned(), ..signed });
         assert!(answered.header("Replay-Nonce").is_none());
         answered.refused(403, Kind::Malformed);
         assert!(world.rows_but_nonces().is_empty());
@@ -181,12 +181,13 @@ mod tests {
             ask(&world, "GET", origin, "/crl/00/0.crl").refused(404, Kind::Malformed);
             ask(&world, "HEAD", origin, "/issuer/00.crt").is(404);
             world
-                .send(Request { asked: (*origin).to_owned(), ..form("/crl/00/0.crl", "") })
+                .send(Request { url_origin: (*origin).to_owned(), ..form("/crl/00/0.crl", "") })
                 .refused(421, Kind::Malformed);
         }
-        let request = |asked: &str| Request { asked: asked.to_owned(), path: "/".to_owned(), ..Request::default() };
+        let request =
+            |asked: &str| Request { url_origin: asked.to_owned(), path: "/".to_owned(), ..Request::default() };
         let refused = |asked: &str| {
-            turned_away(world.urls(), &request(asked), Some(&Route::Public(PublicRoute::Home))).map(|a| a.status)
+            refusal(world.urls(), &request(asked), Some(&Route::Public(PublicRoute::Home))).map(|a| a.status)
         };
         assert_eq!(others.map(&refused), [Some(421); 6]);
         assert_eq!(["https://ca.test", "https://CA.TEST:443/"].map(refused), [None; 2]);
@@ -195,8 +196,9 @@ mod tests {
     #[test]
     fn where_base_url_is_http_http_is_served() {
         let world = World::new().reconfigured(|settings| settings.urls = Urls::new("http://ca.test:8080"));
-        let request = |asked: &str| Request { asked: asked.to_owned(), path: "/".to_owned(), ..Request::default() };
-        let refused = |asked: &str| turned_away(world.urls(), &request(asked), None).map(|a| a.status);
+        let request =
+            |asked: &str| Request { url_origin: asked.to_owned(), path: "/".to_owned(), ..Request::default() };
+        let refused = |asked: &str| refusal(world.urls(), &request(asked), None).map(|a| a.status);
         assert_eq!(refused("http://ca.test:8080"), None);
         assert_eq!(["https://ca.test:8080", "http://ca.test", "http://b.test:8080"].map(refused), [Some(421); 3]);
     }

@@ -16,7 +16,7 @@ pub struct Request {
     /// `GET`, `HEAD`, `POST`, `OPTIONS` or another, upper case.
     pub method: String,
     /// Scheme and authority of the requested URL, as `https://ca.example.org`: see [`crate::ca::front::transport`].
-    pub asked: String,
+    pub url_origin: String,
     /// Path with query, as in the request line.
     pub path: String,
     /// The `Content-Type` header.

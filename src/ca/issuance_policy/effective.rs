@@ -9,7 +9,7 @@ use crate::ca::config::settings::Settings;
 use crate::ca::partitions::external_key::{ExternalKeyAt, ShowKey};
 use crate::ca::partitions::operations::kind::OperationsAt;
 use crate::ca::partitions::operations::policies::PoliciesInForce;
-use crate::ca::runtime::policy_cache::{InForce, KeyRule, REMEMBERED};
+use crate::ca::runtime::policy_cache::{InForce, KeyRule, POLICY_AGE};
 use crate::ca::runtime::ports::Ports;
 use crate::policy::{Policy, Rules};
 use crate::records::operations::external_key::ExternalKeyRecord;
@@ -18,7 +18,7 @@ use core::time::Duration;
 use std::rc::Rc;
 
 /// Maximum age of a cached policy that decides while the operations partition does not answer.
-const STALE: Duration = Duration::from_secs(600);
+const MAX_STALE_AGE: Duration = Duration::from_secs(600);
 
 /// The effective policy of an account.
 #[derive(Clone, Debug, Default)]
@@ -99,7 +99,7 @@ pub async fn in_force<P: Ports>(ports: &P) -> Result<Rc<InForce>, Problem> {
     let (memory, now) = (ports.memory(), ports.now());
     let known = memory.policies();
     if let Some((at, found)) = &known
-        && now < at.plus(REMEMBERED)
+        && now < at.plus(POLICY_AGE)
     {
         return Ok(found.clone());
     }
@@ -112,7 +112,7 @@ pub async fn in_force<P: Ports>(ports: &P) -> Result<Rc<InForce>, Problem> {
             memory.keep_policies(found.clone(), now);
             Ok(found)
         }
-        (Err(problem), Some((at, found))) if now < at.plus(STALE) => {
+        (Err(problem), Some((at, found))) if now < at.plus(MAX_STALE_AGE) => {
             ports.log(&format!("the policy of {} decides still: {}", at.rfc3339(), problem.log.unwrap_or_default()));
             Ok(found)
         }

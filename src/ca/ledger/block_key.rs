@@ -17,7 +17,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         let since = self.ports.now();
         let compromised = CompromisedKey { issuer: self.issuer.clone(), serial: serial.to_owned(), since };
         let blocked = self.ports.ask(&CompromisedKeysAt, &BlockKey { key: key.to_owned(), compromised }).await;
-        let work = Work::Condemn(key.to_owned(), serial.to_owned());
+        let work = Work::Block(key.to_owned(), serial.to_owned());
         self.transact(|txn| {
             if txn.get::<JobRecord>(&work.name())?.is_none() {
                 // A concurrent attempt has finished the job.

@@ -61,9 +61,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         for (serial, entry) in &revoked {
             events::revoked(&self.ports, &self.issuer, serial, entry);
         }
-        let condemned = revoked.iter().filter(|(_, entry)| entry.blocks_key());
-        let condemned: BTreeMap<&str, &str> = condemned.map(|(serial, entry)| (&*entry.key, &**serial)).collect();
-        for (key, serial) in condemned {
+        let blocked = revoked.iter().filter(|(_, entry)| entry.blocks_key());
+        let blocked: BTreeMap<&str, &str> = blocked.map(|(serial, entry)| (&*entry.key, &**serial)).collect();
+        for (key, serial) in blocked {
             self.block_key(key, serial, 1).await?;
         }
         let Walked { reached, complete } = walked;

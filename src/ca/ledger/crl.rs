@@ -46,7 +46,7 @@ const LEASE: Duration = Duration::from_secs(30);
 const PAGE: usize = 500;
 
 /// Size at which a reply takes no further CRL, in bytes of base64url.
-const ANSWER: usize = 4 * 1024 * 1024;
+const MAX_REPLY_SIZE: usize = 4 * 1024 * 1024;
 
 /// A CRL that is about to be signed.
 struct Begun {
@@ -64,7 +64,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     ///
     /// # Errors
     /// When the storage fails.
-    pub(in crate::ca) fn note_in_shard(&self, txn: &mut Txn<'_, K>, entry: &LedgerEntry) -> Result<(), Problem> {
+    pub(in crate::ca) fn add_to_shard(&self, txn: &mut Txn<'_, K>, entry: &LedgerEntry) -> Result<(), Problem> {
         let Some(shard) = entry.shard else { return Ok(()) };
         let (name, url) = (shard.to_string(), self.url_of(shard));
         let found = txn.get::<ShardRecord>(&name)?;
@@ -79,7 +79,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     ///
     /// # Errors
     /// When the storage fails.
-    pub(in crate::ca) fn note_revoked(
+    pub(in crate::ca) fn add_revocation(
         &self,
         txn: &mut Txn<'_, K>,
         serial: &str,
@@ -94,7 +94,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
                 let gathering = self.ports.settings().crl_gathering;
                 put_shard(txn, &name, &found.with_revocation(self.ports.now(), gathering))
             }
-            None => self.note_in_shard(txn, entry),
+            None => self.add_to_shard(txn, entry),
         }
     }
 
@@ -132,7 +132,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         shards.sort_unstable();
         let (mut lists, mut size) = (Vec::new(), 0);
         for shard in shards.into_iter().filter(|shard| *shard >= from) {
-            if size > ANSWER {
+            if size > MAX_REPLY_SIZE {
                 return Ok(CrlPage { lists, next: Some(shard) });
             }
             let list = self.current_crl(shard).await.unwrap_or_else(|problem| {
@@ -154,7 +154,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     /// # Errors
     /// When the storage fails.
     pub(in crate::ca) fn expect_lists(&self) -> Result<(), Problem> {
-        if self.issuer_here().is_some()
+        if self.issuer_of_ledger().is_some()
             && let Some(due) = self.standing()?.into_iter().filter_map(|(_, shard)| shard.due).min()
         {
             self.ports.wake_at(due);
@@ -167,7 +167,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     /// # Errors
     /// When the storage fails.
     pub(in crate::ca) async fn renew_lists(&self) -> Result<Option<Time>, Problem> {
-        if self.issuer_here().is_none() {
+        if self.issuer_of_ledger().is_none() {
             return Ok(None);
         }
         for (shard, record) in self.standing()? {
@@ -182,8 +182,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
 
     /// Signs and stores the CRL of a shard. Its number is stored before it is signed, so no two CRLs share a number.
     async fn sign_list(&self, shard: u16) -> Result<(), Problem> {
-        let missing = || Problem::internal("a CRL is due, but its issuer or STATUS_URL is not configured any more");
-        let (Some(issuer), Some(url)) = (self.issuer_here(), self.url_of(shard)) else { return Err(missing()) };
+        let missing = || Problem::internal("a CRL is due, but its issuer or STATUS_URL is no longer configured");
+        let (Some(issuer), Some(url)) = (self.issuer_of_ledger(), self.url_of(shard)) else { return Err(missing()) };
         let now = self.ports.now();
         let Some(begun) = self.transact(|txn| self.begin_list(txn, issuer, (shard, &url), now))? else { return Ok(()) };
         let this_update = now.minus(BACKDATE).max(issuer.not_before());

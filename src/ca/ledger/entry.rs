@@ -82,8 +82,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
             Some(old) => Ok(old.order == entry.order && old.tbs_digest == entry.tbs_digest),
             None => {
                 txn.put(serial, entry)?;
-                self.note_in_shard(txn, entry)?;
-                self.note_in_inventory(txn, serial, entry)?;
+                self.add_to_shard(txn, entry)?;
+                self.add_to_inventory(txn, serial, entry)?;
                 self.begin_scan(txn)?;
                 Ok(true)
             }
@@ -159,13 +159,13 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         rules: &[ReplaceRecord],
     ) -> Result<(), Problem> {
         txn.put(serial, entry)?;
-        self.note_revoked(txn, serial, entry)?;
+        self.add_revocation(txn, serial, entry)?;
         let data = self.entry_shown(txn, serial, entry, rules)?;
         let what = format!("revoked-{serial}");
         self.notices().enqueue(txn, NewNotice { kind: NoticeKind::CertificateRevoked, what: &what, data })?;
         if entry.blocks_key() {
             // In the transaction of the revocation, so that the key gets blocked even after a crash.
-            self.begin(txn, Work::Condemn(entry.key.clone(), serial.to_owned()), 0)?;
+            self.begin(txn, Work::Block(entry.key.clone(), serial.to_owned()), 0)?;
         }
         Ok(())
     }

@@ -67,16 +67,16 @@ pub struct LatestExpiry {
 }
 
 /// Interval between scans.
-const EVERY: Duration = Duration::from_secs(3600);
+const SCAN_INTERVAL: Duration = Duration::from_secs(3600);
 
 /// Delay of a step after another ledger did not answer.
 const RETRY: Duration = Duration::from_secs(60);
 
 /// Number of certificates scanned in one step.
-const SCAN: usize = 2_000;
+const MAX_SCANNED: usize = 2_000;
 
 /// Maximum number of certificates found in one step.
-const FOUND: usize = 200;
+const MAX_FOUND: usize = 200;
 
 /// Number of records per read.
 const PAGE: usize = 250;
@@ -158,11 +158,11 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
                     found.extend(near(txn, look, serial)?);
                     seen += 1;
                     at = id;
-                    if found.len() >= FOUND {
+                    if found.len() >= MAX_FOUND {
                         return Ok(ScanPage { found, after: Some(at) });
                     }
                 }
-                if !more || seen >= SCAN {
+                if !more || seen >= MAX_SCANNED {
                     return Ok(ScanPage { found, after: Some(at).filter(|_| more) });
                 }
             }
@@ -179,7 +179,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         if self.ports.settings().webhook.is_none() || txn.get::<ScanStateRecord>("")?.is_some() {
             return Ok(());
         }
-        put_looked(txn, &ScanStateRecord { until: None, cursor: None, due: self.ports.now().plus(EVERY) })
+        put_scan_state(txn, &ScanStateRecord { until: None, cursor: None, due: self.ports.now().plus(SCAN_INTERVAL) })
     }
 
     /// Resumes the scan of a newly loaded ledger. A webhook may have been configured since.
@@ -187,16 +187,16 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     /// # Errors
     /// When the storage fails.
     pub(in crate::ca) fn resume_scan(&self) -> Result<(), Problem> {
-        if self.ports.settings().webhook.is_none() || self.issuer_here().is_none() {
+        if self.ports.settings().webhook.is_none() || self.issuer_of_ledger().is_none() {
             return Ok(());
         }
         self.transact(|txn| match txn.get::<ScanStateRecord>("")? {
-            Some(looked) => {
-                txn.wake_at(looked.due);
+            Some(state) => {
+                txn.wake_at(state.due);
                 Ok(())
             }
             None if txn.list::<LedgerEntry>(None, 1)?.is_empty() => Ok(()),
-            None => put_looked(txn, &ScanStateRecord { until: None, cursor: None, due: self.ports.now() }),
+            None => put_scan_state(txn, &ScanStateRecord { until: None, cursor: None, due: self.ports.now() }),
         })
     }
 
@@ -205,21 +205,21 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     /// # Errors
     /// When the storage fails.
     pub(in crate::ca) async fn scan_if_due(&self) -> Result<Option<Time>, Problem> {
-        let Some(issuer) = self.issuer_here().filter(|_| self.ports.settings().webhook.is_some()) else {
+        let Some(issuer) = self.issuer_of_ledger().filter(|_| self.ports.settings().webhook.is_some()) else {
             return Ok(None);
         };
-        let Some(looked) = self.transact(|txn| Ok(txn.get::<ScanStateRecord>("")?))? else { return Ok(None) };
+        let Some(state) = self.transact(|txn| Ok(txn.get::<ScanStateRecord>("")?))? else { return Ok(None) };
         let now = self.ports.now();
-        if looked.due > now {
-            return Ok(Some(looked.due));
+        if state.due > now {
+            return Ok(Some(state.due));
         }
-        let at = looked.cursor.as_ref().map_or(now, |cursor| cursor.at);
-        let after = looked.cursor.as_ref().map(|cursor| cursor.after.clone());
-        let ScanPage { found, after } = self.scan_expiring(&ScanExpiring { at, since: looked.until, after })?;
+        let at = state.cursor.as_ref().map_or(now, |cursor| cursor.at);
+        let after = state.cursor.as_ref().map(|cursor| cursor.after.clone());
+        let ScanPage { found, after } = self.scan_expiring(&ScanExpiring { at, since: state.until, after })?;
         match not_renewed_elsewhere(&self.ports, issuer.id(), found).await {
             Ok(found) => {
                 let cursor = after.map(|after| ScanCursor { at, after });
-                self.transact(|txn| self.enqueue_found(txn, &looked, cursor, at, &found)).map(Some)
+                self.transact(|txn| self.enqueue_found(txn, &state, cursor, at, &found)).map(Some)
             }
             Err(problem) => {
                 // Nothing was stored, so the retry repeats this step.
@@ -233,14 +233,14 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     fn enqueue_found(
         &self,
         txn: &mut Txn<'_, K>,
-        looked: &ScanStateRecord,
+        state: &ScanStateRecord,
         cursor: Option<ScanCursor>,
         at: Time,
         found: &[Candidate],
     ) -> Result<Time, Problem> {
-        if txn.get::<ScanStateRecord>("")?.as_ref() != Some(looked) {
+        if txn.get::<ScanStateRecord>("")?.as_ref() != Some(state) {
             // A concurrent step was faster and has stored the notices.
-            return Ok(looked.due);
+            return Ok(state.due);
         }
         let rules = self.rules_to_replace(txn)?;
         for Candidate { serial, .. } in found {
@@ -257,19 +257,19 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         }
         let now = self.ports.now();
         let next = match cursor {
-            Some(cursor) => ScanStateRecord { cursor: Some(cursor), due: now, ..looked.clone() },
+            Some(cursor) => ScanStateRecord { cursor: Some(cursor), due: now, ..state.clone() },
             None => {
-                self.enqueue_issuer(txn, looked.until, at)?;
-                ScanStateRecord { until: Some(at), cursor: None, due: now.plus(EVERY) }
+                self.enqueue_issuer(txn, state.until, at)?;
+                ScanStateRecord { until: Some(at), cursor: None, due: now.plus(SCAN_INTERVAL) }
             }
         };
-        put_looked(txn, &next)?;
+        put_scan_state(txn, &next)?;
         Ok(next.due)
     }
 
     /// Stores the notices about the issuer that became due after `since`, up to `at`.
     fn enqueue_issuer(&self, txn: &mut Txn<'_, K>, since: Option<Time>, at: Time) -> Result<(), Problem> {
-        let (settings, Some(issuer)) = (self.ports.settings(), self.issuer_here()) else { return Ok(()) };
+        let (settings, Some(issuer)) = (self.ports.settings(), self.issuer_of_ledger()) else { return Ok(()) };
         for notice in issuer_notices_due(since, at, &dates(issuer)) {
             if !is_succeeded(settings, issuer, notice.at) {
                 let what = format!("issuer-{}-{}-{}", notice.turn.name(), notice.days, issuer.id());
@@ -300,9 +300,9 @@ pub(in crate::ca) fn near<K: Kv>(
     Ok(Some(Candidate { serial, set, names, not_after, account, profile }))
 }
 
-fn put_looked<K: Kv>(txn: &mut Txn<'_, K>, looked: &ScanStateRecord) -> Result<(), Problem> {
-    txn.put("", looked)?;
-    txn.wake_at(looked.due);
+fn put_scan_state<K: Kv>(txn: &mut Txn<'_, K>, state: &ScanStateRecord) -> Result<(), Problem> {
+    txn.put("", state)?;
+    txn.wake_at(state.due);
     Ok(())
 }
 

@@ -50,13 +50,13 @@ pub struct Query {
 }
 
 /// Number of certificates scanned for one page. It takes some tens of milliseconds.
-const SCAN: usize = 2_000;
+const MAX_SCANNED: usize = 2_000;
 
 /// Number of records per read.
 const PAGE: usize = 250;
 
 /// Minimum characters of a text that is compared with serial numbers and account ids.
-const LEAST: usize = 8;
+const MIN_TEXT: usize = 8;
 
 /// A parsed query, to compare entries with.
 pub struct Filter<'a> {
@@ -90,7 +90,7 @@ struct Text {
     plain: String,
     /// Part of a name in U-labels.
     unicode: String,
-    /// Part of a serial number in hex. `None` if it is shorter than [`LEAST`] or not hex.
+    /// Part of a serial number in hex. `None` if it is shorter than [`MIN_TEXT`] or not hex.
     serial: Option<String>,
 }
 
@@ -98,7 +98,7 @@ impl Text {
     fn of(text: &str) -> Self {
         let hex = text.trim().to_ascii_lowercase().replace([':', ' '], "");
         let hex = hex.strip_prefix("0x").unwrap_or(&hex).to_owned();
-        let is_serial = hex.len() >= LEAST && hex.bytes().all(|b| b.is_ascii_hexdigit());
+        let is_serial = hex.len() >= MIN_TEXT && hex.bytes().all(|b| b.is_ascii_hexdigit());
         Self {
             plain: text.trim().to_lowercase(),
             unicode: unicode::for_search(text.trim()),
@@ -113,7 +113,7 @@ impl Text {
         // Serial numbers and ids are random: one in some dozens contains any given two characters.
         entry.names.iter().any(named)
             || self.serial.as_ref().is_some_and(|part| serial.contains(part.as_str()))
-            || (self.plain.len() >= LEAST && entry.account.as_str().to_ascii_lowercase().contains(&self.plain))
+            || (self.plain.len() >= MIN_TEXT && entry.account.as_str().to_ascii_lowercase().contains(&self.plain))
     }
 }
 
@@ -180,7 +180,7 @@ impl<'a> Filter<'a> {
                 seen += 1;
                 at = id;
             }
-            if !more || seen >= SCAN {
+            if !more || seen >= MAX_SCANNED {
                 return Ok(Walked { reached: at, complete: !more });
             }
         }

@@ -19,14 +19,14 @@ pub(in crate::ca) fn is_renewed<K: Kv>(txn: &Txn<'_, K>, serial: &str, entry: &L
 }
 
 /// Number of entries older than the index that one step indexes.
-const INDEXED: usize = 500;
+const INDEX_STEP: usize = 500;
 
 /// The profile of client certificates.
-const CLIENT: &str = "client";
+const CLIENT_PROFILE: &str = "client";
 
 /// Returns the id of an entry's set of names.
 pub fn set_of(entry: &LedgerEntry) -> String {
-    set_id(&entry.names, entry.profile.as_deref() == Some(CLIENT))
+    set_id(&entry.names, entry.profile.as_deref() == Some(CLIENT_PROFILE))
 }
 
 /// Parses a name of a ledger entry.
@@ -39,7 +39,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     ///
     /// # Errors
     /// When the storage fails.
-    pub(crate) fn note_in_inventory(
+    pub(crate) fn add_to_inventory(
         &self,
         txn: &mut Txn<'_, K>,
         serial: &str,
@@ -82,11 +82,11 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
                 txn.delete::<JobRecord>(&Work::Index.name());
                 return Ok(());
             };
-            let entries = txn.list::<LedgerEntry>(Some(&after), INDEXED)?;
+            let entries = txn.list::<LedgerEntry>(Some(&after), INDEX_STEP)?;
             for (serial, entry) in &entries {
-                self.note_in_inventory(txn, serial, entry)?;
+                self.add_to_inventory(txn, serial, entry)?;
             }
-            let last = entries.last().filter(|_| entries.len() == INDEXED).map(|(serial, _)| serial.clone());
+            let last = entries.last().filter(|_| entries.len() == INDEX_STEP).map(|(serial, _)| serial.clone());
             if last.is_none() {
                 txn.delete::<JobRecord>(&Work::Index.name());
             } else {

@@ -18,14 +18,14 @@ const SHARDS: usize = MAX_SHARDS as usize;
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     /// Returns the issuer of this ledger; `None` if it is no longer configured.
-    pub(in crate::ca) fn issuer_here(&self) -> Option<&Issuer> {
+    pub(in crate::ca) fn issuer_of_ledger(&self) -> Option<&Issuer> {
         self.ports.settings().issuers.find(&self.issuer)
     }
 
     /// Returns the current URL of a shard's CRL. `None` if `STATUS_URL` or the issuer is not configured.
     pub(in crate::ca) fn url_of(&self, shard: u16) -> Option<String> {
         let published = self.ports.settings().published.as_ref()?;
-        Some(published.crl(self.issuer_here()?.id(), shard))
+        Some(published.crl(self.issuer_of_ledger()?.id(), shard))
     }
 
     /// Returns the state of all shards.

@@ -13,7 +13,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     /// The failure of the job, which stays recorded.
     pub(in crate::ca) async fn do_job(&self, job: &JobRecord) -> Result<(), Problem> {
         match &job.work {
-            Work::Condemn(key, serial) => self.block_key(key, serial, job.attempts).await,
+            Work::Block(key, serial) => self.block_key(key, serial, job.attempts).await,
             Work::Index => self.index(),
             Work::Notify => self.notices().deliver_due().await,
             Work::Validate(..) | Work::Issue(_) | Work::List => Err(job.work.misplaced()),

@@ -25,13 +25,13 @@ use url::Url;
 const LEASE: Duration = Duration::from_secs(30);
 
 /// Maximum time that one job sends notices before other due jobs run.
-const TURN: Duration = Duration::from_secs(15);
+const MAX_DURATION: Duration = Duration::from_secs(15);
 
 /// Pause of all deliveries after the receiver did not answer.
 const PAUSE: Duration = Duration::from_secs(5);
 
 /// Number of notices that are counted.
-const COUNTED: usize = 5_000;
+const MAX_COUNTED: usize = 5_000;
 
 /// Number of records per read.
 const PAGE: usize = 500;
@@ -178,7 +178,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Notices<'_, P, K> {
         };
         let begun = self.0.ports.now();
         let mut answers = true;
-        while answers && begun.until(self.0.ports.now()) < TURN {
+        while answers && begun.until(self.0.ports.now()) < MAX_DURATION {
             let Some((id, notice)) = self.0.transact(|txn| self.take_notice(txn))? else { break };
             answers = self.send(webhook, &id, &notice).await?;
         }
@@ -279,7 +279,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Notices<'_, P, K> {
             }
             seen += page.len();
             after = page.last().map(|(id, _)| id.clone());
-            if page.len() < PAGE || seen >= COUNTED {
+            if page.len() < PAGE || seen >= MAX_COUNTED {
                 return Ok(NoticeCounts { waiting, given_up });
             }
         }

@@ -1,13 +1,13 @@
 //! Accounts in the operator API.
 
-use super::audit::{Done, audited_answer};
-use super::body::{Members, Query};
+use super::audit::{Done, answer_with_audit};
+use super::body::{Input, MAX_VALUE};
 use super::operator::Operator;
 use super::state::{not_found, shown};
 use crate::ca::account::kind::AccountAt;
 use crate::ca::account::operations::{DeactivateAccount, ListedAccount, ShowAccount};
 use crate::ca::http::message::{Answer, Request};
-use crate::ca::partitions::roster::{Enrol, ListMembers, RosterAt, shown_of};
+use crate::ca::partitions::roster::{Enrol, ListMembers, RosterAt, listed_account_of};
 use crate::ca::runtime::ask::Page;
 use crate::ca::runtime::message::ROSTERS;
 use crate::ca::runtime::ports::Ports;
@@ -16,19 +16,14 @@ use crate::records::ledger::inventory::RosterEntry;
 use crate::values::Id;
 use serde_json::json;
 
-/// Maximum and default number of accounts of a page.
-const MOST: usize = 200;
-
-const USUAL: usize = 50;
-
 /// Handles GET of accounts, from the roster partitions. An account is asked only if its entry lacks the data to list.
 ///
 /// # Errors
 /// `malformed` for a wrong query.
 pub async fn list<P: Ports>(ports: &P, request: &Request) -> Answer {
-    let query = Query::read(request, &["cursor", "limit"])?;
-    let limit = query.limit(MOST, USUAL)?;
-    let page = Page { after: query.get("cursor").map(str::to_owned), limit: limit.saturating_add(1) };
+    let query = Input::query(request, &["cursor", "limit"])?;
+    let limit = query.page_size()?;
+    let page = Page { after: query.text("cursor", MAX_VALUE)?.map(str::to_owned), limit: limit.saturating_add(1) };
     let mut members: Vec<RosterEntry> = Vec::new();
     for n in 0..ROSTERS {
         members.extend(ports.ask(&RosterAt(n), &ListMembers(page.clone())).await?);
@@ -38,7 +33,9 @@ pub async fn list<P: Ports>(ports: &P, request: &Request) -> Answer {
     members.truncate(limit);
     let mut all = Vec::new();
     for member in members {
-        all.extend(complete_entry(ports, member).await?.and_then(|member| shown_of(&ports.settings().urls, &member)));
+        all.extend(
+            complete_entry(ports, member).await?.and_then(|member| listed_account_of(&ports.settings().urls, &member)),
+        );
     }
     Ok(shown(200, &json!({ "accounts": all, "next": next })))
 }
@@ -77,8 +74,8 @@ pub async fn show<P: Ports>(ports: &P, id: &Id) -> Answer {
 /// 404 for an unknown account.
 pub async fn deactivate<P: Ports>(ports: &P, operator: &Operator, request: &Request, id: &Id) -> Answer {
     let target = id.to_string();
-    audited_answer(ports, (operator, request), ("account.deactivate", Some(&target)), 200, async {
-        Members::read(request, &[])?;
+    answer_with_audit(ports, (operator, request), ("account.deactivate", Some(&target)), 200, async {
+        Input::body(request, &[])?;
         let found = ports.ask(&AccountAt(id.clone()), &DeactivateAccount).await?;
         found.map(Done::from).ok_or_else(|| not_found("account"))
     })

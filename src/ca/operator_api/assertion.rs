@@ -11,7 +11,7 @@ use crate::validation::outbound::Limits;
 use core::time::Duration;
 
 /// Timeout for fetching the team's keys: the operator's request waits for it.
-const PATIENCE: Duration = Duration::from_secs(5);
+const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Why an assertion gives no identity.
 pub enum Unproven {
@@ -49,7 +49,7 @@ async fn key<P: Ports>(ports: &P, access: &Access, kid: &str) -> Result<Jwk, Unp
         Lookup::Key(key) => return Ok(*key),
         Lookup::None if usable => return Err(unknown()),
         // Another request fetched them just now, perhaps without success.
-        Lookup::None => return Err(Unproven::Unchecked("the Access team's keys are not there yet".to_owned())),
+        Lookup::None => return Err(Unproven::Unchecked("the Access team's keys are not available yet".to_owned())),
         Lookup::Fetch => {}
     }
     ports.memory().access_keys(|keys| keys.asking(ports.now()));
@@ -69,13 +69,13 @@ async fn key<P: Ports>(ports: &P, access: &Access, kid: &str) -> Result<Jwk, Unp
 }
 
 fn unknown() -> Unproven {
-    Unproven::Wrong("`kid` of the Access assertion names none of the team's keys".to_owned())
+    Unproven::Wrong("`kid` of the Access assertion matches none of the team's keys".to_owned())
 }
 
 async fn fetch<P: Ports>(ports: &P, access: &Access) -> Result<AccessKeys, String> {
     let url = access.keys_url();
     let says = |why: &str| format!("the Access team's keys cannot be fetched from {url}: {why}");
-    let limits = Limits { max_bytes: MAX_DOCUMENT, timeout: PATIENCE };
+    let limits = Limits { max_bytes: MAX_DOCUMENT, timeout: FETCH_TIMEOUT };
     let answer = ports.fetch(&url, limits).await.map_err(|fault| says(&fault.to_string()))?;
     if answer.status != 200 {
         return Err(says(&format!("HTTP status {}", answer.status)));

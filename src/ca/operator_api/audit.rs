@@ -3,7 +3,7 @@
 //! An action is recorded before it begins, and its outcome after it. So no action is missing from the record; where the
 //! second entry is missing, the action may have been done.
 
-use super::body::Query;
+use super::body::Input;
 use super::operator::Operator;
 use super::state::shown;
 use crate::ca::http::message::{Answer, Request, Response};
@@ -15,11 +15,6 @@ use crate::records::Problem;
 use crate::records::operations::audit::{Event, Outcome};
 use core::future::Future;
 use serde_json::{Value, json};
-
-/// Maximum and default number of entries of a page.
-const MOST: usize = 200;
-
-const USUAL: usize = 50;
 
 /// Maximum length of a recorded detail, in characters.
 const MAX_DETAIL: usize = 500;
@@ -62,7 +57,7 @@ pub async fn audited<P: Ports, T>(
         ..500 => problem,
         // It is unknown whether anything was changed.
         _ => Problem {
-            detail: format!("It failed on the way, and may have been done. See entry {number} of the audit record."),
+            detail: format!("The operation failed and may have taken effect; see entry {number} of the audit record."),
             ..problem
         },
     })
@@ -113,10 +108,10 @@ pub async fn note<P: Ports>(ports: &P, event: Event) -> Result<u64, Problem> {
 /// # Errors
 /// `malformed` for a wrong query.
 pub async fn list<P: Ports>(ports: &P, request: &Request) -> Answer {
-    let query = Query::read(request, &["cursor", "limit"])?;
-    let what = "the next of the page before";
+    let query = Input::query(request, &["cursor", "limit"])?;
+    let what = "`next` of the previous page";
     let before = query.parsed("cursor", what, |text| text.parse::<u64>().ok().filter(|n| *n > 0))?;
-    let limit = query.limit(MOST, USUAL)?;
+    let limit = query.page_size()?;
     let AuditPage { entries, next } = ports.ask(&OperationsAt, &ListAudit { before, limit }).await?;
     Ok(Response::json(200, &json!({ "entries": entries, "next": next })))
 }
@@ -125,7 +120,7 @@ pub async fn list<P: Ports>(ports: &P, request: &Request) -> Answer {
 ///
 /// # Errors
 /// As [`audited`].
-pub async fn audited_answer<P: Ports>(
+pub async fn answer_with_audit<P: Ports>(
     ports: &P,
     who: (&Operator, &Request),
     what: (&str, Option<&str>),

@@ -1,7 +1,7 @@
 //! The URL of the calendar feed: reading and replacing it.
 
-use super::audit::{Done, audited_answer};
-use super::body::Members;
+use super::audit::{Done, answer_with_audit};
+use super::body::Input;
 use super::feed;
 use super::operator::Operator;
 use super::state::shown;
@@ -23,8 +23,8 @@ pub async fn calendar<P: Ports>(ports: &P) -> Answer {
 /// # Errors
 /// When operations do not answer.
 pub async fn move_calendar<P: Ports>(ports: &P, operator: &Operator, request: &Request) -> Answer {
-    audited_answer(ports, (operator, request), ("calendar.move", None), 200, async {
-        Members::read(request, &[])?;
+    answer_with_audit(ports, (operator, request), ("calendar.move", None), 200, async {
+        Input::body(request, &[])?;
         place(ports, true).await.map(Done::from)
     })
     .await

@@ -1,7 +1,7 @@
 //! The inventory in the operator API: search, show, download and revoke certificates of all issuers.
 
-use super::audit::{Done, audited_answer};
-use super::body::{Members, Query as Sent};
+use super::audit::{Done, answer_with_audit};
+use super::body::{Input, MAX_VALUE};
 use super::operator::Operator;
 use super::state::{not_found, shown};
 use crate::ca::account::kind::AccountAt;
@@ -22,16 +22,11 @@ use crate::values::{Id, Time, unicode};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-/// Maximum and default number of certificates of a page.
-const MOST: usize = 200;
-
-const USUAL: usize = 50;
-
 /// Maximum length of the search text, in characters.
 const MAX_TEXT: usize = 100;
 
 /// Allowed names in the query.
-const KNOWN: &[&str] = &[
+const PARAMETERS: &[&str] = &[
     "q",
     "name",
     "serial",
@@ -53,13 +48,13 @@ const KNOWN: &[&str] = &[
 /// # Errors
 /// `malformed` for a wrong query.
 pub async fn list<P: Ports>(ports: &P, request: &Request) -> Answer {
-    let sent = Sent::read(request, KNOWN)?;
-    let csv = sent.parsed("format", "\"json\" or \"csv\"", |text| match text {
+    let input = Input::query(request, PARAMETERS)?;
+    let csv = input.parsed("format", "\"json\" or \"csv\"", |text| match text {
         "json" => Some(false),
         "csv" => Some(true),
         _ => None,
     })?;
-    let query = query(ports, &sent)?;
+    let query = query(ports, &input)?;
     let page = search(ports, &query).await?;
     if csv == Some(true) {
         let response = Response::text(200, "text/csv; charset=utf-8", super::csv::table(&page.certificates));
@@ -72,41 +67,41 @@ pub async fn list<P: Ports>(ports: &P, request: &Request) -> Answer {
 }
 
 /// Builds the search from the request's query.
-fn query<P: Ports>(ports: &P, sent: &Sent) -> Result<Query, Problem> {
+fn query<P: Ports>(ports: &P, input: &Input) -> Result<Query, Problem> {
     let settings = ports.settings();
-    let standing = sent.parsed("status", "current, valid, revoked, expired or all", |text| {
+    let standing = input.parsed("status", "current, valid, revoked, expired or all", |text| {
         serde_json::from_value::<Standing>(text.into()).ok()
     })?;
-    let text = sent.parsed("q", "at most 100 characters long", |text| {
+    let text = input.parsed("q", "at most 100 characters long", |text| {
         (text.chars().count() <= MAX_TEXT).then(|| text.to_owned())
     })?;
-    let after = sent.parsed("cursor", "the next of the page before", |text| {
+    let after = input.parsed("cursor", "`next` of the previous page", |text| {
         let (_, serial) = parse_expiry_id(text)?;
         Serial::from_hex(serial).map(|_| text.to_owned())
     })?;
-    let serial = sent.parsed("serial", "a serial number in hex", |text| {
+    let serial = input.parsed("serial", "a serial number in hex", |text| {
         Serial::from_hex(&text.to_ascii_lowercase().replace(':', "")).map(|serial| serial.hex())
     })?;
     let selection = Selection {
-        issuer: sent.parsed("issuer", "the id of an issuer of this CA", |text| {
+        issuer: input.parsed("issuer", "the id of an issuer of this CA", |text| {
             settings.issuers.find(text).map(|issuer| issuer.id().to_owned())
         })?,
-        profile: sent
+        profile: input
             .parsed("profile", "a profile of this CA", |text| profile::find(text).map(|p| p.name.to_owned()))?,
-        account: sent.parsed("account", "the id of an account", Id::parse)?,
-        external_account: sent.get("external_account").map(str::to_owned),
-        name: pattern(sent.get("name"))?,
+        account: input.parsed("account", "the id of an account", Id::parse)?,
+        external_account: input.text("external_account", MAX_VALUE)?.map(str::to_owned),
+        name: pattern(input.text("name", MAX_VALUE)?)?,
     };
     Ok(Query {
         text,
         serial,
         selection,
         standing: standing.unwrap_or_default(),
-        ends_after: sent.time("ends_after")?,
-        ends_before: sent.time("ends_before")?,
-        issued_before: sent.time("issued_before")?,
+        ends_after: input.time("ends_after")?,
+        ends_before: input.time("ends_before")?,
+        issued_before: input.time("issued_before")?,
         after,
-        limit: sent.limit(MOST, USUAL)?,
+        limit: input.page_size()?,
     })
 }
 
@@ -231,8 +226,8 @@ pub async fn download<P: Ports>(ports: &P, serial: &Serial) -> Answer {
 /// 404 for an unknown certificate; `badRevocationReason`; 409 `alreadyRevoked`; 409 `unauthorized` if it has expired.
 pub async fn revoke<P: Ports>(ports: &P, operator: &Operator, request: &Request, serial: &Serial) -> Answer {
     let hex = serial.hex();
-    audited_answer(ports, (operator, request), ("certificate.revoke", Some(&hex)), 200, async {
-        let reason = check_reason(Members::read(request, &["reason"])?.number("reason")?)?;
+    answer_with_audit(ports, (operator, request), ("certificate.revoke", Some(&hex)), 200, async {
+        let reason = check_reason(Input::body(request, &["reason"])?.number("reason")?)?;
         let (ledger, found) = entry(ports, serial).await?;
         let revoke = RevokeCertificate {
             serial: serial.hex(),

@@ -1,7 +1,7 @@
 //! External account keys that operators create (RFC 8555 §7.3.4).
 
-use super::audit::{Done, audited_answer};
-use super::body::{Members, Query};
+use super::audit::{Done, answer_with_audit};
+use super::body::{Input, MAX_VALUE};
 use super::operator::Operator;
 use super::state::{not_found, shown};
 use crate::ca::config::{external_accounts, policy};
@@ -26,19 +26,14 @@ const MAX_KID: usize = 64;
 /// Maximum length of a note, in characters.
 const MAX_NOTE: usize = 200;
 
-/// Maximum and default number of keys of a page. Each key takes a request to its partition.
-const MOST: usize = 200;
-
-const USUAL: usize = 50;
-
 /// Handles GET of keys, those of the configuration first.
 ///
 /// # Errors
 /// `malformed` for a wrong query.
 pub async fn list<P: Ports>(ports: &P, request: &Request) -> Answer {
-    let query = Query::read(request, &["cursor", "limit"])?;
-    let limit = query.limit(MOST, USUAL)?;
-    let after = query.get("cursor").map(str::to_owned);
+    let query = Input::query(request, &["cursor", "limit"])?;
+    let limit = query.page_size()?;
+    let after = query.text("cursor", MAX_VALUE)?.map(str::to_owned);
     let in_force = effective::in_force(ports).await?;
     let mut all = Vec::new();
     if after.is_none() {
@@ -97,7 +92,7 @@ fn wire<P: Ports>(
     // A policy that this version can no longer read is shown without warnings.
     let policy = effective::policy_of(record).unwrap_or_default();
     let warnings = policy::warnings(in_force.policy(ports.settings()), (&record.kid, &policy), ports.issuer());
-    let key = external_accounts::made_key(&ports.settings().nonce_key, &record.kid);
+    let key = external_accounts::derived_key(&ports.settings().nonce_key, &record.kid);
     let status = if record.disabled.is_some() {
         "disabled"
     } else if record.check != external_accounts::check_of(&key) {
@@ -123,14 +118,14 @@ fn wire<P: Ports>(
 /// `malformed` for wrong members; 409 for a kid that is taken.
 pub async fn create<P: Ports>(ports: &P, operator: &Operator, request: &Request) -> Answer {
     // The audit entry needs the kid before anything else.
-    let members = Members::read(request, &["kid", "note", "uses", "policy", "expires"]);
+    let members = Input::body(request, &["kid", "note", "uses", "policy", "expires"]);
     let asked = members.as_ref().ok().and_then(|members| members.text("kid", MAX_KID).ok().flatten());
     let kid = match asked {
         Some(kid) => kid.to_owned(),
         None => b64::encode(&ports.random::<12>()?).replace('-', ".").to_owned(),
     };
     let who = (operator, request);
-    audited_answer(ports, who, ("external-account.create", Some(&kid)), 201, async {
+    answer_with_audit(ports, who, ("external-account.create", Some(&kid)), 201, async {
         let record = new_record(ports, operator, &members?, &kid).await?;
         let (uses, created) = (record.uses, record.created.at);
         if of_kid(ports, &kid).await?.is_some() {
@@ -144,7 +139,7 @@ pub async fn create<P: Ports>(ports: &P, operator: &Operator, request: &Request)
         let in_force = effective::in_force(ports).await?;
         let mut value = wire(ports, &in_force, &record, &[])?;
         if let Some(members) = value.as_object_mut() {
-            let key = external_accounts::made_key(&ports.settings().nonce_key, &kid);
+            let key = external_accounts::derived_key(&ports.settings().nonce_key, &kid);
             members.insert("key".into(), b64::encode(key.bytes()).into());
             members.insert("directory".into(), ports.settings().urls.directory().into());
         }
@@ -159,11 +154,11 @@ pub async fn create<P: Ports>(ports: &P, operator: &Operator, request: &Request)
 async fn new_record<P: Ports>(
     ports: &P,
     operator: &Operator,
-    members: &Members,
+    members: &Input,
     kid: &str,
 ) -> Result<ExternalKeyRecord, Problem> {
     if members.text("kid", MAX_KID)?.is_some_and(|kid| !is_plain(kid)) {
-        return Err(Problem::malformed("kid has other characters than A-Z a-z 0-9 . _ -, or none."));
+        return Err(Problem::malformed("kid is empty or has characters other than A-Z a-z 0-9 . _ -."));
     }
     if ports.settings().external.keys.contains_key(kid) {
         return Err(taken(kid));
@@ -175,13 +170,13 @@ async fn new_record<P: Ports>(
     })?;
     let expires = members.parsed("expires", "a time like 2027-01-31T00:00:00Z", Time::parse_rfc3339)?;
     if expires.is_some_and(|at| at <= ports.now()) {
-        return Err(Problem::malformed("expires is past already; the key would be good for nothing."));
+        return Err(Problem::malformed("expires is in the past; the key could not be used."));
     }
     let policy = members.value("policy").filter(|policy| !policy.is_null());
     if let Some(document) = policy {
         check_policy(ports, document).await?;
     }
-    let key = external_accounts::made_key(&ports.settings().nonce_key, kid);
+    let key = external_accounts::derived_key(&ports.settings().nonce_key, kid);
     Ok(ExternalKeyRecord {
         kid: kid.to_owned(),
         note: note_of(members)?,
@@ -194,7 +189,7 @@ async fn new_record<P: Ports>(
     })
 }
 
-fn note_of(members: &Members) -> Result<Option<String>, Problem> {
+fn note_of(members: &Input) -> Result<Option<String>, Problem> {
     Ok(members.text("note", MAX_NOTE)?.map(str::to_owned).filter(|note| !note.is_empty()))
 }
 
@@ -207,7 +202,7 @@ async fn check_policy<P: Ports>(ports: &P, document: &Value) -> Result<(), Probl
 }
 
 fn taken(kid: &str) -> Problem {
-    let detail = format!("There is an external account key {kid:?} already, or was; a kid is never given out again.");
+    let detail = format!("The kid {kid:?} is or was in use; a kid is never reused.");
     Problem::malformed(detail).with_status(409)
 }
 
@@ -216,17 +211,17 @@ fn taken(kid: &str) -> Problem {
 /// # Errors
 /// 404 for an unknown key; `malformed` for wrong members, and for a key of the configuration.
 pub async fn change<P: Ports>(ports: &P, operator: &Operator, request: &Request, kid: &str) -> Answer {
-    let members = Members::read(request, &["disabled", "policy", "note"]);
+    let members = Input::body(request, &["disabled", "policy", "note"]);
     let disabled = members.as_ref().ok().and_then(|members| members.flag("disabled").ok().flatten());
     let what = match disabled {
         Some(true) => "external-account.disable",
         Some(false) => "external-account.enable",
         None => "external-account.change",
     };
-    audited_answer(ports, (operator, request), (what, Some(kid)), 200, async {
+    answer_with_audit(ports, (operator, request), (what, Some(kid)), 200, async {
         let members = members?;
         if ports.settings().external.keys.contains_key(kid) {
-            let detail = "This key stands in the secret EAB_KEYS. Change it there, or take it out.";
+            let detail = "This key is configured in the secret EAB_KEYS; change or remove it there.";
             return Err(Problem::malformed(detail));
         }
         let policy = match members.value("policy") {

@@ -20,10 +20,10 @@ use std::collections::BTreeSet;
 use url::Url;
 
 /// Maximum number of scans of a ledger, each of some thousand certificates, first expiry first.
-const GOES: usize = 10;
+const MAX_SCANS: usize = 10;
 
 /// How long a program may cache the calendar, in seconds.
-const FRESH: u64 = 900;
+const CACHED: u64 = 900;
 
 /// Returns how often the calendar's URL was replaced; `moved` replaces it once more first.
 ///
@@ -71,7 +71,7 @@ pub async fn show<P: Ports>(ports: &P, sent: &str) -> Answer {
     let host = host.unwrap_or_default();
     let text = calendar::write(&format!("Certificates of {host}"), &host, events, ports.now());
     Ok(Response::text(200, "text/calendar; charset=utf-8", text)
-        .with("Cache-Control", &format!("private, max-age={FRESH}"))
+        .with("Cache-Control", &format!("private, max-age={CACHED}"))
         .with("X-Content-Type-Options", "nosniff")
         .indexed(&settings.urls))
 }
@@ -80,7 +80,7 @@ pub async fn show<P: Ports>(ports: &P, sent: &str) -> Answer {
 async fn endings<P: Ports>(ports: &P, issuer: &str) -> Result<Vec<Candidate>, Problem> {
     let (ledger, mut all) = (LedgerAt::from(issuer), Vec::new());
     let mut scan = ScanExpiring { at: ports.now(), since: None, after: None };
-    for _ in 0..GOES {
+    for _ in 0..MAX_SCANS {
         let ScanPage { found, after } = ports.ask(&ledger, &scan).await?;
         all.extend(not_renewed_elsewhere(ports, issuer, found).await?);
         scan.after = after;

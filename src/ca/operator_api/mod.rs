@@ -1,4 +1,4 @@
-//! The operator API below /admin/v1: one file for each resource, and the dispatch to them after sign-in.
+//! The operator API below /admin/v1: one file for each resource, and the dispatch after sign-in.
 
 pub mod accounts;
 pub mod assertion;
@@ -25,7 +25,7 @@ use crate::ca::partitions::operations::standing::ShowOperations;
 use crate::ca::runtime::ports::Ports;
 use crate::ca::telemetry::events::RequestLogContext;
 use crate::records::Problem;
-use body::Query;
+use body::Input;
 use operator::Operator;
 use serde_json::json;
 use state::shown;
@@ -35,11 +35,11 @@ pub async fn answer<P: Ports>(
     ports: &P,
     request: &Request,
     route: &AdminRoute,
-    told: &mut RequestLogContext,
+    context: &mut RequestLogContext,
 ) -> Response {
     let answer = match sign_in::operator(ports, request).await {
         Ok(operator) => {
-            told.operator = Some(operator.name.clone());
+            context.operator = Some(operator.name.clone());
             act(ports, &operator, request, route).await
         }
         Err(problem) => Err(problem),
@@ -70,7 +70,7 @@ async fn act<P: Ports>(ports: &P, operator: &Operator, request: &Request, route:
 async fn read<P: Ports>(ports: &P, operator: &Operator, request: &Request, route: &AdminRoute) -> Answer {
     let lists = [AdminRoute::ExternalAccounts, AdminRoute::Certificates, AdminRoute::Accounts, AdminRoute::Audit];
     if !lists.contains(route) {
-        Query::read(request, &[])?;
+        Input::query(request, &[])?;
     }
     match route {
         AdminRoute::Status => status(ports, operator).await,
@@ -125,7 +125,8 @@ async fn change<P: Ports>(ports: &P, operator: &Operator, request: &Request, rou
 
 fn not_allowed(request: &Request) -> Problem {
     let method = crate::values::quote::excerpt(&request.method);
-    Problem::malformed(format!("{method} is not allowed here; docs/openapi.json has what is.")).with_status(405)
+    let detail = format!("{method} is not allowed here; docs/openapi.json lists the allowed methods.");
+    Problem::malformed(detail).with_status(405)
 }
 
 /// Handles GET of the CA's status.

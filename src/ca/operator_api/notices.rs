@@ -1,7 +1,7 @@
 //! Notices and the state of the webhook in the operator API.
 
-use super::audit::{Done, audited_answer};
-use super::body::Members;
+use super::audit::{Done, answer_with_audit};
+use super::body::Input;
 use super::operator::Operator;
 use super::state::shown;
 use crate::ca::http::message::{Answer, Request};
@@ -14,7 +14,7 @@ use crate::records::Problem;
 use serde_json::{Value, json};
 
 /// Maximum number of notices in a response.
-const MOST: usize = 200;
+const MAX_NOTICES: usize = 200;
 
 /// Sends this to all partitions that store notices: the ledgers and the operations partition.
 async fn ask_all<P: Ports, A: Ask<At = NoticeStore>>(ports: &P, ask: &A) -> Result<Vec<A::Reply>, Problem> {
@@ -43,7 +43,7 @@ pub async fn newest<P: Ports>(ports: &P, limit: usize) -> Result<Vec<Value>, Pro
 /// # Errors
 /// As [`newest`].
 pub async fn list<P: Ports>(ports: &P) -> Answer {
-    Ok(shown(200, &json!({ "notices": newest(ports, MOST).await? })))
+    Ok(shown(200, &json!({ "notices": newest(ports, MAX_NOTICES).await? })))
 }
 
 /// Returns whether the webhook is configured, and the counts of waiting and given-up notices.
@@ -62,8 +62,8 @@ pub async fn standing<P: Ports>(ports: &P) -> Result<Value, Problem> {
 /// # Errors
 /// 409 without a webhook.
 pub async fn test<P: Ports>(ports: &P, operator: &Operator, request: &Request) -> Answer {
-    audited_answer(ports, (operator, request), ("notice.test", None), 200, async {
-        Members::read(request, &[])?;
+    answer_with_audit(ports, (operator, request), ("notice.test", None), 200, async {
+        Input::body(request, &[])?;
         let notice = ports.ask(&OperationsAt, &SendTestNotice).await?;
         let state = notice.pointer("/delivery/state").and_then(Value::as_str).unwrap_or_default().to_owned();
         Ok(Done::saying(notice, state))

@@ -1,8 +1,8 @@
 //! The policy in force: versions, restoring, dry runs and the shadow policy.
 
-use super::audit::{Done, audited_answer};
+use super::audit::{Done, answer_with_audit};
 use super::body;
-use super::body::{Members, Query};
+use super::body::Input;
 use super::operator::Operator;
 use super::state::shown;
 use crate::ca::config::policy;
@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 const MAX_NOTE: usize = 200;
 
 /// Maximum number of names of a dry run.
-const ASKED: usize = 100;
+const MAX_CHECKED: usize = 100;
 
 /// Returns a policy version as JSON. `None` is version 0, the configuration's policy.
 pub(in crate::ca) fn version<P: Ports>(ports: &P, record: Option<&PolicyRecord>) -> Value {
@@ -78,8 +78,8 @@ fn document(request: &Request) -> Result<Value, Problem> {
 /// # Errors
 /// `malformed` for a wrong document, with line and reason; the policy in force stays.
 pub async fn put<P: Ports>(ports: &P, operator: &Operator, request: &Request) -> Answer {
-    audited_answer(ports, (operator, request), ("policy.put", None), 201, async {
-        let note = Query::read(request, &["note"])?.parsed("note", "at most 200 characters long", |text| {
+    answer_with_audit(ports, (operator, request), ("policy.put", None), 201, async {
+        let note = Input::query(request, &["note"])?.parsed("note", "at most 200 characters long", |text| {
             (text.chars().count() <= MAX_NOTE).then(|| text.to_owned())
         })?;
         let document = Some(document(request)?);
@@ -99,8 +99,8 @@ async fn put_in_force<P: Ports>(ports: &P, policy: PutPolicy) -> Result<Done<Val
 /// # Errors
 /// `malformed` for an unknown version.
 pub async fn restore<P: Ports>(ports: &P, operator: &Operator, request: &Request) -> Answer {
-    audited_answer(ports, (operator, request), ("policy.restore", None), 201, async {
-        let wanted = Members::read(request, &["version"])?.number("version")?;
+    answer_with_audit(ports, (operator, request), ("policy.restore", None), 201, async {
+        let wanted = Input::body(request, &["version"])?.number("version")?;
         let restores = match wanted {
             None => Restored::Before,
             Some(n) => Restored::Version(u32::try_from(n).map_err(|_| no_version())?),
@@ -116,8 +116,8 @@ pub async fn restore<P: Ports>(ports: &P, operator: &Operator, request: &Request
 /// # Errors
 /// As [`put`].
 pub async fn put_shadow<P: Ports>(ports: &P, operator: &Operator, request: &Request) -> Answer {
-    audited_answer(ports, (operator, request), ("policy.shadow", None), 200, async {
-        Query::read(request, &[])?;
+    answer_with_audit(ports, (operator, request), ("policy.shadow", None), 200, async {
+        Input::query(request, &[])?;
         let ends = body::text(request)?.trim() == "null";
         let document = if ends { None } else { Some(document(request)?) };
         let by = operator.acts(ports);
@@ -142,16 +142,16 @@ pub async fn findings<P: Ports>(ports: &P) -> Answer {
 /// `malformed` for a wrong question.
 pub async fn check<P: Ports>(ports: &P, request: &Request) -> Answer {
     let settings = ports.settings();
-    let members = Members::read(request, &["identifiers", "external_account", "profile", "document"])?;
+    let members = Input::body(request, &["identifiers", "external_account", "profile", "document"])?;
     let names =
-        members.value("identifiers").and_then(Value::as_array).filter(|names| (1..=ASKED).contains(&names.len()));
+        members.value("identifiers").and_then(Value::as_array).filter(|names| (1..=MAX_CHECKED).contains(&names.len()));
     let names =
         names.ok_or_else(|| Problem::malformed("identifiers has to be a list of 1 to 100 names and addresses."))?;
     let identifiers = names.iter().map(asked).collect::<Result<Vec<Identifier>, Problem>>()?;
     let kid = members.text("external_account", 128)?;
     let unknown = || {
         let shown = crate::values::quote::quote(kid.unwrap_or_default());
-        Problem::malformed(format!("external_account is {shown}, which is no key of this CA, or none any more."))
+        Problem::malformed(format!("external_account is {shown}, which is not a key of this CA, or no longer one."))
     };
     // An impossible kid costs no call.
     if kid.is_some_and(|kid| !is_plain(kid) && !settings.external.keys.contains_key(kid)) {

@@ -5,8 +5,8 @@
 //! A replacement is one record in each ledger, for any number of certificates. It takes effect at once and can be
 //! withdrawn.
 
-use super::audit::{Done, audited_answer};
-use super::body::Members;
+use super::audit::{Done, answer_with_audit};
+use super::body::{Input, MAX_VALUE};
 use super::certificates::pattern;
 use super::operator::Operator;
 use super::state::{not_found, shown};
@@ -65,18 +65,19 @@ fn wire(record: &ReplaceRecord) -> Value {
 /// `malformed` for a body that selects nothing or is wrong.
 pub async fn create<P: Ports>(ports: &P, operator: &Operator, request: &Request) -> Answer {
     let known = [&SELECTS[..], &["reason", "explanation"]].concat();
-    let members = Members::read(request, &known);
+    let members = Input::body(request, &known);
     let selection = members.as_ref().map_err(Clone::clone).and_then(|members| selection(ports, members));
     let target = selection.as_ref().ok().map(describe);
-    audited_answer(ports, (operator, request), ("certificates.replace", target.as_deref()), 201, async {
+    answer_with_audit(ports, (operator, request), ("certificates.replace", target.as_deref()), 201, async {
         let (members, selection) = (members?, selection?);
         let explanation = members.text("explanation", MAX_URL)?;
         if explanation.is_some_and(|text| !Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "https" | "http"))) {
-            return Err(Problem::malformed("explanation is no URL of a web page."));
+            return Err(Problem::malformed("explanation is not the URL of a web page."));
         }
         let holding = all(ports).await?.iter().filter(|record| record.withdrawn.is_none()).count();
         if holding >= REPLACEMENTS {
-            let detail = format!("{REPLACEMENTS} replacements hold already; withdraw those that are done.");
+            let detail =
+                format!("There are {REPLACEMENTS} active replacements, the maximum; withdraw those that are done.");
             return Err(Problem::malformed(detail));
         }
         let longest = profile::all().iter().map(|profile| profile.validity).max().unwrap_or(Duration::ZERO);
@@ -111,7 +112,7 @@ pub(in crate::ca) async fn put<P: Ports>(ports: &P, record: &ReplaceRecord) -> R
 ///
 /// # Errors
 /// `malformed` for a body that selects nothing, or names something unknown.
-pub fn selection<P: Ports>(ports: &P, members: &Members) -> Result<Selection, Problem> {
+pub fn selection<P: Ports>(ports: &P, members: &Input) -> Result<Selection, Problem> {
     let issuers = &ports.settings().issuers;
     let selection = Selection {
         issuer: members.parsed("issuer", "the id of an issuer of this CA", |text| {
@@ -121,11 +122,11 @@ pub fn selection<P: Ports>(ports: &P, members: &Members) -> Result<Selection, Pr
             .parsed("profile", "a profile of this CA", |text| profile::find(text).map(|found| found.name.to_owned()))?,
         account: members.parsed("account", "the id of an account", Id::parse)?,
         external_account: members.text("external_account", MAX_KID)?.map(str::to_owned),
-        name: pattern(members.text("name", 255)?)?,
+        name: pattern(members.text("name", MAX_VALUE)?)?,
     };
     if selection == Selection::default() {
-        let detail = "Nothing is selected: give issuer, profile, account, external_account or name; the name \"*\" is \
-                      everything.";
+        let detail = "Nothing is selected: give issuer, profile, account, external_account or name; the name \"*\" \
+                      selects everything.";
         return Err(Problem::malformed(detail));
     }
     Ok(selection)
@@ -149,8 +150,8 @@ pub fn describe(selection: &Selection) -> String {
 /// # Errors
 /// 404 for an unknown replacement.
 pub async fn withdraw<P: Ports>(ports: &P, operator: &Operator, request: &Request, id: &str) -> Answer {
-    audited_answer(ports, (operator, request), ("certificates.withdraw", Some(id)), 200, async {
-        Members::read(request, &[])?;
+    answer_with_audit(ports, (operator, request), ("certificates.withdraw", Some(id)), 200, async {
+        Input::body(request, &[])?;
         let found = all(ports).await?.into_iter().find(|record| record.id == id);
         let mut record = found.ok_or_else(|| not_found("replacement"))?;
         if record.withdrawn.is_none() {

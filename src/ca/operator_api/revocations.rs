@@ -4,8 +4,8 @@
 //! cursor. Revoked certificates are not selected again, so a step can be repeated, and an interrupted revocation can be
 //! restarted safely. `issued_before` excludes certificates that are issued after the start, also after a restart.
 
-use super::audit::{Done, audited_answer};
-use super::body::Members;
+use super::audit::{Done, answer_with_audit};
+use super::body::Input;
 use super::certificates::said;
 use super::operator::Operator;
 use super::replacements::{SELECTS, describe, selection};
@@ -21,11 +21,11 @@ use crate::values::Time;
 use serde_json::json;
 
 /// Maximum number of certificates revoked in a step.
-const MOST: usize = 100;
+const MAX_REVOKED: usize = 100;
 
 /// Maximum for keyCompromise. Each key takes a request to another partition, and Cloudflare's free plan allows 50
 /// subrequests for each request to a Worker.
-const MOST_KEYS: usize = 25;
+const MAX_KEY_COMPROMISE: usize = 25;
 
 /// Handles POST: one step of a revocation.
 ///
@@ -33,17 +33,17 @@ const MOST_KEYS: usize = 25;
 /// `malformed` for a body that selects nothing or is wrong; `badRevocationReason`.
 pub async fn step<P: Ports>(ports: &P, operator: &Operator, request: &Request) -> Answer {
     let known = [&SELECTS[..], &["reason", "issued_before", "cursor", "limit"]].concat();
-    let members = Members::read(request, &known);
+    let members = Input::body(request, &known);
     let selection = members.as_ref().map_err(Clone::clone).and_then(|members| selection(ports, members));
     let target = selection.as_ref().ok().map(describe);
-    audited_answer(ports, (operator, request), ("certificates.revoke", target.as_deref()), 200, async {
+    answer_with_audit(ports, (operator, request), ("certificates.revoke", target.as_deref()), 200, async {
         let (members, selection) = (members?, selection?);
         let reason = check_reason(members.number("reason")?)?;
         let before = members.parsed("issued_before", "a time like 2027-01-31T00:00:00Z", Time::parse_rfc3339)?;
         // Times have whole seconds; certificates issued in the current second are included.
         let before = before.unwrap_or_else(|| Time::from_secs(ports.now().secs() + 1));
         let (issuer, after) = place(ports, &selection, &members)?;
-        let most = if reason == Some(KEY_COMPROMISE) { MOST_KEYS } else { MOST };
+        let most = if reason == Some(KEY_COMPROMISE) { MAX_KEY_COMPROMISE } else { MAX_REVOKED };
         let limit = limit(&members)?.min(most);
         let query =
             Query { selection: selection.clone(), issued_before: Some(before), after, limit, ..Query::default() };
@@ -51,7 +51,7 @@ pub async fn step<P: Ports>(ports: &P, operator: &Operator, request: &Request) -
         let part: RevokedPart = ports.ask(&LedgerAt(issuer.clone()), &step).await?;
         let next = if part.complete { following(ports, &selection, &issuer) } else { Some((issuer, part.reached)) };
         let next = next.map(|(issuer, after)| format!("{issuer}.{after}"));
-        let rest = if next.is_some() { "it goes on" } else { "that was all" };
+        let rest = if next.is_some() { "more remain" } else { "none remain" };
         let detail =
             format!("{} revoked, {}, issued before {}; {rest}", part.revoked.len(), said(reason), before.rfc3339());
         let value = json!({
@@ -63,10 +63,12 @@ pub async fn step<P: Ports>(ports: &P, operator: &Operator, request: &Request) -
     .await
 }
 
-pub(in crate::ca) fn limit(members: &Members) -> Result<usize, Problem> {
-    let Some(number) = members.number("limit")? else { return Ok(MOST) };
-    let limit = usize::try_from(number).ok().filter(|limit| (1..=MOST).contains(limit));
-    limit.ok_or_else(|| Problem::malformed(format!("limit is {number}; it has to be a whole number from 1 to {MOST}.")))
+pub(in crate::ca) fn limit(members: &Input) -> Result<usize, Problem> {
+    let Some(number) = members.number("limit")? else { return Ok(MAX_REVOKED) };
+    let limit = usize::try_from(number).ok().filter(|limit| (1..=MAX_REVOKED).contains(limit));
+    limit.ok_or_else(|| {
+        Problem::malformed(format!("limit is {number}; it has to be a whole number from 1 to {MAX_REVOKED}."))
+    })
 }
 
 /// Returns the ids of issuers that the selection includes.
@@ -76,15 +78,15 @@ fn issuers<'a, P: Ports>(ports: &'a P, selection: &'a Selection) -> impl Iterato
 }
 
 /// Returns where a step begins: the issuer, and the position in its ledger.
-fn place<P: Ports>(ports: &P, selection: &Selection, members: &Members) -> Result<(String, Option<String>), Problem> {
-    let found = members.parsed("cursor", "the next of the step before", |text| {
+fn place<P: Ports>(ports: &P, selection: &Selection, members: &Input) -> Result<(String, Option<String>), Problem> {
+    let found = members.parsed("cursor", "`next` of the previous step", |text| {
         let (issuer, after) = text.split_once('.')?;
         let issuer = issuers(ports, selection).find(|id| *id == issuer)?;
         let after = if after.is_empty() { None } else { Some(parse_expiry_id(after).map(|_| after.to_owned())?) };
         Some((issuer.to_owned(), after))
     })?;
     let first = || issuers(ports, selection).next().map(|id| (id.to_owned(), None));
-    found.or_else(first).ok_or_else(|| Problem::internal("there is no issuer"))
+    found.or_else(first).ok_or_else(|| Problem::internal("no issuer is configured"))
 }
 
 /// Returns the start of the next issuer's ledger.

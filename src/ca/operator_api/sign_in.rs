@@ -14,10 +14,10 @@ use core::time::Duration;
 
 /// Limit of wrong tokens and assertions per address. It tolerates typing errors; ten tries in ten minutes cannot guess
 /// 32 characters.
-const WRONG: Limit = Limit { count: 10, period: Duration::from_secs(600) };
+const REFUSALS: Limit = Limit { count: 10, period: Duration::from_secs(600) };
 
 /// Limit of audit entries about these, for all addresses together: entries are kept permanently.
-const RECORDED: Limit = Limit { count: 60, period: Duration::from_secs(3600) };
+const RECORDED_REFUSALS: Limit = Limit { count: 60, period: Duration::from_secs(3600) };
 
 /// Authenticates the operator of a request. A token that is sent takes precedence over Access.
 ///
@@ -39,16 +39,16 @@ pub async fn operator<P: Ports>(ports: &P, request: &Request) -> Result<Operator
         return Ok(Operator { name: name.to_owned(), by: AuthMethod::Token });
     }
     let wrong = match (token, &settings.access, request.access.as_deref()) {
-        (Some(_), ..) => "a wrong token".to_owned(),
+        (Some(_), ..) => "an invalid token".to_owned(),
         (None, Some(access), Some(assertion)) => match by_access(ports, request, access, assertion).await? {
             Ok(operator) => return Ok(operator),
-            Err(why) => format!("a wrong assertion: {why}"),
+            Err(why) => format!("an invalid assertion: {why}"),
         },
         (None, ..) => return Err(unauthorized()),
     };
     // As everywhere, an unknown address has no limit: all such requests would share it.
     let (who, now) = (request.address.map(|address| format!("operator/{address}")), ports.now());
-    if let Some(Err(at)) = who.as_ref().map(|who| ports.memory().take(WRONG, who, now)) {
+    if let Some(Err(at)) = who.as_ref().map(|who| ports.memory().take(REFUSALS, who, now)) {
         return Err(too_many(now.until(at)));
     }
     record(ports, request, &anonymous(), wrong.clone()).await;
@@ -56,7 +56,7 @@ pub async fn operator<P: Ports>(ports: &P, request: &Request) -> Result<Operator
     Err(match token {
         Some(_) => refused,
         // It quotes no claim.
-        None => Problem { detail: format!("{} What was sent is {wrong}.", refused.detail), ..refused },
+        None => Problem { detail: format!("{} The request has {wrong}.", refused.detail), ..refused },
     })
 }
 
@@ -75,8 +75,8 @@ async fn by_access<P: Ports>(
     let operator = Operator { name: identity.name().to_owned(), by: AuthMethod::Access };
     if request.method == "POST" && is_from_elsewhere(request, &ports.settings().urls) {
         // Not counted against the limit: the operator did not cause it and would be locked out.
-        record(ports, request, &operator, "a request by a page of another site".to_owned()).await;
-        let detail = "A page of another site had your browser send this. Nothing was done.";
+        record(ports, request, &operator, "a cross-site request".to_owned()).await;
+        let detail = "Refused: a page of another site sent this request through your browser. Nothing was changed.";
         return Err(Problem::new(Kind::Unauthorized, detail));
     }
     Ok(Ok(operator))
@@ -91,7 +91,7 @@ fn anonymous() -> Operator {
 /// refused all the same.
 async fn record<P: Ports>(ports: &P, request: &Request, who: &Operator, why: String) {
     audit::count(ports, "sign-in", Outcome::Refused);
-    if ports.memory().take(RECORDED, "operators/refused", ports.now()).is_err() {
+    if ports.memory().take(RECORDED_REFUSALS, "operators/refused", ports.now()).is_err() {
         return;
     }
     let event = Event {
@@ -111,13 +111,14 @@ async fn record<P: Ports>(ports: &P, request: &Request, who: &Operator, why: Str
 }
 
 fn unauthorized() -> Problem {
-    let detail = "Operations are for operators: send an admin token as Authorization: Bearer TOKEN, or come by way of \
-                  Cloudflare Access where it stands before this CA.";
+    let detail = "Operations require authentication: send an admin token as Authorization: Bearer TOKEN, or sign in \
+                  through Cloudflare Access if this CA uses it.";
     Problem::new(Kind::Unauthorized, detail).with_status(401)
 }
 
 fn too_many(wait: Duration) -> Problem {
     let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX);
-    let detail = "Too many wrong tokens came from this address, and this one is wrong too; send one of ADMIN_TOKENS.";
+    let detail =
+        "Too many sign-ins from this address failed, and these credentials are invalid too; send one of ADMIN_TOKENS.";
     Problem { retry_after: Some(seconds.max(1)), ..Problem::new(Kind::RateLimited, detail) }
 }

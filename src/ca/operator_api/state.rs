@@ -6,7 +6,7 @@ use serde_json::Value;
 
 /// Returns the 404 problem for an unknown `what`.
 pub fn not_found(what: &str) -> Problem {
-    Problem::malformed(format!("There is no such {what} here.")).with_status(404)
+    Problem::malformed(format!("This CA has no such {what}.")).with_status(404)
 }
 
 /// Returns a JSON response.

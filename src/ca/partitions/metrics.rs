@@ -37,7 +37,7 @@ asks! {
 }
 
 /// The partition that sums counts: at present the only one.
-const SUMS: MetricsAt = MetricsAt(0);
+const METRICS: MetricsAt = MetricsAt(0);
 
 /// Sends the counts of this isolate to be summed. Returns the sums.
 ///
@@ -47,7 +47,7 @@ const SUMS: MetricsAt = MetricsAt(0);
 /// `serverInternal` when the partition does not answer.
 pub async fn flush<P: Ports>(ports: &P) -> Result<Counts, Problem> {
     let counts = AddCounts(ports.memory().take_counts());
-    let answer = ports.ask(&SUMS, &counts).await;
+    let answer = ports.ask(&METRICS, &counts).await;
     if answer.is_err() {
         ports.memory().put_back(&counts.0);
     }

@@ -59,7 +59,7 @@ pub async fn enrol<P: Ports>(ports: &P, account: &Id, created: Time) -> Result<(
 }
 
 /// Returns an account as the API shows it; `None` until it has sent its data.
-pub(in crate::ca) fn shown_of(urls: &Urls, member: &RosterEntry) -> Option<Value> {
+pub(in crate::ca) fn listed_account_of(urls: &Urls, member: &RosterEntry) -> Option<Value> {
     let shown = member.shown.as_ref()?;
     Some(json!({
         "id": member.account, "url": urls.account(&member.account), "status": shown.status,

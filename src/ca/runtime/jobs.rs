@@ -14,7 +14,7 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Maximum number of tries of an issuance; then its order becomes invalid.
+/// Maximum number of attempts of an issuance; then its order becomes invalid.
 pub(in crate::ca) const ATTEMPTS: u32 = 12;
 
 /// Lease of a claimed job. Longer than any job takes: a validation has 20 seconds, and the CAA lookup after it another
@@ -26,10 +26,10 @@ pub const JOBS: usize = 200;
 
 /// How many more times a job may be begun than tried. A try cut off by a crash has no outcome: a restart or a
 /// deployment costs an order nothing, but a job that crashes its machine is not repeated without end.
-const SPARE: u32 = 3;
+const MAX_CRASHES: u32 = 3;
 
 /// Maximum number of jobs that an alarm runs concurrently. Workers allows six simultaneous connections.
-pub(in crate::ca) const SIDE_BY_SIDE: usize = 6;
+pub(in crate::ca) const MAX_CONCURRENT: usize = 6;
 
 /// Interval at which newly due jobs are noticed while others run.
 pub(in crate::ca) const TICK: Duration = Duration::from_secs(1);
@@ -47,7 +47,7 @@ pub enum Work {
     Issue(Id),
     /// Blocks the key with this SHA-256 everywhere. The second value is the serial number of the certificate revoked
     /// for it.
-    Condemn(String, String),
+    Block(String, String),
     /// Adds certificates to the inventory that are older than the inventory.
     Index,
     /// Sends notices to the webhook.
@@ -65,7 +65,7 @@ pub struct JobRecord {
     pub due: Time,
     /// How often it was begun, counted before it runs.
     pub attempts: u32,
-    /// How many tries ended without completing the job. The other tries were cut off by a crash.
+    /// How many attempts ended without completing the job. The other attempts were cut off by a crash.
     pub ended: u32,
     /// Whether it waits for its due time, without a lease.
     pub waiting: bool,
@@ -81,12 +81,12 @@ pub(in crate::ca) struct Underway {
 
 /// A try of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Try {
+pub struct Attempt {
     /// Number of the try, from 1.
     pub number: u32,
     /// Whether a temporary failure leads to another try.
     pub again: bool,
-    /// Whether too many tries were cut off by a crash. Then this one is not made.
+    /// Whether too many attempts were cut off by a crash. Then this one is not made.
     pub exhausted: bool,
 }
 
@@ -105,7 +105,7 @@ impl Work {
         match self {
             Self::Validate(authorization, kind) => format!("validate-{authorization}-{kind}"),
             Self::Issue(order) => format!("issue-{order}"),
-            Self::Condemn(key, _) => format!("condemn-{key}"),
+            Self::Block(key, _) => format!("block-{key}"),
             Self::Index => "index".to_owned(),
             Self::Notify => "notify".to_owned(),
             Self::List => "list".to_owned(),
@@ -125,7 +125,7 @@ impl JobRecord {
     /// end.
     pub(in crate::ca) fn pause(&self) -> Duration {
         match &self.work {
-            Work::Condemn(..) => jobs::pause(self.attempts.saturating_sub(SPARE)),
+            Work::Block(..) => jobs::pause(self.attempts.saturating_sub(MAX_CRASHES)),
             // Notices have their own counters and delays.
             Work::Validate(..) | Work::Issue(_) | Work::Index | Work::Notify | Work::List => Duration::ZERO,
         }
@@ -133,21 +133,21 @@ impl JobRecord {
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
-    /// Returns the maximum number of tries; `None` for work that is retried without end.
-    fn tries(&self, work: &Work) -> Option<u32> {
+    /// Returns the maximum number of attempts; `None` for work that is retried without end.
+    fn max_attempts(&self, work: &Work) -> Option<u32> {
         match work {
             Work::Validate(..) => Some(self.ports.settings().validation.tries),
             Work::Issue(_) => Some(jobs::ATTEMPTS),
-            Work::Condemn(..) | Work::Index | Work::Notify | Work::List => None,
+            Work::Block(..) | Work::Index | Work::Notify | Work::List => None,
         }
     }
 
     /// Returns the current try of a taken job.
-    pub(in crate::ca) fn this_try(&self, job: &JobRecord) -> Try {
-        let (number, tries) = (job.attempts, self.tries(&job.work));
-        let exhausted = tries.is_some_and(|tries| number > tries.saturating_add(SPARE));
-        let again = !exhausted && tries.is_none_or(|tries| job.ended.saturating_add(1) < tries);
-        Try { number, again, exhausted }
+    pub(in crate::ca) fn this_attempt(&self, job: &JobRecord) -> Attempt {
+        let (number, most) = (job.attempts, self.max_attempts(&job.work));
+        let exhausted = most.is_some_and(|most| number > most.saturating_add(MAX_CRASHES));
+        let again = !exhausted && most.is_none_or(|most| job.ended.saturating_add(1) < most);
+        Attempt { number, again, exhausted }
     }
 
     /// Records a job due at `due`, or reschedules it, and sets the alarm.
@@ -235,9 +235,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
 const RETRY: Duration = Duration::from_secs(5);
 
 /// Maximum delay, as a multiple of the first.
-const SLOWEST: u32 = 60;
+const MAX_RETRY_FACTOR: u32 = 60;
 
-/// Returns the delay after this number of failed tries.
-pub(in crate::ca) fn pause(tries: u32) -> Duration {
-    RETRY * tries.min(SLOWEST)
+/// Returns the delay after this number of failed attempts.
+pub(in crate::ca) fn pause(attempts: u32) -> Duration {
+    RETRY * attempts.min(MAX_RETRY_FACTOR)
 }

@@ -126,18 +126,18 @@ pub enum Fresh {
     Any,
     /// One for the retry after `badNonce`, which a test server does not refuse. certbot retries only once. It takes
     /// that nonce from new-nonce, so new-nonce returns this kind too.
-    ForRetry,
+    Retry,
 }
 
 impl Fresh {
     /// Returns the kind of nonce to send with this problem.
     pub fn after(problem: &Problem) -> Self {
-        if problem.kind == Kind::BadNonce { Self::ForRetry } else { Self::Any }
+        if problem.kind == Kind::BadNonce { Self::Retry } else { Self::Any }
     }
 }
 
 /// Maximum number of draws of a nonce for a retry. At most half of the nonces are refused, so this suffices.
-const DRAWS: usize = 64;
+const MAX_DRAWS: usize = 64;
 
 /// Returns a fresh nonce for `home`.
 ///
@@ -146,7 +146,7 @@ const DRAWS: usize = 64;
 pub fn fresh_nonce<P: Ports>(ports: &P, home: &Home, fresh: Fresh) -> Result<String, Problem> {
     let settings = ports.settings();
     let mut random = ports.random()?;
-    for _ in 0..DRAWS {
+    for _ in 0..MAX_DRAWS {
         if fresh == Fresh::Any || nonce::lot(&random) >= settings.refuse_nonces {
             break;
         }

@@ -2,7 +2,7 @@
 //! way to a metrics partition, and, for a short time, CRLs, the overview of issuers, policies, absent names and the
 //! keys of the Access team.
 
-use super::policy_cache::{InForce, KeyRule, REMEMBERED};
+use super::policy_cache::{InForce, KeyRule, POLICY_AGE};
 use crate::jose::access::KeyCache;
 use crate::records::ledger::crl::CrlRecord;
 use crate::records::operations::limit::Limit;
@@ -16,28 +16,28 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// Maximum number of rate-limit entries: about a megabyte.
-const MOST: usize = 10_000;
+const MAX_LIMITS: usize = 10_000;
 
 /// Minimum time between two sendings of counts.
-const FLUSH: Duration = Duration::from_secs(10);
+const FLUSH_INTERVAL: Duration = Duration::from_secs(10);
 
 /// How long a CRL is cached: far shorter than HTTP caches may keep it.
-const KEPT: Duration = Duration::from_secs(1);
+const CRL_AGE: Duration = Duration::from_secs(1);
 
 /// Maximum size of all cached CRLs, in characters.
-const LISTS: usize = 4 << 20;
+const MAX_CRL_SIZE: usize = 4 << 20;
 
 /// Maximum size of the cached file of all CRLs, in octets: about 300,000 revocations.
-const BUNDLE: usize = 16 << 20;
+const MAX_BUNDLE_SIZE: usize = 16 << 20;
 
 /// Maximum number of cached external account keys.
-const KEYS: usize = 1_000;
+const MAX_KEYS: usize = 1_000;
 
 /// How long a name is remembered as absent.
-const ABSENT: Duration = Duration::from_secs(60);
+const ABSENCE_AGE: Duration = Duration::from_secs(60);
 
 /// Maximum number of names remembered as absent.
-const ABSENTEES: usize = 5_000;
+const MAX_ABSENT: usize = 5_000;
 
 /// The memory of one isolate.
 #[derive(Clone, Debug, Default)]
@@ -88,14 +88,14 @@ impl Memory {
     /// Stores a TAT. When full, drops entries with unused limits, then, down to half, the least used.
     fn put(&self, who: &str, tat: Time, now: Time) {
         let mut tats = self.tats.borrow_mut();
-        if tats.len() >= MOST {
+        if tats.len() >= MAX_LIMITS {
             tats.retain(|_, tat| *tat > now);
-            if tats.len() > MOST / 2 {
+            if tats.len() > MAX_LIMITS / 2 {
                 let mut all: Vec<Time> = tats.values().copied().collect();
                 let middle = all.len() / 2;
                 let median = *all.select_nth_unstable(middle).1;
                 // Among equal instants, any may be dropped.
-                let mut excess = tats.len().saturating_sub(MOST / 2);
+                let mut excess = tats.len().saturating_sub(MAX_LIMITS / 2);
                 tats.retain(|_, tat| {
                     let goes = excess > 0 && *tat <= median;
                     excess -= usize::from(goes);
@@ -115,7 +115,8 @@ impl Memory {
 
     /// Whether counts are due to be sent. After `true` the caller must send them.
     pub fn flush_is_due(&self, now: Time) -> bool {
-        let due = self.flushed.get().is_none_or(|at| now >= at.plus(FLUSH)) && !self.counts.borrow().is_empty();
+        let due =
+            self.flushed.get().is_none_or(|at| now >= at.plus(FLUSH_INTERVAL)) && !self.counts.borrow().is_empty();
         if due {
             self.flushed.set(Some(now));
         }
@@ -127,40 +128,40 @@ impl Memory {
     pub fn list(&self, issuer: &str, shard: u16, now: Time) -> Option<Option<CrlRecord>> {
         let lists = self.lists.borrow();
         let (at, list) = lists.get(&(issuer.to_owned(), shard))?;
-        (now < at.plus(KEPT)).then(|| list.clone())
+        (now < at.plus(CRL_AGE)).then(|| list.clone())
     }
 
     /// Caches the CRL of this issuer's shard, or its absence, for a second. Skipped when the cache is full.
     pub fn keep_list(&self, issuer: &str, shard: u16, list: Option<&CrlRecord>, now: Time) {
         let mut lists = self.lists.borrow_mut();
-        lists.retain(|_, (at, _)| now < at.plus(KEPT));
+        lists.retain(|_, (at, _)| now < at.plus(CRL_AGE));
         let length = |list: Option<&CrlRecord>| list.map_or(0, |list| list.der.len());
         let size: usize = lists.values().map(|(_, list)| length(list.as_ref())).sum();
-        if size + length(list) <= LISTS {
+        if size + length(list) <= MAX_CRL_SIZE {
             lists.insert((issuer.to_owned(), shard), (now, list.cloned()));
         }
     }
 
     /// Whether a name was found absent less than a minute ago.
     pub fn is_absent(&self, name: &str, now: Time) -> bool {
-        self.absent.borrow().get(name).is_some_and(|at| now < at.plus(ABSENT))
+        self.absent.borrow().get(name).is_some_and(|at| now < at.plus(ABSENCE_AGE))
     }
 
     /// Remembers a name as absent for a minute. Only for names that cannot be guessed before they exist: one created
     /// during this minute is not found.
     pub fn keep_absent(&self, name: String, now: Time) {
         let mut absent = self.absent.borrow_mut();
-        if absent.len() >= ABSENTEES {
-            absent.retain(|_, at| now < at.plus(ABSENT));
+        if absent.len() >= MAX_ABSENT {
+            absent.retain(|_, at| now < at.plus(ABSENCE_AGE));
         }
-        if absent.len() < ABSENTEES {
+        if absent.len() < MAX_ABSENT {
             absent.insert(name, now);
         }
     }
 
     /// Returns the overview of issuers, if cached.
     pub fn overview(&self, now: Time) -> Option<Value> {
-        self.overview.borrow().as_ref().filter(|(at, _)| now < at.plus(KEPT)).map(|(_, overview)| overview.clone())
+        self.overview.borrow().as_ref().filter(|(at, _)| now < at.plus(CRL_AGE)).map(|(_, overview)| overview.clone())
     }
 
     /// Caches the overview of issuers for a second. Many anonymous requests then do not reach the ledgers.
@@ -170,12 +171,12 @@ impl Memory {
 
     /// Returns the file of all CRLs, if cached.
     pub fn bundle(&self, now: Time) -> Option<String> {
-        self.bundle.borrow().as_ref().filter(|(at, _)| now < at.plus(KEPT)).map(|(_, text)| text.clone())
+        self.bundle.borrow().as_ref().filter(|(at, _)| now < at.plus(CRL_AGE)).map(|(_, text)| text.clone())
     }
 
     /// Caches the file of all CRLs for a second, unless it is too long.
     pub fn keep_bundle(&self, text: &str, now: Time) {
-        self.bundle.replace((text.len() <= BUNDLE).then(|| (now, text.to_owned())));
+        self.bundle.replace((text.len() <= MAX_BUNDLE_SIZE).then(|| (now, text.to_owned())));
     }
 
     /// Returns the policies in force and the time of caching.
@@ -196,16 +197,16 @@ impl Memory {
     /// Returns the cached rule of an external account key.
     pub fn key_rule(&self, kid: &str, now: Time) -> Option<Rc<KeyRule>> {
         let rules = self.key_rules.borrow();
-        rules.get(kid).filter(|(at, _)| now < at.plus(REMEMBERED)).map(|(_, rule)| rule.clone())
+        rules.get(kid).filter(|(at, _)| now < at.plus(POLICY_AGE)).map(|(_, rule)| rule.clone())
     }
 
     /// Caches the rule of an external account key.
     pub fn keep_key_rule(&self, kid: &str, rule: Rc<KeyRule>, now: Time) {
         let mut rules = self.key_rules.borrow_mut();
-        if rules.len() >= KEYS {
-            rules.retain(|_, (at, _)| now < at.plus(REMEMBERED));
+        if rules.len() >= MAX_KEYS {
+            rules.retain(|_, (at, _)| now < at.plus(POLICY_AGE));
         }
-        if rules.len() < KEYS {
+        if rules.len() < MAX_KEYS {
             rules.insert(kid.to_owned(), (now, rule));
         }
     }
@@ -245,11 +246,11 @@ mod tests {
         }
         for n in 0..30_000 {
             memory.count(limit, &format!("idle{n}"), NOW);
-            assert!(memory.tats.borrow().len() <= MOST);
+            assert!(memory.tats.borrow().len() <= MAX_LIMITS);
         }
         assert_eq!(memory.take(limit, "busy", NOW), Err(NOW.plus(Duration::from_secs(10))), "it is remembered");
         let later = NOW.plus(Duration::from_secs(31));
-        for n in 0..MOST {
+        for n in 0..MAX_LIMITS {
             memory.count(limit, &format!("new{n}"), later);
         }
         assert!(!memory.tats.borrow().contains_key("busy"), "what says nothing any more is forgotten");
@@ -265,7 +266,7 @@ mod tests {
         memory.tally("a".to_owned());
         assert!(!memory.flush_is_due(NOW.plus(Duration::from_millis(9_999))));
         memory.put_back(&sent);
-        assert!(memory.flush_is_due(NOW.plus(FLUSH)));
+        assert!(memory.flush_is_due(NOW.plus(FLUSH_INTERVAL)));
         assert_eq!(memory.take_counts()["a"], 2);
     }
 }

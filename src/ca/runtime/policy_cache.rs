@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// How long an answer is cached, as promised in docs/POLICY.md.
-pub const REMEMBERED: Duration = Duration::from_secs(5);
+pub const POLICY_AGE: Duration = Duration::from_secs(5);
 
 /// The policies that operators put in force.
 #[derive(Clone, Debug, Default)]

@@ -158,7 +158,7 @@ pub fn answered<P: Ports>(
     request: &Request,
     route: Option<&Route>,
     (status, response): (u16, Option<&Response>),
-    told: &RequestLogContext,
+    context: &RequestLogContext,
 ) {
     match ports.settings().request_log {
         RequestLog::On => {}
@@ -170,14 +170,14 @@ pub fn answered<P: Ports>(
         ports,
         &RequestLine {
             event: "request",
-            at: told.begun.rfc3339(),
+            at: context.begun.rfc3339(),
             method: request.method.chars().take(MAX_METHOD).collect(),
             resource: route.map_or("none", Route::resource),
             status,
-            ms: since(ports, told.begun),
-            account: told.account.as_ref().map(Id::as_str),
-            signed: told.unsigned.then_some(false),
-            operator: told.operator.as_deref(),
+            ms: since(ports, context.begun),
+            account: context.account.as_ref().map(Id::as_str),
+            signed: context.unsigned.then_some(false),
+            operator: context.operator.as_deref(),
             action: match route {
                 Some(Route::Operator(route)) => Some(route.described().1),
                 _ => None,

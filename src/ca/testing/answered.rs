@@ -77,7 +77,7 @@ impl Answered {
         let asked = &self.asked;
         let nonce = self.header("Replay-Nonce");
         // A request to another host is refused without a nonce.
-        let astray = !request.asked.is_empty() && request.asked != world.urls().of_path("");
+        let astray = !request.url_origin.is_empty() && request.url_origin != world.urls().of_path("");
         if request.method == "POST" && !for_operators(request) && !astray {
             assert!(nonce.is_some(), "{asked}: no Replay-Nonce, status {}", self.status());
         }

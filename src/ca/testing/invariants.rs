@@ -71,7 +71,7 @@ struct Stored {
     authorizations: Records,
     certificates: Records,
     entries: Records,
-    condemned: Records,
+    blocked: Records,
     jobs: Records,
     notices: Records,
     outgoing: Records,
@@ -105,7 +105,7 @@ impl Stored {
             authorizations: of("authz"),
             certificates: of("cert"),
             entries: of("serial"),
-            condemned: of("compromised"),
+            blocked: of("compromised"),
             jobs: of("job"),
             notices: of("notice"),
             outgoing: of("outgoing"),
@@ -228,24 +228,24 @@ impl Stored {
     /// Exactly the keys revoked for keyCompromise by a proven key holder are refused.
     fn compromised_keys(&self) -> Vec<String> {
         let mut wrong = Vec::new();
-        let condemned = |entry: &Value| {
+        let blocked = |entry: &Value| {
             let revocation: Option<Revocation> =
                 serde_json::from_value(entry["revoked"].clone()).expect("a revocation");
             revocation.is_some_and(|revocation| revocation.blocks_key())
         };
-        for (ledger, serial, _) in self.entries.iter().filter(|(_, _, entry)| condemned(entry)) {
+        for (ledger, serial, _) in self.entries.iter().filter(|(_, _, entry)| blocked(entry)) {
             let certificate = self.certificates.iter().find(|(_, id, _)| id == serial);
             let ders = certificate.and_then(|(_, _, record)| pem::read_certificates(text(record, "pem")).ok());
             let read = ders.and_then(|ders| certificate::parse_presented(ders.first()?).ok());
             let Some(key) = read.map(|read| compromised_keys::fingerprint(&read.spki_der)) else { continue };
-            let refused = self.condemned.iter().any(|(_, id, _)| *id == key);
-            if !refused && find(&self.jobs, ledger, &format!("condemn-{key}")).is_none() {
+            let refused = self.blocked.iter().any(|(_, id, _)| *id == key);
+            if !refused && find(&self.jobs, ledger, &format!("block-{key}")).is_none() {
                 wrong.push(format!("the key of certificate {serial} was compromised and is not refused"));
             }
         }
-        for (_, key, record) in &self.condemned {
+        for (_, key, record) in &self.blocked {
             let ledger = format!("ledger/{}", text(record, "issuer"));
-            if !find(&self.entries, &ledger, text(record, "serial")).is_some_and(condemned) {
+            if !find(&self.entries, &ledger, text(record, "serial")).is_some_and(blocked) {
                 wrong.push(format!("key {key} is refused, and no certificate was revoked for that"));
             }
         }
@@ -285,7 +285,7 @@ impl Stored {
             let (issued, validated) = (&job["work"]["issue"], &job["work"]["validate"][0]);
             let order = issued.as_str().and_then(|id| find(&self.orders, partition, id));
             let authorization = validated.as_str().and_then(|id| find(&self.authorizations, partition, id));
-            let entry = job["work"]["condemn"][1].as_str().and_then(|serial| find(&self.entries, partition, serial));
+            let entry = job["work"]["block"][1].as_str().and_then(|serial| find(&self.entries, partition, serial));
             let revoked = entry.is_some_and(|entry| entry["revoked"].is_object());
             let told = job["work"] == "notify" && self.has_notices(partition);
             let listed = job["work"] == "list" && self.accounts.iter().any(|(at, ..)| at == partition);

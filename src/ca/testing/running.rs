@@ -24,8 +24,8 @@ impl World {
     pub fn serve(&self, request: Request) -> impl Future<Output = Response> + use<> {
         let (front, state) = (Front { ports: WorldPorts::new(self, None) }, self.state.clone());
         // Unless a test sets another host, requests use the base URL.
-        let asked = if request.asked.is_empty() { self.urls().of_path("") } else { request.asked };
-        let request = Request { asked, ..request };
+        let url_origin = if request.url_origin.is_empty() { self.urls().of_path("") } else { request.url_origin };
+        let request = Request { url_origin, ..request };
         async move {
             let response = match front.handle(request).await {
                 Served::Local(response) | Served::Forwarded(_, response) => response,

@@ -55,7 +55,7 @@ const COMMANDS: &[(&[&str], &[&str])] = &[
     (&["policy", "restore"], &["Version 3, a copy of version 1, is in force"]),
     (
         &["policy", "check", "a.test", "--key", "team", "--profile", "default"],
-        &["taken", "http-01, dns-01", "by version 2", "longest life: 2 hours"],
+        &["allowed", "http-01, dns-01", "by version 2", "longest lifetime: 2 hours"],
     ),
     (&["policy", "shadow", "put", "policy.toml"], &["The shadow policy is set", "Warning: max_lifetime has no effect"]),
     (&["policy", "shadow", "off"], &["shadow policy was removed"]),
@@ -241,11 +241,11 @@ fn certificate_is_written_to_a_new_file_only() {
     let file = double.path("www.pem").display().to_string();
     double.run(&["certs", "download", "0a", "--out", &file]).is(0, &["wrote "]);
     assert!(std::fs::read_to_string(&file).unwrap().starts_with("-----BEGIN CERTIFICATE-----\n"));
-    double.run(&["certs", "download", "0a", "--out", &file]).is(1, &["nothing is overwritten"]);
+    double.run(&["certs", "download", "0a", "--out", &file]).is(1, &["is not overwritten"]);
     let page = Double::with(|request, _| {
         (request.operation == "downloadCertificate").then(|| (200, json!("-----BEGIN CERTIFICATE-----\u{1b}[2J")))
     });
-    page.run(&["certs", "download", "0a"]).is(1, &["not a certificate in PEM"]);
+    page.run(&["certs", "download", "0a"]).is(1, &["not a PEM certificate"]);
 }
 
 #[test]

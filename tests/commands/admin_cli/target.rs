@@ -115,7 +115,7 @@ fn dev_state_writable_by_others_gets_no_token() {
     };
     for (folder, file) in [(0o777, 0o644), (0o775, 0o600), (0o755, 0o666)] {
         plant(folder, file);
-        let says = ["can be written by others", "--url", "--state"];
+        let says = ["is writable by others", "--url", "--state"];
         double.run_with(&["eab", "list"], &[]).is(2, &says);
         double.run_with(&["status"], &[("SELVEDGE_TOKEN", TOKEN)]).is(2, &says);
         // Who names the authority is not bothered by it.

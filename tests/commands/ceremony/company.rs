@@ -68,7 +68,7 @@ fn issuer_below_a_company_root_is_imported() {
     ] {
         assert!(asked.contains(part), "{part}: {asked}");
     }
-    assert!(fixture.refused(&request(&fixture, &[])).contains("still waits for its certificate"));
+    assert!(fixture.refused(&request(&fixture, &[])).contains("is still pending"));
     sign(&fixture, "ca/issuer.csr", &format!("{ASKED}{CONSTRAINTS}"), SOON);
     let said = fixture.ok(&import(&["--root", "root.pem", "--base-url", "https://ca.corp.example"]));
     assert!(said.contains("secret put ISSUER_KEY < ca/issuer.key"), "{said}");
@@ -86,7 +86,7 @@ fn issuer_below_a_company_root_is_imported() {
     assert!(fixture.refused(&import(&[])).contains("--takes-over"));
     let from = fixture.in_days(400);
     let said = fixture.refused(&import(&["--takes-over", &from, "--root", "other.pem"]));
-    assert!(said.contains("another root"), "{said}");
+    assert!(said.contains("differs from the root passed with --root"), "{said}");
     fixture.ok(&import(&["--takes-over", &from]));
     assert_eq!(fixture.vars()["ISSUER_ACTIVE_FROM_2"].as_str().unwrap(), from);
     assert_eq!(fixture.vars()["ISSUER_CHAIN_2"].as_str().unwrap(), fixture.read("ca/issuer-2.pem"));
@@ -129,7 +129,7 @@ fn mismatched_imports_are_refused_and_change_nothing() {
     refused(&[], "--root FILE");
     refused(&["--root", "other.pem"], "not signed by the root");
     refused(&["--root", "mid.pem"], "not self-signed");
-    refused(&["--root", "root.pem", "--takes-over", "2999-01-01T00:00:00Z"], "leave --takes-over out");
+    refused(&["--root", "root.pem", "--takes-over", "2999-01-01T00:00:00Z"], "omit --takes-over");
     let (signed, mid) = (fixture.read("signed.pem"), fixture.read("mid.pem"));
     for (chain, says) in [
         (format!("{mid}{signed}"), "out of order: the certificate of the request's key is number 2"),

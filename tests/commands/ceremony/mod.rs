@@ -131,10 +131,10 @@ fn existing_files_are_kept_and_late_failure_leaves_nothing() {
     fixture.init(&[]);
     let before = (fixture.read("ca/root.pem"), fixture.read("wrangler.toml"));
     let said = fixture.refused(&fixture.init_line(&[]));
-    assert!(said.contains("has ISSUER_CHAIN already") && said.contains("selvedge issuer new"), "{said}");
+    assert!(said.contains("already has ISSUER_CHAIN") && said.contains("selvedge issuer new"), "{said}");
     fixture.write("wrangler.toml", WRANGLER);
     let said = fixture.refused(&fixture.init_line(&[]));
-    assert!(said.contains("ca/root.pem exists, and nothing is overwritten"), "{said}");
+    assert!(said.contains("ca/root.pem already exists and is not overwritten"), "{said}");
     assert_eq!((fixture.read("ca/root.pem"), fixture.read("wrangler.toml").as_str()), (before.0, WRANGLER));
 }
 
@@ -165,7 +165,7 @@ fn weak_passphrase_and_bad_options_are_refused_with_what_to_do() {
     assert!(fixture.refused(&fixture.init_line(&[])).contains("cannot read the passphrase file"));
     let long = "e".repeat(60);
     let without = ["init", "--base-url", "https://ca.corp.example"];
-    assert!(fixture.refused(&without.map(str::to_owned)).contains("--passphrase-file"), "no terminal");
+    assert!(fixture.refused(&without.map(str::to_owned)).contains("--passphrase-file"), "not a terminal");
     fixture.write("passphrase", PASSPHRASE);
     for (options, says) in [
         (&["--permit-dns", "*.example.org"][..], "write example.org"),
@@ -207,7 +207,7 @@ fn existing_root_signs_the_first_issuer() {
         ("leaf.pem", "leaf.key", "not a CA certificate"),
         ("over.pem", "over.key", "was valid until 2021-01-01T00:00:00Z"),
         ("soon.pem", "soon.key", "is valid from 2090-01-01T00:00:00Z only"),
-        ("own.pem", "own.pem", "own.pem is a PEM of kind \"CERTIFICATE\" where PKCS#8 belongs"),
+        ("own.pem", "own.pem", "own.pem is a PEM of type \"CERTIFICATE\", not PKCS#8"),
         ("own.pem", "none.key", "cannot read the root's key"),
         ("wrangler.toml", "own.enc", "there is no \"BEGIN CERTIFICATE\" in it"),
     ] {
@@ -259,8 +259,8 @@ fn successive_issuers_share_a_root() {
     for (options, says) in [
         (&["--takes-over", "2020-01-01T00:00:00Z"][..], "choose a time"),
         (&["--takes-over", &third], "issuer 3 takes over at"),
-        (&["--takes-over", &fixture.in_days(15 * 365)], "nothing could be issued between"),
-        (&["--takes-over", &fixture.in_days(1200), "--years", "2"], "could not take over"),
+        (&["--takes-over", &fixture.in_days(15 * 365)], "nothing could be issued in between"),
+        (&["--takes-over", &fixture.in_days(1200), "--years", "2"], "not valid at its takeover"),
         (&["--takes-over", "tomorrow"], "not a time"),
     ] {
         let said = fixture.refused(&next(&[options, &["--root-key", "stick.key"]].concat()));
@@ -320,10 +320,10 @@ fn terminal_passphrase_is_asked_twice_without_echo() {
     let (good, seen) = on_terminal(&format!("{PASSPHRASE}|something else"), init);
     assert!(!good && seen.contains("the two passphrases differ"), "{seen}");
     let (good, seen) = on_terminal("short", init);
-    assert!(!good && seen.contains("has 5 characters") && !seen.contains("again"), "{seen}");
+    assert!(!good && seen.contains("has 5 characters") && !seen.contains("Repeat"), "{seen}");
     assert!(!fixture.path("ca").exists());
     let (good, seen) = on_terminal(&format!("{PASSPHRASE}|{PASSPHRASE}"), init);
-    assert!(good && seen.contains("The same again: "), "{seen}");
+    assert!(good && seen.contains("Repeat the passphrase: "), "{seen}");
     fixture.openssl("pkey -in ca/root.key -passin file:passphrase -noout").unwrap();
     let next = format!("issuer new --takes-over {}", fixture.in_days(400));
     let (good, seen) = on_terminal("something else", &next);
@@ -343,7 +343,7 @@ fn offline_root_signs_a_carried_request() {
         let root = ["--root-certificate", "ca/root.pem", "--root-key", "ca/root.key", "--request", "issuer.csr"];
         vault.line(&["issuer", "sign"], &[&root[..], options].concat())
     };
-    assert!(vault.refused(&sign(&["--out", "ca/root.pem"])).contains("nothing is overwritten"));
+    assert!(vault.refused(&sign(&["--out", "ca/root.pem"])).contains("is not overwritten"));
     assert!(vault.refused(&sign(&["--out", "signed.pem", "--years", "25"])).contains("choose a shorter life"));
     vault.ok(&sign(&["--out", "signed.pem", "--years", "2"]));
     fixture.write("signed.pem", &vault.read("signed.pem"));

@@ -252,7 +252,7 @@ fn certificates(fixture: &Fixture) -> Vec<Case<'_>> {
         post(fixture, "certificate", 200, &[], url, None),
         post(fixture, "certificate with an alternate chain", 200, &[], &format!("{url}/1"), None),
     ];
-    let by = |(authority, client): (&str, Client), reason: i64, condemned: bool| {
+    let by = |(authority, client): (&str, Client), reason: i64, blocked: bool| {
         let request = move |world: &World| client.at(world).revoke_request(&fixture.certificate, Some(reason));
         // Already revoked, after the first.
         let mut case = case(fixture, &format!("revokeCert by {authority}, reason {reason}"), 200, &[400], request);
@@ -262,7 +262,7 @@ fn certificates(fixture: &Fixture) -> Vec<Case<'_>> {
             // A key that is not refused gets an account.
             let wanted = json!({ "termsOfServiceAgreed": true });
             let answered = Client::with_key(world, fixture.certificate_key.clone()).new_account(wanted);
-            assert_eq!(answered.status(), if condemned { 400 } else { 201 }, "{what}: {}", answered.text());
+            assert_eq!(answered.status(), if blocked { 400 } else { 201 }, "{what}: {}", answered.text());
         });
         case
     };

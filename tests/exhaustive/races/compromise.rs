@@ -65,12 +65,12 @@ impl Fixture {
                     refused.refused(400, kind);
                 }
                 after(&world, &answers[1], &what);
-                self.is_condemned(&world);
+                self.is_blocked(&world);
             }
         }
     }
 
-    fn is_condemned(&self, world: &World) {
+    fn is_blocked(&self, world: &World) {
         let client = Client::registered(world);
         let (_, order) = client.ready_order(&["c.test"]);
         let csr = CsrShape::dns(&["c.test"]).build(self.holder.key.native());
@@ -139,6 +139,6 @@ fn r07_concurrent_revocations_block_the_key_once() {
         statuses.sort_unstable();
         assert_eq!(statuses, [200, 400], "{k} steps");
         check_all(&world, "two revocations");
-        fixture.is_condemned(&world);
+        fixture.is_blocked(&world);
     }
 }

@@ -176,7 +176,9 @@ fn wrong_assertion_is_refused_counted_and_recorded() {
     let refusals = fixture.refusals();
     assert_eq!(refusals.len(), tried);
     assert!(
-        refusals.iter().all(|(who, by, why)| who == "nobody" && by == "none" && why.starts_with("a wrong assertion: "))
+        refusals
+            .iter()
+            .all(|(who, by, why)| who == "nobody" && by == "none" && why.starts_with("an invalid assertion: "))
     );
     for _ in tried..10 {
         fixture.ask("x").refused(401, Kind::Unauthorized);
@@ -201,7 +203,7 @@ fn sent_token_takes_precedence_over_access() {
         assert_eq!((&shown["who"], &shown["by"]), (&json!("ada"), &json!("token")));
     }
     fixture.send(with("a-token-that-nobody-has-and-nobody-had", &good)).refused(401, Kind::Unauthorized);
-    assert_eq!(fixture.refusals(), [("nobody".to_owned(), "none".to_owned(), "a wrong token".to_owned())]);
+    assert_eq!(fixture.refusals(), [("nobody".to_owned(), "none".to_owned(), "an invalid token".to_owned())]);
     assert_eq!(fixture.fetches(), 0, "nobody is asked where it does not matter");
 }
 

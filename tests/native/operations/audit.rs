@@ -73,7 +73,7 @@ fn actions_are_recorded_before_and_after_in_a_valid_chain() {
         [13, "ada", "policy.shadow", null, "done", 12, "192.0.2.1"],
     ]);
     assert_eq!(Value::Array(all.iter().map(row).collect()), wanted);
-    assert!(all[3]["detail"].as_str().unwrap().contains("already"), "{}", all[3]);
+    assert!(all[3]["detail"].as_str().unwrap().contains("is or was in use"), "{}", all[3]);
     assert_eq!(all[8]["detail"], "version 1");
     assert!(all[0]["by"] == "token" && all[4]["by"] == "none");
 }

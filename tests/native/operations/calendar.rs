@@ -28,18 +28,18 @@ fn calendar_shows_expiring_and_hides_renewed_certificates() {
     for name in ["here.test", "there.test", "nowhere.test"] {
         client.issue(&[name], &new_key(SigAlg::Es256));
     }
-    assert!(!calendar(&world).contains("Certificate ends"), "long before");
+    assert!(!calendar(&world).contains("Certificate expires"), "long before");
     let_pass(&world, 76 * DAY);
     let shown = calendar(&world);
     for name in ["here.test", "there.test", "nowhere.test"] {
-        assert!(shown.contains(&format!("SUMMARY:Certificate ends: {name}")), "{shown}");
+        assert!(shown.contains(&format!("SUMMARY:Certificate expires: {name}")), "{shown}");
     }
     client.at(&world).issue(&["here.test"], &new_key(SigAlg::Es256));
     let_pass(&world, 3 * DAY);
     client.at(&world).issue(&["there.test"], &new_key(SigAlg::Es256));
     let shown = calendar(&world);
-    let ends: Vec<&str> = shown.lines().filter(|line| line.starts_with("SUMMARY:Certificate ends")).collect();
-    assert_eq!(ends, ["SUMMARY:Certificate ends: nowhere.test"]);
+    let ends: Vec<&str> = shown.lines().filter(|line| line.starts_with("SUMMARY:Certificate expires")).collect();
+    assert_eq!(ends, ["SUMMARY:Certificate expires: nowhere.test"]);
     let_pass(&world, 12 * DAY);
     assert!(!calendar(&world).contains("nowhere.test"), "it is over");
 }
@@ -53,11 +53,11 @@ fn calendar_shows_revocations_for_90_days_and_issuer_dates() {
     let shown = calendar(&world);
     assert_eq!(shown.matches("SUMMARY:Certificate revoked: a.test").count(), 1, "{shown}");
     assert!(shown.contains("Reason: superseded"), "{shown}");
-    assert_eq!(shown.matches("SUMMARY:Issuer ends:").count(), 2);
+    assert_eq!(shown.matches("SUMMARY:Issuer expires:").count(), 2);
     // The first issuer has always been there.
     assert_eq!(shown.matches("SUMMARY:Issuer takes over:").count(), 1);
     assert!(!shown.contains("1970"), "{shown}");
-    assert_eq!(shown.matches("SUMMARY:Issuer can issue no full-length certificates any more:").count(), 1);
+    assert_eq!(shown.matches("SUMMARY:Issuer can no longer issue full-length certificates:").count(), 1);
     let_pass(&world, 91 * DAY);
     assert!(!calendar(&world).contains("Certificate revoked"));
 }

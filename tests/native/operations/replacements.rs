@@ -138,7 +138,7 @@ fn empty_selection_is_refused() {
     let operator = Operator::new();
     for nothing in [json!({}), json!({ "reason": "all of them" })] {
         let said = operator.post("replacements", &nothing).refused(400, Kind::Malformed).detail();
-        assert!(said.contains("\"*\" is everything"), "{said}");
+        assert!(said.contains("\"*\" selects everything"), "{said}");
     }
     operator.post("replacements/none/withdraw", &json!({})).refused(404, Kind::Malformed);
     assert_eq!(operator.see("replacements")["replacements"], json!([]));
@@ -181,7 +181,7 @@ fn retried_replacement_request_reaches_a_recovered_ledger() {
     // For the record, for what there is, for operations; then the ledger.
     operator.world.call_fault().once(3);
     let said = operator.post("replacements", &json!({ "name": "*" })).refused(500, Kind::ServerInternal).detail();
-    assert!(said.contains("may have been done. See entry 1 "), "{said}");
+    assert!(said.contains("may have taken effect; see entry 1 "), "{said}");
     assert_eq!(operator.noted(2), ["certificates.replace attempted", "certificates.replace failed"]);
     operator.post("replacements", &json!({ "name": "*" })).is(201);
     assert!(is_due(&operator, &client, &leaf));

@@ -193,7 +193,7 @@ fn unblocked_key_is_blocked_later() {
     // For the record, to the ledger, and the third key.
     operator.world.call_fault().once(4);
     let said = operator.post("revocations", &body).refused(500, Kind::ServerInternal).detail();
-    assert!(said.contains("may have been done. See entry "), "{said}");
+    assert!(said.contains("may have taken effect; see entry "), "{said}");
     operator.world.heal();
     assert_eq!(standing(&operator, "*.stock.test", "revoked").len(), 10);
     assert_eq!(steps(&operator, &body).concat().len(), 0);

@@ -45,7 +45,7 @@ impl Fixture {
 
     /// Checks that the key is refused for accounts, key changes and CSRs, and nothing changes.
     #[track_caller]
-    fn is_condemned(&self) {
+    fn is_blocked(&self) {
         // Somebody who has nothing to do with the certificate.
         let client = Client::registered(&self.client.world);
         let (url, order) = client.ready_order(&["b.test"]);
@@ -66,7 +66,7 @@ impl Fixture {
 
     /// The key is taken everywhere.
     #[track_caller]
-    fn is_not_condemned(&self) {
+    fn is_not_blocked(&self) {
         let tried = self.fork();
         let world = &tried.client.world;
         assert!(world.records("compromised/").is_empty());
@@ -93,10 +93,10 @@ fn refused(client: &Client, request: Request, whose: &str) {
 fn r07_c02_key_that_revoked_its_certificate_is_blocked() {
     for alg in [SigAlg::Es256, SigAlg::Es384, SigAlg::Rs256, SigAlg::Ed25519] {
         let fixture = scene_with(alg);
-        fixture.is_not_condemned();
+        fixture.is_not_blocked();
         // Whatever the reason that is given, this is a compromise.
         fixture.holder.revoke(&fixture.certificate, Some(4)).is(200);
-        fixture.is_condemned();
+        fixture.is_blocked();
         let rows = fixture.client.world.records("compromised/");
         let rows: Vec<_> = rows.iter().map(|(partition, row)| (partition.as_str(), row["since"].clone())).collect();
         assert_eq!(rows, [("compromised/keys", json!(fixture.client.world.now()))], "{alg:?}: one key");
@@ -114,10 +114,10 @@ fn r07_c02_key_that_revoked_its_certificate_is_blocked() {
 fn r07_c02_revocation_by_the_account_blocks_the_key() {
     let fixture = fixture();
     fixture.client.revoke(&fixture.certificate, Some(1)).is(200);
-    fixture.is_condemned();
+    fixture.is_blocked();
     fixture.client.revoke(&fixture.certificate, Some(1)).refused(400, Kind::AlreadyRevoked);
     fixture.holder.revoke(&fixture.certificate, None).refused(400, Kind::AlreadyRevoked);
-    fixture.is_condemned();
+    fixture.is_blocked();
 }
 
 #[test]
@@ -126,12 +126,12 @@ fn r07_c02_other_reason_blocks_no_key() {
     for reason in [None, Some(0), Some(3), Some(4), Some(5)] {
         let fixture = start.fork();
         fixture.client.revoke(&fixture.certificate, reason).is(200);
-        fixture.is_not_condemned();
+        fixture.is_not_blocked();
         // One that comes too late changes nothing either; the key itself does.
         fixture.client.revoke(&fixture.certificate, Some(1)).refused(400, Kind::AlreadyRevoked);
-        fixture.is_not_condemned();
+        fixture.is_not_blocked();
         fixture.holder.revoke(&fixture.certificate, None).is(200);
-        fixture.is_condemned();
+        fixture.is_blocked();
     }
 }
 
@@ -141,14 +141,14 @@ fn r07_c02_revocation_by_authorizations_blocks_no_key() {
     let start = fixture();
     start.other().revoke(&start.certificate, Some(1)).is(200);
     assert_eq!(start.client.world.records("serial/")[0].1["revoked"]["reason"], 1);
-    start.is_not_condemned();
+    start.is_not_blocked();
     for by_key in [true, false] {
         let fixture = start.fork();
-        // Who may condemn it is not kept from it.
+        // Who may block it is not kept from it.
         fixture.client.revoke(&fixture.certificate, Some(4)).refused(400, Kind::AlreadyRevoked);
         let holder = if by_key { &fixture.holder } else { &fixture.client };
         holder.revoke(&fixture.certificate, Some(1)).is(200);
-        fixture.is_condemned();
+        fixture.is_blocked();
     }
 }
 
@@ -165,7 +165,7 @@ fn r07_c02_refused_revocation_blocks_no_key() {
     forged[at] = b'b';
     start.client.revoke(&forged, Some(1)).refused(404, Kind::Malformed);
     start.holder.revoke(&forged, Some(1)).refused(404, Kind::Malformed);
-    start.is_not_condemned();
+    start.is_not_blocked();
     start.client.world.pass(Duration::from_secs(100 * 86_400));
     let late = start.fork();
     late.client.revoke(&start.certificate, Some(1)).refused(403, Kind::Unauthorized);
@@ -183,13 +183,13 @@ fn r07_c02_key_stays_blocked_under_another_issuer() {
     let world = before.client.world.with_issuer(&next, before.client.world.now());
     assert_ne!(world.issuer().id(), first);
     let after = Fixture { client: before.client.at(&world), holder: before.holder.at(&world), ..before };
-    after.is_condemned();
-    // A certificate of the former issuer that is revoked only now condemns its key for the present one.
+    after.is_blocked();
+    // A certificate of the former issuer that is revoked only now blocks its key for the present one.
     let late = fixture();
     let world = late.client.world.with_issuer(&next, late.client.world.now());
     let late = Fixture { client: late.client.at(&world), holder: late.holder.at(&world), ..late };
     late.client.revoke(&late.certificate, Some(1)).is(200);
-    late.is_condemned();
+    late.is_blocked();
     assert!(world.records("serial/").iter().any(|(ledger, _)| *ledger == format!("ledger/{}", world.issuer().id())));
 }
 
@@ -254,7 +254,7 @@ fn r07_s01_key_is_blocked_before_acknowledgement_or_soon_after() {
             world.live(Duration::from_secs(10));
         }
         assert_eq!(world.records("job/"), []);
-        fixture.is_condemned();
+        fixture.is_blocked();
     }
 }
 

@@ -188,12 +188,12 @@ fn h11_relations_have_separate_link_headers() {
 fn n07_h10_other_headers_of_a_signed_request_change_nothing() {
     let client = Client::registered(&World::new());
     let sent = |other: &Request| {
-        let Request { method, asked, path, content_type, address, body, .. } = client.sign(client.account(), None);
+        let Request { method, url_origin, path, content_type, address, body, .. } = client.sign(client.account(), None);
         let Request { authorization, access, accept, origin, fetch_site, if_none_match, .. } = other.clone();
         // All members are named, so that a new one has to be placed here.
         client.send(Request {
             method,
-            asked,
+            url_origin,
             path,
             content_type,
             authorization,

@@ -1,7 +1,7 @@
 //! Secrets among the settings: derived keys, and output without secrets.
 
 use super::{NOW, good, read};
-use selvedge::ca::config::external_accounts::made_key;
+use selvedge::ca::config::external_accounts::derived_key;
 use selvedge::ca::config::settings::TermsChange;
 use selvedge::policy::Policy;
 use selvedge::records::acme::nonce;
@@ -29,7 +29,7 @@ fn nonce_key_derivations_depend_on_the_base_url() {
         let nonce = nonce::issue(&other, &Home::Shard(0), NOW, [5; 16]);
         assert!(nonce::check(&other, &nonce, NOW, nonce::LIFETIME).is_ok());
         assert!(nonce::check(&key, &nonce, NOW, nonce::LIFETIME).is_err(), "nonces");
-        assert!(made_key(&other, "kid") != made_key(&key, "kid"), "external account keys");
+        assert!(derived_key(&other, "kid") != derived_key(&key, "kid"), "external account keys");
         let account = Id::from_random([3; 16]);
         let page = proof(&other, Purpose::Terms, &account, "terms");
         assert!(!proves(&page, &key, Purpose::Terms, &account, "terms"), "URLs of pages");

@@ -4,13 +4,13 @@ use super::{Category, Event, Start};
 use crate::values::{Time, unicode};
 
 /// Maximum number of names listed for a certificate.
-const NAMES: usize = 10;
+const MAX_NAMES: usize = 10;
 
 /// Maximum length of a name or another quoted text, in characters.
-const LENGTH: usize = 253;
+const MAX_TEXT: usize = 253;
 
 /// Reminder for an issuer's day that needs action, in days before it.
-const AHEAD: u32 = 30;
+const REMINDER_DAYS: u32 = 30;
 
 /// A certificate that expires soon and was not renewed.
 #[derive(Clone, Debug)]
@@ -69,9 +69,9 @@ pub struct IssuerDay {
 /// Returns the event of an unrenewed certificate's expiry, with a reminder one day before.
 pub fn ending(certificate: &Ending) -> Event {
     let mut lines = vec![
-        "No certificate with the same names ends later.".to_owned(),
-        format!("Names: {}", names(&certificate.names, NAMES)),
-        format!("Ends: {}", certificate.not_after.rfc3339()),
+        "No certificate with the same names expires later.".to_owned(),
+        format!("Names: {}", names(&certificate.names, MAX_NAMES)),
+        format!("Expires: {}", certificate.not_after.rfc3339()),
         format!("Serial number: {}", short(&certificate.serial)),
         format!("Account: {}", short(&certificate.account)),
     ];
@@ -79,7 +79,7 @@ pub fn ending(certificate: &Ending) -> Event {
     Event {
         uid: format!("ending-{}", token(&certificate.serial)),
         start: Start::At(certificate.not_after),
-        summary: format!("Certificate ends: {}", names(&certificate.names, 1)),
+        summary: format!("Certificate expires: {}", names(&certificate.names, 1)),
         description: lines.join("\n"),
         category: Category::Certificates,
         alarm: Some(1),
@@ -89,7 +89,7 @@ pub fn ending(certificate: &Ending) -> Event {
 /// Returns the event of a revocation, at its instant.
 pub fn revoked(revocation: &Revoked) -> Event {
     let lines = [
-        format!("Names: {}", names(&revocation.names, NAMES)),
+        format!("Names: {}", names(&revocation.names, MAX_NAMES)),
         format!("Revoked: {}", revocation.at.rfc3339()),
         format!("Reason: {}", revocation.reason.map_or_else(|| "none given".to_owned(), reason)),
         format!("Serial number: {}", short(&revocation.serial)),
@@ -111,16 +111,16 @@ pub fn issuer_day(day: &IssuerDay) -> Event {
         Turn::TakesOver => ("takes-over", "Issuer takes over", "It signs new certificates from then on.", None),
         Turn::LastFullLength => (
             "last-full-length",
-            "Issuer can issue no full-length certificates any more",
-            "A certificate of the longest profile would outlive it: a further issuer has to be there before.",
-            Some(AHEAD),
+            "Issuer can no longer issue full-length certificates",
+            "A certificate of the longest profile would outlive it: the next issuer has to take over before.",
+            Some(REMINDER_DAYS),
         ),
-        Turn::Ends => ("ends", "Issuer ends", "No certificate of it is valid after that.", Some(AHEAD)),
+        Turn::Ends => ("ends", "Issuer expires", "None of its certificates is valid after that.", Some(REMINDER_DAYS)),
         Turn::RootEnds => (
             "root-ends",
-            "Root ends",
-            "Nothing is trusted by it after that: clients need another root well before.",
-            Some(AHEAD),
+            "Root expires",
+            "It is not trusted after that: clients need another root well before.",
+            Some(REMINDER_DAYS),
         ),
     };
     Event {
@@ -162,10 +162,10 @@ fn reason(code: u8) -> String {
 }
 
 fn short(text: &str) -> String {
-    text.chars().take(LENGTH).collect()
+    text.chars().take(MAX_TEXT).collect()
 }
 
 /// Returns the characters of a text that every UID reader accepts.
 fn token(text: &str) -> String {
-    text.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')).take(LENGTH).collect()
+    text.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')).take(MAX_TEXT).collect()
 }

@@ -47,15 +47,15 @@ fn the_whole_of_a_calendar() {
         "UID:ending-0a1b@ca.test",
         "DTSTAMP:20261124T120000Z",
         "DTSTART:20261204T120000Z",
-        "SUMMARY:Certificate ends: host-0.example.test",
-        r"DESCRIPTION:No certificate with the same names ends later.\nNames: host-0.e",
-        r" xample.test\nEnds: 2026-12-04T12:00:00Z\nSerial number: 0a1b\nAccount: acc",
-        r" \nProfile: default",
+        "SUMMARY:Certificate expires: host-0.example.test",
+        r"DESCRIPTION:No certificate with the same names expires later.\nNames: host-",
+        r" 0.example.test\nExpires: 2026-12-04T12:00:00Z\nSerial number: 0a1b\nAccoun",
+        r" t: acc\nProfile: default",
         "CATEGORIES:Certificates",
         "TRANSP:TRANSPARENT",
         "BEGIN:VALARM",
         "ACTION:DISPLAY",
-        "DESCRIPTION:Certificate ends: host-0.example.test",
+        "DESCRIPTION:Certificate expires: host-0.example.test",
         "TRIGGER:-P1D",
         "END:VALARM",
         "END:VEVENT",
@@ -92,10 +92,10 @@ fn event_has_the_first_of_many_names() {
         profile: None,
     };
     let many = ending(&with(100));
-    assert_eq!(many.summary, "Certificate ends: host-0.example.test and 99 more");
+    assert_eq!(many.summary, "Certificate expires: host-0.example.test and 99 more");
     assert!(many.description.contains("host-9.example.test and 90 more"), "{}", many.description);
     assert!(!many.description.contains("host-10.") && !many.description.contains("Profile"));
-    assert_eq!(ending(&with(0)).summary, "Certificate ends: (no names)");
+    assert_eq!(ending(&with(0)).summary, "Certificate expires: (no names)");
     let endless = Ending { names: vec!["a".repeat(10_000)], ..with(1) };
     assert!(ending(&endless).description.len() < 500);
 }

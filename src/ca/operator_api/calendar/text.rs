@@ -3,7 +3,7 @@
 use crate::values::Time;
 
 /// Maximum length of a line, in octets without the line end (RFC 5545 §3.1).
-const WIDTH: usize = 75;
+const MAX_LINE: usize = 75;
 
 /// Content lines in their written form.
 #[derive(Debug, Default)]
@@ -12,7 +12,7 @@ pub struct Lines(String);
 impl Lines {
     /// Adds a line that needs no escaping, folded if too long.
     pub fn raw(&mut self, line: &str) {
-        let (mut rest, mut width) = (line, WIDTH);
+        let (mut rest, mut width) = (line, MAX_LINE);
         while rest.len() > width {
             // Not within a character: RFC 5545 allows that, but warns that some programs fail on it.
             let (head, tail) = rest.split_at_checked(rest.floor_char_boundary(width)).unwrap_or((rest, ""));
@@ -20,7 +20,7 @@ impl Lines {
             self.0.push_str("\r\n ");
             rest = tail;
             // The leading space counts.
-            width = WIDTH - 1;
+            width = MAX_LINE - 1;
         }
         self.0.push_str(rest);
         self.0.push_str("\r\n");

@@ -60,11 +60,11 @@ pub struct PutShadow {
 }
 
 pub(in crate::ca) fn no_version() -> Problem {
-    Problem::malformed("There is no such version of the policy; 0 is that of the configuration.")
+    Problem::malformed("The policy has no such version; 0 is the configuration's.")
 }
 
 /// Maximum number of versions that are listed.
-const VERSIONS: usize = 50;
+const MAX_VERSIONS: usize = 50;
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Operations<P, K> {
     pub(in crate::ca) fn last_policy(&self, txn: &Txn<'_, K>) -> Result<Option<PolicyRecord>, Problem> {
@@ -86,7 +86,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Operations<P, K> {
     /// Returns the latest versions, the newest first, and the shadow policy.
     pub(in crate::ca) fn policies(&self) -> Result<StoredPolicies, Problem> {
         self.transact(|txn| {
-            let versions = txn.list::<PolicyRecord>(None, VERSIONS)?.into_iter().map(|(_, record)| record).collect();
+            let versions =
+                txn.list::<PolicyRecord>(None, MAX_VERSIONS)?.into_iter().map(|(_, record)| record).collect();
             Ok(StoredPolicies { versions, shadow: txn.get::<ShadowRecord>("")? })
         })
     }

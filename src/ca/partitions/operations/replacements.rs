@@ -14,10 +14,10 @@ use serde::{Deserialize, Serialize};
 pub const REPLACEMENTS: usize = 50;
 
 /// Maximum number of records that are read.
-const LISTED: usize = 10 * REPLACEMENTS;
+const MAX_LISTED: usize = 10 * REPLACEMENTS;
 
 /// Maximum number of withdrawn records that are kept.
-const WITHDRAWN: usize = 8 * REPLACEMENTS;
+const MAX_WITHDRAWN: usize = 8 * REPLACEMENTS;
 
 /// A partition that has a copy of a replacement.
 #[derive(Clone, Debug)]
@@ -65,10 +65,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Operations<P, K> {
     pub(in crate::ca) fn put_replacement(&self, record: &ReplaceRecord) -> Result<(), Problem> {
         self.transact(|txn| {
             txn.put(&record.id, record)?;
-            let found = txn.list::<ReplaceRecord>(None, LISTED)?.into_iter().map(|(_, record)| record);
+            let found = txn.list::<ReplaceRecord>(None, MAX_LISTED)?.into_iter().map(|(_, record)| record);
             let mut withdrawn: Vec<ReplaceRecord> = found.filter(|record| record.withdrawn.is_some()).collect();
             withdrawn.sort_by_key(|record| core::cmp::Reverse(record.made.at));
-            for old in withdrawn.iter().skip(WITHDRAWN) {
+            for old in withdrawn.iter().skip(MAX_WITHDRAWN) {
                 txn.delete::<ReplaceRecord>(&old.id);
             }
             Ok(())
@@ -82,7 +82,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Operations<P, K> {
     pub(in crate::ca) fn replacements(&self) -> Result<Vec<ReplaceRecord>, Problem> {
         let now: Time = self.ports.now();
         self.transact(|txn| {
-            let found = txn.list::<ReplaceRecord>(None, LISTED)?.into_iter().map(|(_, record)| record);
+            let found = txn.list::<ReplaceRecord>(None, MAX_LISTED)?.into_iter().map(|(_, record)| record);
             Ok(found.filter(|record| record.expires > now).collect())
         })
     }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// Maximum number of findings of one order that are recorded.
-pub const FOUND: usize = 10;
+pub const MAX_FINDINGS_PER_ORDER: usize = 10;
 
 /// Records the identifiers that the shadow policy would have refused.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -28,13 +28,13 @@ pub struct RecordFindings {
 pub struct ListFindings;
 
 /// Maximum number of findings that are kept.
-const FINDINGS: usize = 200;
+const MAX_FINDINGS: usize = 200;
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Operations<P, K> {
     /// Sets or removes the shadow policy, and deletes the findings of the previous one.
     pub(in crate::ca) fn put_shadow(&self, document: Option<Value>, made: Actor) -> Result<(), Problem> {
         self.transact(|txn| {
-            for (id, _) in txn.list::<FindingRecord>(None, FINDINGS)? {
+            for (id, _) in txn.list::<FindingRecord>(None, MAX_FINDINGS)? {
                 txn.delete::<FindingRecord>(&id);
             }
             match document {
@@ -55,10 +55,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Operations<P, K> {
             if txn.get::<ShadowRecord>("")?.is_none() {
                 return Ok(());
             }
-            for (identifier, rule) in findings.iter().take(FOUND) {
+            for (identifier, rule) in findings.iter().take(MAX_FINDINGS_PER_ORDER) {
                 let id = set_id(&[identifier.clone(), rule.clone()], false);
                 let found = txn.get::<FindingRecord>(&id)?;
-                if found.is_none() && txn.list::<FindingRecord>(None, FINDINGS)?.len() >= FINDINGS {
+                if found.is_none() && txn.list::<FindingRecord>(None, MAX_FINDINGS)?.len() >= MAX_FINDINGS {
                     continue;
                 }
                 let count = found.map_or(0, |found| found.count).saturating_add(1);
@@ -73,7 +73,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Operations<P, K> {
     pub(in crate::ca) fn findings(&self) -> Result<Value, Problem> {
         self.transact(|txn| {
             let mut found: Vec<FindingRecord> =
-                txn.list::<FindingRecord>(None, FINDINGS)?.into_iter().map(|(_, record)| record).collect();
+                txn.list::<FindingRecord>(None, MAX_FINDINGS)?.into_iter().map(|(_, record)| record).collect();
             found.sort_by_key(|record| core::cmp::Reverse(record.last));
             let wire = |record: &FindingRecord| {
                 json!({
