@@ -86,16 +86,32 @@ fn selvedge(folder: &Path, args: &[&str]) -> Output {
         .unwrap()
 }
 
+/// The addresses of a server, and an operator's header.
+struct Addresses {
+    port: u16,
+    /// The port of plain http.
+    plain: u16,
+    authorization: String,
+    host: String,
+    base: String,
+}
+
+impl Addresses {
+    fn of(server: &Server) -> Self {
+        let port = server.port();
+        let plain = server.fact("status").rsplit(':').next().unwrap().parse().unwrap();
+        let token = fs::read_to_string(server.fact("admin_token")).unwrap();
+        let (authorization, host) = (format!("Authorization: Bearer {}", token.trim()), format!("127.0.0.1:{port}"));
+        Self { port, plain, authorization, base: format!("https://{host}"), host }
+    }
+}
+
 #[test]
 fn plain_http_serves_only_crls_and_issuers() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), 0);
-    let (port, root) = (server.port(), server.fact("root"));
-    let plain: u16 = server.fact("status").rsplit(':').next().unwrap().parse().unwrap();
-    let token = fs::read_to_string(server.fact("admin_token")).unwrap();
-    let authorization = format!("Authorization: Bearer {}", token.trim());
-    let host = format!("127.0.0.1:{port}");
-    let base = format!("https://{host}");
+    let root = server.fact("root");
+    let Addresses { port, plain, authorization, base, .. } = Addresses::of(&server);
 
     let mut wire = Wire::new(server.fact("directory"), root);
     wire.register();
@@ -154,12 +170,8 @@ fn plain_http_serves_only_crls_and_issuers() {
 fn other_host_names_get_the_ca_url_and_https_is_strict() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), 0);
-    let (port, root) = (server.port(), server.fact("root"));
-    let plain: u16 = server.fact("status").rsplit(':').next().unwrap().parse().unwrap();
-    let token = fs::read_to_string(server.fact("admin_token")).unwrap();
-    let authorization = format!("Authorization: Bearer {}", token.trim());
-    let host = format!("127.0.0.1:{port}");
-    let base = format!("https://{host}");
+    let root = server.fact("root");
+    let Addresses { port, plain, authorization, host, base } = Addresses::of(&server);
     // It is in the server's certificate, and not in BASE_URL.
     let by_https = |line: &str| {
         let lines = format!("{line} HTTP/1.1\r\n{authorization}");

@@ -8,6 +8,7 @@ use crate::ca::issuance_policy::effective::EffectivePolicy;
 use crate::ca::partitions::nonce;
 use crate::ca::partitions::nonce::{Redeem, redeem};
 use crate::ca::runtime::jws;
+use crate::ca::runtime::jws::Signed;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::ca::runtime::problems::dead_account;
 use crate::jose::{Jwk, Verified};
@@ -61,22 +62,21 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         body: &str,
         signed: &mut bool,
     ) -> Result<Admitted, Problem> {
-        let jws = jws::parse(body.as_bytes())?;
         let id = self.id.clone();
         let account = self.transact(|txn| self.account(txn))?;
         let key: Jwk = serde_json::from_value(account.key.clone())
             .map_err(|e| Problem::internal(format!("the stored account key cannot be read: {e}")))?;
-        let jws = jws::verify(&self.ports, &jws, &key).await?;
+        let Signed { jws, nonce, url } = jws::signed(&self.ports, body.as_bytes(), &key, path).await?;
         *signed = true;
         let counted = self.count_request();
-        let nonce = jws::nonce_of(&self.ports, &jws)?;
+        let nonce = nonce?;
         let nonce = if nonce.home == Home::Account(id.clone()) {
             Some(nonce)
         } else {
             nonce::redeem_remotely(&self.ports, &nonce).await?;
             None
         };
-        let url = counted.and_then(|()| jws::check_url(&self.ports, &jws, path));
+        let url = counted.and(url);
         let needs_agreement = !terms::is_exempt_from_agreement(route, &jws);
         let governing = match route {
             AccountRoute::NewOrder | AccountRoute::NewAuthorization | AccountRoute::Directory => {

@@ -3,4 +3,3 @@
 pub mod alarm;
 pub mod jobs;
 pub mod kind;
-pub mod messages;

@@ -80,6 +80,25 @@ pub async fn verify<P: Ports>(ports: &P, jws: &Unverified, key: &Jwk) -> Result<
     })
 }
 
+/// A request with a valid signature, and what its other checks found.
+pub struct Signed {
+    /// The verified request.
+    pub jws: Verified,
+    /// Its nonce, as [`nonce_of`] returns it.
+    pub nonce: Result<Nonce, Problem>,
+    /// Whether it is signed for the requested URL, as [`check_url`] returns it.
+    pub url: Result<(), Problem>,
+}
+
+/// Verifies a request for `path` that must be signed with `key`, and checks its nonce and URL.
+///
+/// # Errors
+/// As [`parse`] and [`verify`].
+pub async fn signed<P: Ports>(ports: &P, body: &[u8], key: &Jwk, path: &str) -> Result<Signed, Problem> {
+    let jws = verify(ports, &parse(body)?, key).await?;
+    Ok(Signed { nonce: nonce_of(ports, &jws), url: check_url(ports, &jws, path), jws })
+}
+
 /// Returns the nonce of a verified request, issued here and not expired. Its home must still redeem it.
 ///
 /// # Errors

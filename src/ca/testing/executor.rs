@@ -48,6 +48,13 @@ impl<T> Race<T> {
         false
     }
 
+    /// Runs a future for this many steps, then drops it. Returns whether it ended within them.
+    pub fn interrupt(world: &World, future: impl Future<Output = T> + 'static, steps: usize) -> bool {
+        let mut race = Self::new(world);
+        race.enter(future);
+        (0..steps).any(|_| !race.step(0))
+    }
+
     /// Runs all to their ends and returns their results in order of entry. For each step `pick` chooses a runner,
     /// given how many still run.
     pub fn run(mut self, mut pick: impl FnMut(usize) -> usize) -> Vec<T> {

@@ -29,10 +29,7 @@ impl CrashTest<'_> {
     pub fn crash_everywhere(&self) {
         for k in 0..STEPS {
             let world = self.start.fork();
-            let mut race = Race::new(&world);
-            race.enter(world.serve((self.request)(&world)));
-            let done = (0..k).any(|_| !race.step(0));
-            drop(race);
+            let done = Race::interrupt(&world, world.serve((self.request)(&world)), k);
             world.drop_tasks();
             self.heal(&world, &format!("dropped after {k} steps"));
             if done {

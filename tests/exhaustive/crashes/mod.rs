@@ -54,10 +54,7 @@ fn restart_resumes_running_jobs_at_once() {
     let mut taken_up = 0;
     for k in 0..60 {
         let world = start.fork();
-        let mut race = Race::new(&world);
-        race.enter(world.serve(client.at(&world).finalize_request(&order, &csr)));
-        let done = (0..k).any(|_| !race.step(0));
-        drop(race);
+        let done = Race::interrupt(&world, world.serve(client.at(&world).finalize_request(&order, &csr)), k);
         world.restart();
         let interrupted = world.records("job/").len();
         let now = world.now();

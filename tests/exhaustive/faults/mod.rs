@@ -9,7 +9,7 @@ mod trials;
 
 use fixture::Fixture;
 use requests::{Act, Case, cases};
-use selvedge::ca::dispatch::messages::ASKS;
+use selvedge::ca::dispatch::kind::ASKS;
 use selvedge::ca::http::routes::{AccountRoute, FormRoute, PublicRoute, Route};
 use selvedge::ca::testing::OperationFault;
 use selvedge::validation::Method;

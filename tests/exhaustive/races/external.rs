@@ -85,10 +85,7 @@ fn a10_a_spent_binding_survives_crashes_for_its_account_key() {
     let client = Client::new(&start);
     for k in 0..60 {
         let world = start.fork();
-        let mut race = Race::new(&world);
-        race.enter(world.serve(request(&client.at(&world))));
-        let done = (0..k).any(|_| !race.step(0));
-        drop(race);
+        let done = Race::interrupt(&world, world.serve(request(&client.at(&world))), k);
         heals(&world, &client, &format!("dropped after {k} steps"));
         if done {
             return;

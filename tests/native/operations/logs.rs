@@ -314,10 +314,7 @@ fn interrupted_issuance_is_logged_once() {
     let mut resumed = 0;
     for k in 0..60 {
         let world = start.fork();
-        let mut race = Race::new(&world);
-        race.enter(world.serve(client.at(&world).finalize_request(&order, &csr)));
-        let done = (0..k).any(|_| !race.step(0));
-        drop(race);
+        let done = Race::interrupt(&world, world.serve(client.at(&world).finalize_request(&order, &csr)), k);
         resumed += usize::from(!done && !world.records("job/").is_empty());
         world.restart();
         world.run_due_alarms();
