@@ -86,7 +86,7 @@ pub async fn send(env: &Env, to: &PartitionId, message: &Message) -> Result<Enve
 ///
 /// # Errors
 /// A sentence for the log.
-pub async fn pass(
+pub async fn forward(
     env: &Env,
     to: &PartitionId,
     path: &str,

@@ -85,7 +85,7 @@ fn unanswered(to: &PartitionId, why: &str) -> Problem {
 }
 
 impl Ports for HostPorts {
-    type Passed = web_sys::Response;
+    type HostResponse = web_sys::Response;
 
     fn settings(&self) -> &Settings {
         &self.config.settings
@@ -108,9 +108,9 @@ impl Ports for HostPorts {
         Ok(envelope.reply)
     }
 
-    async fn pass(&self, to: &Id, path: &str, body: &str) -> Result<Forwarded<web_sys::Response>, Problem> {
+    async fn forward(&self, to: &Id, path: &str, body: &str) -> Result<Forwarded<web_sys::Response>, Problem> {
         let to = PartitionId::Account(to.clone());
-        let passed = calls::pass(&self.env, &to, path, body).await;
+        let passed = calls::forward(&self.env, &to, path, body).await;
         let (handed, spent) = passed.map_err(|why| unanswered(&to, &why))?;
         self.spend(spent);
         Ok(handed)

@@ -25,7 +25,7 @@ pub struct Front<P> {
 
 impl<P: Ports> Front<P> {
     /// Answers any request.
-    pub async fn handle(&self, request: Request) -> Served<P::Passed> {
+    pub async fn handle(&self, request: Request) -> Served<P::HostResponse> {
         let (route, mut context) = (Route::parse(&request.path), RequestLogContext::at(self.ports.now()));
         let handled = match transport::refusal(&self.ports.settings().urls, &request, route.as_ref()) {
             Some(refusal) => Served::Local(refusal),
@@ -39,7 +39,7 @@ impl<P: Ports> Front<P> {
         events::answered(&self.ports, &request, route.as_ref(), answer, &context);
         match handled {
             Served::Local(response) => Served::Local(finished(&request, route.as_ref(), response)),
-            passed @ Served::Forwarded(..) => passed,
+            forwarded @ Served::Forwarded(..) => forwarded,
         }
     }
 
@@ -48,7 +48,7 @@ impl<P: Ports> Front<P> {
         request: &Request,
         route: Option<&Route>,
         context: &mut RequestLogContext,
-    ) -> Served<P::Passed> {
+    ) -> Served<P::HostResponse> {
         Served::Local(match (request.method.as_str(), route) {
             // Also OPTIONS: scripts of other origins have no access to operator resources.
             (_, Some(Route::Operator(route))) => operator_api::answer(&self.ports, request, route, context).await,
@@ -115,14 +115,14 @@ impl<P: Ports> Front<P> {
         request: &Request,
         route: Option<&Route>,
         context: &mut RequestLogContext,
-    ) -> Served<P::Passed> {
+    ) -> Served<P::HostResponse> {
         let answer = match limiter::count_unauthenticated(&self.ports, request.address, When::Later) {
             Ok(()) => self.post_answer(request, route, context).await,
             Err(problem) => Err(problem),
         };
         let unsigned = match &answer {
-            Ok(Outcome::Unsigned(problem)) => problem.status < 500,
-            Ok(Outcome::Forwarded(..) | Outcome::Account(_) | Outcome::Local(_)) => false,
+            Ok(PostAnswer::Unsigned(problem)) => problem.status < 500,
+            Ok(PostAnswer::Forwarded(..) | PostAnswer::Account(_) | PostAnswer::Local(_)) => false,
             Err(problem) => problem.status < 500,
         };
         context.unsigned = context.account.is_some() && unsigned;
@@ -131,11 +131,11 @@ impl<P: Ports> Front<P> {
             let _ = limiter::count_unauthenticated(&self.ports, request.address, When::Happened);
         }
         Served::Local(match answer {
-            Ok(Outcome::Forwarded(status, passed)) => return Served::Forwarded(status, passed),
-            Ok(Outcome::Account(response)) => *response,
+            Ok(PostAnswer::Forwarded(status, passed)) => return Served::Forwarded(status, passed),
+            Ok(PostAnswer::Account(response)) => *response,
             // Already logged by the account.
-            Ok(Outcome::Unsigned(problem)) => self.complete(Response::problem(&problem), Fresh::after(&problem)),
-            Ok(Outcome::Local(response)) => self.complete(response, Fresh::Any),
+            Ok(PostAnswer::Unsigned(problem)) => self.complete(Response::problem(&problem), Fresh::after(&problem)),
+            Ok(PostAnswer::Local(response)) => self.complete(response, Fresh::Any),
             Err(problem) => {
                 self.log(&problem);
                 self.complete(Response::problem(&problem), Fresh::after(&problem))
@@ -148,13 +148,13 @@ impl<P: Ports> Front<P> {
         request: &Request,
         route: Option<&Route>,
         context: &mut RequestLogContext,
-    ) -> Result<Outcome<P::Passed>, Problem> {
+    ) -> Result<PostAnswer<P::HostResponse>, Problem> {
         match route {
             Some(Route::Form(FormRoute::Agreement(account, proof))) => {
-                return terms_page::agree(&self.ports, request, account, proof).await.map(Outcome::Local);
+                return terms_page::agree(&self.ports, request, account, proof).await.map(PostAnswer::Local);
             }
             Some(Route::Form(FormRoute::Resumption(pause, proof))) => {
-                return pause_page::resume(&self.ports, request, pause, proof).await.map(Outcome::Local);
+                return pause_page::resume(&self.ports, request, pause, proof).await.map(PostAnswer::Local);
             }
             _ => {}
         }
@@ -166,11 +166,11 @@ impl<P: Ports> Front<P> {
             (_, Some(Route::Public(_))) => Err(only_get()),
             (KeyRef::Jwk(key), Some(Route::NewAccount)) => {
                 let verified = self.authenticate(request, &jws, key).await?;
-                new_account::register(&self.ports, &verified, request.address).await.map(Outcome::Local)
+                new_account::register(&self.ports, &verified, request.address).await.map(PostAnswer::Local)
             }
             (KeyRef::Jwk(key), Some(Route::Account(AccountRoute::RevokeCert))) => {
                 let verified = self.authenticate(request, &jws, key).await?;
-                revoke_by_key::revoke_by_key(&self.ports, &verified).await.map(Outcome::Local)
+                revoke_by_key::revoke_by_key(&self.ports, &verified).await.map(PostAnswer::Local)
             }
             (KeyRef::Jwk(_), Some(Route::Account(_))) => Err(Problem::malformed(
                 "The JWS has a jwk header; at this URL it must have a kid header with the account URL instead.",
@@ -197,17 +197,17 @@ impl<P: Ports> Front<P> {
         request: &Request,
         kid: &str,
         context: &mut RequestLogContext,
-    ) -> Result<Outcome<P::Passed>, Problem> {
+    ) -> Result<PostAnswer<P::HostResponse>, Problem> {
         let urls = &self.ports.settings().urls;
         let Some(id) = urls.account_of(kid) else { return Err(unknown_account(kid, &urls.of_path("/"))) };
         context.account = Some(id.clone());
         let body = request.body.as_deref().and_then(|body| core::str::from_utf8(body).ok());
         let Some(body) = body else { return Err(Problem::malformed("The request body is not UTF-8.")) };
-        match self.ports.pass(&id, &request.path, body).await? {
-            Forwarded::Untouched(status, passed) => Ok(Outcome::Forwarded(status, passed)),
+        match self.ports.forward(&id, &request.path, body).await? {
+            Forwarded::Untouched(status, passed) => Ok(PostAnswer::Forwarded(status, passed)),
             Forwarded::Read(reply) => match *reply {
-                PostReply::Response(response) => Ok(Outcome::Account(response)),
-                PostReply::Unsigned(problem) => Ok(Outcome::Unsigned(problem)),
+                PostReply::Response(response) => Ok(PostAnswer::Account(response)),
+                PostReply::Unsigned(problem) => Ok(PostAnswer::Unsigned(problem)),
                 PostReply::Refused(problem) => Err(problem),
             },
         }
@@ -252,7 +252,7 @@ pub enum Served<R> {
 }
 
 /// The answer to a POST, by its origin.
-enum Outcome<R> {
+enum PostAnswer<R> {
     /// From the front, not yet completed.
     Local(Response),
     /// From the account, forwarded unread, with its status.

@@ -1,12 +1,13 @@
 //! Bulk revocation of certificates, step by step.
 
-use super::filter::{Filter, Query, Walk, Walked};
+use super::filter::{Filter, Query, Scanned};
 use super::kind::Ledger;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::ca::telemetry::events;
 use crate::records::Problem;
 use crate::records::ledger::entry::{Authority, LedgerEntry};
 use crate::store::Kv;
+use core::ops::ControlFlow;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -42,12 +43,12 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     pub(in crate::ca) async fn revoke_next(&self, step: &RevokeNext) -> Result<RevokedPart, Problem> {
         let filter = Filter::new(&step.query, self.ports.now())?;
         let mut revoked: Vec<(String, LedgerEntry)> = Vec::new();
-        let walked = self.transact(|txn| {
+        let scanned = self.transact(|txn| {
             revoked.clear();
             let rules = self.rules_to_replace(txn)?;
-            filter.walk(txn, |txn, _, serial, entry| {
+            filter.scan(txn, |txn, _, serial, entry| {
                 if revoked.len() == step.query.limit {
-                    return Ok(Walk::Stops);
+                    return Ok(ControlFlow::Break(()));
                 }
                 let (mut entry, by) = (entry.clone(), Authority::Operator(step.by.clone()));
                 // Skips revoked and expired certificates, but keyCompromise replaces another reason.
@@ -55,7 +56,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
                     self.put_revoked(txn, serial, &entry, &rules)?;
                     revoked.push((serial.to_owned(), entry));
                 }
-                Ok(Walk::GoesOn)
+                Ok(ControlFlow::Continue(()))
             })
         })?;
         for (serial, entry) in &revoked {
@@ -66,7 +67,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         for (key, serial) in blocked {
             self.block_key(key, serial, 1).await?;
         }
-        let Walked { reached, complete } = walked;
+        let Scanned { reached, complete } = scanned;
         let revoked = revoked.into_iter().map(|(serial, _)| serial).collect();
         Ok(RevokedPart { revoked, reached, complete })
     }

@@ -7,6 +7,7 @@ use crate::records::ledger::entry::LedgerEntry;
 use crate::records::ledger::inventory::{ExpiryIndex, Selection, expiry_id, parse_expiry_id};
 use crate::store::{Kv, Txn};
 use crate::values::{Time, unicode};
+use core::ops::ControlFlow;
 use serde::{Deserialize, Serialize};
 
 /// The state of the certificates that a query finds.
@@ -67,17 +68,8 @@ pub struct Filter<'a> {
     now: Time,
 }
 
-/// Whether a scan continues after the current certificate or stops before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Walk {
-    /// It continues.
-    GoesOn,
-    /// It stops.
-    Stops,
-}
-
 /// Progress of a scan.
-pub struct Walked {
+pub struct Scanned {
     /// Cursor of the last scanned certificate, in the order of expiry.
     pub reached: String,
     /// Whether the scan has reached the end.
@@ -152,15 +144,15 @@ impl<'a> Filter<'a> {
         if expired { from } else { from.max(self.now) }
     }
 
-    /// Scans the certificates of the expiry range in order, with a limit per call.
+    /// Scans the certificates of the expiry range in order, with a limit per call. `each` may stop before one.
     ///
     /// # Errors
     /// The error of `each`; when the storage fails.
-    pub fn walk<K: Kv>(
+    pub fn scan<K: Kv>(
         &self,
         txn: &mut Txn<'_, K>,
-        mut each: impl FnMut(&mut Txn<'_, K>, &str, &str, &LedgerEntry) -> Result<Walk, Problem>,
-    ) -> Result<Walked, Problem> {
+        mut each: impl FnMut(&mut Txn<'_, K>, &str, &str, &LedgerEntry) -> Result<ControlFlow<()>, Problem>,
+    ) -> Result<Scanned, Problem> {
         let first = expiry_id(self.from(), "");
         let mut at = self.query.after.clone().filter(|after| *after > first).unwrap_or(first);
         let mut seen = 0;
@@ -170,18 +162,18 @@ impl<'a> Filter<'a> {
             for (id, ExpiryIndex {}) in page {
                 let Some((end, serial)) = parse_expiry_id(&id) else { continue };
                 if end >= self.before() {
-                    return Ok(Walked { reached: at, complete: true });
+                    return Ok(Scanned { reached: at, complete: true });
                 }
                 if let Some(entry) = txn.get::<LedgerEntry>(serial)?
-                    && each(txn, &id, serial, &entry)? == Walk::Stops
+                    && each(txn, &id, serial, &entry)?.is_break()
                 {
-                    return Ok(Walked { reached: at, complete: false });
+                    return Ok(Scanned { reached: at, complete: false });
                 }
                 seen += 1;
                 at = id;
             }
             if !more || seen >= MAX_SCANNED {
-                return Ok(Walked { reached: at, complete: !more });
+                return Ok(Scanned { reached: at, complete: !more });
             }
         }
     }

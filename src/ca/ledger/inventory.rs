@@ -1,6 +1,6 @@
 //! Searches in the inventory of an issuer.
 
-use super::filter::{Filter, Query, Walk, Walked};
+use super::filter::{Filter, Query, Scanned};
 use super::kind::Ledger;
 use super::view::FoundEntry;
 use crate::ca::runtime::ports::PartitionPorts;
@@ -8,6 +8,7 @@ use crate::records::Problem;
 use crate::records::ledger::entry::LedgerEntry;
 use crate::records::ledger::inventory::{ReplaceRecord, expiry_id};
 use crate::store::{Kv, Txn};
+use core::ops::ControlFlow;
 use serde::{Deserialize, Serialize};
 
 /// A page of search results.
@@ -35,14 +36,14 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
                 return Ok(SearchPage { found: one, reached: String::new(), complete: true });
             }
             let mut found = Vec::new();
-            let Walked { reached, complete } = filter.walk(txn, |txn, id, serial, entry| {
+            let Scanned { reached, complete } = filter.scan(txn, |txn, id, serial, entry| {
                 if found.len() == query.limit {
-                    return Ok(Walk::Stops);
+                    return Ok(ControlFlow::Break(()));
                 }
                 if filter.fits(serial, entry) {
                     found.push(self.found(txn, (id, serial), entry, &rules)?);
                 }
-                Ok(Walk::GoesOn)
+                Ok(ControlFlow::Continue(()))
             })?;
             Ok(SearchPage { found, reached, complete })
         })

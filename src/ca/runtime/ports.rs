@@ -29,7 +29,7 @@ pub type Task = Pin<Box<dyn Future<Output = ()>>>;
 #[allow(async_fn_in_trait, reason = "futures on wasm are not Send; callers are generic, never dyn")]
 pub trait Ports: Verify + Outbound {
     /// A successful response in the host's own type.
-    type Passed;
+    type HostResponse;
 
     /// Returns the configuration.
     fn settings(&self) -> &Settings;
@@ -56,7 +56,7 @@ pub trait Ports: Verify + Outbound {
     ///
     /// # Errors
     /// As [`Ports::call`].
-    async fn pass(&self, to: &Id, path: &str, body: &str) -> Result<Forwarded<Self::Passed>, Problem>;
+    async fn forward(&self, to: &Id, path: &str, body: &str) -> Result<Forwarded<Self::HostResponse>, Problem>;
 
     /// Waits for this time.
     async fn sleep(&self, time: Duration);

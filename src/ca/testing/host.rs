@@ -142,7 +142,7 @@ impl Outbound for WorldPorts {
 }
 
 impl Ports for WorldPorts {
-    type Passed = Response;
+    type HostResponse = Response;
 
     fn settings(&self) -> &Settings {
         self.world.settings()
@@ -178,7 +178,7 @@ impl Ports for WorldPorts {
         self.make(&message.ask, answer).await
     }
 
-    async fn pass(&self, to: &Id, path: &str, body: &str) -> Result<Forwarded<Response>, Problem> {
+    async fn forward(&self, to: &Id, path: &str, body: &str) -> Result<Forwarded<Response>, Problem> {
         let to = PartitionId::Account(to.clone());
         let answer = self.at(to.name(), async |partition| crossed(&partition.post(path, body).await));
         Ok(match self.make(POST, answer).await? {
