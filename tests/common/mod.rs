@@ -1,6 +1,7 @@
 //! Helpers of the test binaries that start servers, and of the benchmark.
 #![allow(dead_code, reason = "each binary uses a part")]
 
+pub mod companion;
 pub mod leaks;
 pub mod listening;
 pub mod load;

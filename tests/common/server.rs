@@ -1,5 +1,6 @@
 //! A CA started as a user starts it: `dev` with the real wasm on workerd.
 
+use super::companion::companion;
 use super::turns;
 use serde_json::Value;
 use std::net::TcpListener;
@@ -63,14 +64,12 @@ impl Server {
         let (http01, tls_alpn) = (free_port(), free_port());
         let listen = if listen == 0 { server_port() } else { listen };
         let log = std::fs::File::options().create(true).append(true).open(state.join("dev.log")).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_selvedge"))
+        let child = companion()
             .args(["dev", "--listen", &format!("127.0.0.1:{listen}"), "--http01-port", &http01.to_string()])
             .args(["--tls-alpn-port", &tls_alpn.to_string()])
             .args(arguments)
             .arg("--state")
             .arg(state.join("ca"))
-            // Set by .ci/timed for this process; cargo would build everything again.
-            .env_remove("RUSTC_BOOTSTRAP")
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)

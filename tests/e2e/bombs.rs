@@ -4,6 +4,7 @@
 //! each is refused with words that help.
 
 use super::doh;
+use crate::common::companion::companion;
 use crate::common::listening::Listening;
 use crate::common::load::process::Process;
 use crate::common::server::{Server, free_port};
@@ -16,7 +17,6 @@ use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -190,7 +190,7 @@ fn ask_as_operator(server: &Server) -> u16 {
 }
 
 fn test_notice(state: &Path) -> Value {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_selvedge"));
+    let mut command = companion();
     command.args(["notices", "test", "--json", "--state"]).arg(state.join("ca"));
     let output = command.env_remove("SELVEDGE_URL").env_remove("SELVEDGE_TOKEN").output().unwrap();
     serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))

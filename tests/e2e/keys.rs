@@ -1,6 +1,7 @@
 //! End to end: a CA that is kept. Its keys are made by the ceremony, its issuer is rotated, certificates are revoked and
 //! OpenSSL refuses them by the CRL; and what is lost is put back.
 
+use crate::common::companion::companion;
 use crate::common::server::Server;
 use crate::common::wire::{Wire, body};
 use der::{Decode, Encode};
@@ -42,7 +43,7 @@ impl Fixture {
 
     /// Runs the companion here.
     fn selvedge(&self, arguments: &[&str]) -> Output {
-        let output = Command::new(env!("CARGO_BIN_EXE_selvedge")).args(arguments).current_dir(self.0.path()).output();
+        let output = companion().args(arguments).current_dir(self.0.path()).output();
         let output = output.unwrap();
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         output

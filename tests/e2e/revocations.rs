@@ -1,5 +1,6 @@
 //! End to end: a bulk revocation whose command and server are killed resumes.
 
+use crate::common::companion::companion;
 use crate::common::load::Load;
 use crate::common::load::http::Endpoint;
 use crate::common::server::Server;
@@ -16,7 +17,7 @@ const LATER: u64 = 6;
 
 /// One of the companion's commands.
 fn selvedge(state: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_selvedge"));
+    let mut command = companion();
     command.args(arguments).arg("--state").arg(state.join("ca")).stdin(Stdio::null());
     command.env_remove("SELVEDGE_URL").env_remove("SELVEDGE_TOKEN");
     command

@@ -4,6 +4,7 @@
 
 use super::doh;
 use super::hosts::{Behavior, Host, address, http, response, tls};
+use crate::common::companion::companion;
 use crate::common::server::{Server, free_port};
 use crate::common::turns;
 use crate::common::wire::{Wire, body, header};
@@ -15,7 +16,6 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -348,7 +348,7 @@ fn webhook_times_out_after_ten_seconds() {
     ];
     for (name, manner, due, arrives) in rows {
         let host = Host::start(at, manner, asked);
-        let mut command = Command::new(env!("CARGO_BIN_EXE_selvedge"));
+        let mut command = companion();
         command.args(["notices", "test", "--json", "--state"]).arg(folder.path().join("ca"));
         let begun = Instant::now();
         let output = command.env_remove("SELVEDGE_URL").env_remove("SELVEDGE_TOKEN").output().unwrap();

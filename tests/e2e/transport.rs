@@ -1,5 +1,6 @@
 //! End to end: accepted hosts and ports, server certificates, and signing keys.
 
+use crate::common::companion::companion;
 use crate::common::server::{Server, free_port};
 use crate::common::wire::{Wire, body};
 use rustls::pki_types::ServerName;
@@ -14,7 +15,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -77,13 +78,7 @@ fn ask(port: u16, root: Option<&str>, lines: &str, host: &str, body: &str) -> st
 }
 
 fn selvedge(folder: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_selvedge"))
-        .args(args)
-        .current_dir(folder)
-        .env_remove("SELVEDGE_URL")
-        .env_remove("SELVEDGE_TOKEN")
-        .output()
-        .unwrap()
+    companion().args(args).current_dir(folder).env_remove("SELVEDGE_URL").env_remove("SELVEDGE_TOKEN").output().unwrap()
 }
 
 /// The addresses of a server, and an operator's header.

@@ -1,5 +1,6 @@
 //! `wrangler.toml` as wrangler reads it: the Worker under `wrangler dev`.
 
+use crate::common::companion::companion;
 use crate::common::server::free_port;
 use crate::common::turns;
 use crate::common::wire::Wire;
@@ -63,7 +64,7 @@ fn run(fitting: bool, act: impl FnOnce(&str, u16, &str)) {
     let port = free_port();
     let base = format!("http://127.0.0.1:{port}");
     let output = std::fs::File::create(&log).unwrap();
-    let child = Command::new(env!("CARGO_BIN_EXE_selvedge"))
+    let child = companion()
         .args(["tool", "wrangler", "dev", "--ip", "127.0.0.1", "--port", &port.to_string(), "--inspector-port", "0"])
         .args(["--var", &format!("BASE_URL:{base}"), "--var", "MODE:dev", "--env-file"])
         .arg(&secrets)

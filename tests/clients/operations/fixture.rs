@@ -1,5 +1,6 @@
 //! A CA on real workerd, the companion's commands, and real clients.
 
+use crate::common::companion::companion;
 use crate::common::packages::debian;
 use crate::common::packages::venv::venv;
 use crate::common::server::Server;
@@ -34,7 +35,7 @@ impl Fixture {
 
     /// As [`Fixture::selvedge`], as people read it.
     pub fn human_output(&self, arguments: &[&str]) -> String {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_selvedge"));
+        let mut command = companion();
         command.args(arguments).arg("--state").arg(self.path("ca"));
         // Where somebody who tries this has them set, they are about another CA.
         run(command.env_remove("SELVEDGE_URL").env_remove("SELVEDGE_TOKEN"))
