@@ -15,8 +15,9 @@ use sha2::{Digest, Sha256};
 /// The files beside `src/` on which the wasm depends.
 ///
 /// `wrangler.toml` is not among them: it determines where the module runs, not its content.
-const FILES: [&str; 6] = [
+const FILES: [&str; 7] = [
     "Cargo.toml",
+    "module/Cargo.toml",
     "Cargo.lock",
     "package-lock.json", // the versions of wasm-opt and esbuild
     "rust-toolchain.toml",

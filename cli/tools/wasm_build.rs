@@ -94,7 +94,7 @@ impl Toolbox {
     fn keep_sources(&self, dep_info: &Path) -> Result<Vec<PathBuf>> {
         let text = fs::read_to_string(dep_info).with_context(|| format!("the build made no {}", dep_info.display()))?;
         let compiled = compiled_sources(&text, &self.root);
-        if !compiled.iter().any(|source| source.ends_with("src/lib.rs")) {
+        if !compiled.iter().any(|source| source == Path::new("src/lib.rs")) {
             bail!("{} does not name src/lib.rs: remove {} and try again", dep_info.display(), self.target.display());
         }
         let list: Vec<String> = compiled.iter().map(|source| source.display().to_string()).collect();
@@ -126,7 +126,8 @@ impl Toolbox {
         let cached = self.wasm_target(wasm_std.suffix(), fast);
         let first = if cached.is_dir() { "about a minute" } else { "2 to 4 minutes (first time, with every library)" };
         // Its own run of wasm-opt always keeps the names.
-        command.current_dir(&self.root).env("CARGO_TARGET_DIR", &cached).args(["--release", "--no-opt"]);
+        command.current_dir(self.root.join("module")).env("CARGO_TARGET_DIR", &cached);
+        command.args(["--release", "--no-opt", "--out-dir", "../build"]);
         if let Some(flags) = short_paths() {
             command.env("CARGO_ENCODED_RUSTFLAGS", flags);
         }
@@ -142,7 +143,7 @@ impl Toolbox {
             ..Step::default()
         };
         step.run(&mut command)?;
-        Ok(cached.join("wasm32-unknown-unknown/release/selvedge.d"))
+        Ok(cached.join("wasm32-unknown-unknown/release/selvedge_module.d"))
     }
 
     fn run_wasm_opt(&self, wasm: &Path) -> Result<()> {

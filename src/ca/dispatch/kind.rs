@@ -1,4 +1,4 @@
-//! The kinds of partitions, and the dispatch of each message to the kind that answers it.
+//! The kinds of partitions, and the dispatch of messages to them.
 
 use crate::ca::account::kind::Account;
 use crate::ca::http::routes::Route;

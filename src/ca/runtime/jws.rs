@@ -90,7 +90,7 @@ pub struct Signed {
     pub url: Result<(), Problem>,
 }
 
-/// Verifies a request for `path` that must be signed with `key`, and checks its nonce and URL.
+/// Verifies the signature of a request by `key`, and checks its nonce and URL.
 ///
 /// # Errors
 /// As [`parse`] and [`verify`].
