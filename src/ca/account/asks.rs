@@ -1,4 +1,4 @@
-//! The asks that an account partition answers. For a client's POST, see [`super::dispatch`].
+//! The asks that an account partition answers. For a client's POST, see [`super`].
 
 use super::kind::{Account, AccountAt};
 use super::operations::{DeactivateAccount, DownloadCertificate, ListedAccount, ShowAccount};
