@@ -52,10 +52,11 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         authorizations
     }
 
-    /// Checks CAA for the authorizations that are due. `identifiers` is the number of identifiers in the order. Returns the
-    /// authorizations whose use CAA permits, for [`Account::record_caa_checks`]. On failure, the successful checks are stored,
-    /// so that the next finalize request continues from there: a Worker may make a bounded number of look-ups in each
-    /// request.
+    /// Checks CAA for the authorizations that are due. `identifiers` is the number of identifiers in the order.
+    ///
+    /// Returns the authorizations whose use CAA permits, for [`Account::record_caa_checks`]. On failure, the successful
+    /// checks are stored, so that the next finalize request continues from there: a Worker may make a bounded number of
+    /// look-ups in each request.
     ///
     /// # Errors
     /// `caa`, or `dns` with Retry-After if the resolver is at fault.
@@ -113,7 +114,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
             let most = caa::MAX_LABELS;
             let detail = format!(
                 "\"{identifier}\" is refused: it has more than {most} labels, at each of which CAA records would have to be \
-                 checked for (RFC 8659 section 3)."
+                 queried (RFC 8659 section 3)."
             );
             Problem::new(Kind::RejectedIdentifier, detail)
         })
@@ -131,8 +132,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     ) -> Result<(), Problem> {
         for authorization in authorizations.iter().filter(|authorization| self.is_due(authorization)) {
             if !checked.contains(&authorization.id) {
-                let detail = "The order became ready while this was checked into, and the names' CAA records have to be \
-                              checked for yet. Finalize again.";
+                let detail = "The order became ready during this request, and the names' CAA records have not been \
+                              checked yet. Finalize again.";
                 return Err(Problem { retry_after: Some(1), ..Problem::new(Kind::Caa, detail) });
             }
             let checked = AuthorizationRecord { caa_checked: Some(self.ports.now()), ..authorization.clone() };

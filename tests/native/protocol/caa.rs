@@ -131,7 +131,7 @@ fn s03_caa_internal_names_and_disabled_caa_are_not_queried() {
     let off = client.at(&world.reconfigured(|settings| settings.caa.checked = false));
     assert_eq!(answer(&off, "b.example", Proof::Http).1.json()["status"], "valid");
     assert!(!world.network().asked().iter().any(|asked| asked.starts_with("CAA")));
-    // Switched on again, what was not looked for is looked for before it is used.
+    // Switched on again, what was not checked is checked before it is used.
     let (order, _) = answer(&off, "c.example", Proof::Http);
     world.network().caa("c.example", "issue", ";");
     finalize(&client, &order, &["c.example"]).refused(403, Kind::Caa);
