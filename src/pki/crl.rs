@@ -61,13 +61,13 @@ pub enum CrlFault {
     #[error("nextUpdate {next} is not after thisUpdate {this}", this = .0.rfc3339(), next = .1.rfc3339())]
     Empty(Time, Time),
     /// A URL that is not `http`.
-    #[error("{0:?} cannot stand in a CRL; it has to be an http URL in ASCII")]
+    #[error("{0:?} is not usable in a CRL; it has to be an http URL in ASCII")]
     Url(String),
     /// A reason code that these CRLs do not use.
-    #[error("revocation reason {0} cannot stand in a CRL")]
+    #[error("revocation reason {0} is not allowed in a CRL")]
     Reason(u8),
     /// A signature of the wrong length for the issuer's algorithm.
-    #[error("the signer gave {0} bytes, which is no signature of the issuer")]
+    #[error("the signer returned {0} bytes, which are not a signature of the issuer")]
     Signature(usize),
     /// DER encoding failed.
     #[error("the CRL could not be encoded: {0}")]

@@ -73,19 +73,19 @@ pub enum LeafFault {
     #[error("the issuer is not valid at {at}", at = .0.rfc3339())]
     IssuerNotValid(Time),
     /// A validity that is empty or longer than the profile's. Its length, and the profile's name.
-    #[error("a validity of {seconds} seconds is none that the profile {1:?} allows", seconds = .0.as_secs())]
+    #[error("a validity of {seconds} seconds is not allowed by the profile {1:?}", seconds = .0.as_secs())]
     Length(Duration, &'static str),
     /// The issuer certificate forbids an extended key usage of the profile.
     #[error("the issuer certificate does not allow the extended key usage {0}")]
     Purpose(ObjectIdentifier),
     /// A common name that is not among the names, or too long.
-    #[error("{0:?} cannot be the common name: it is none of the names, or longer than {max}", max = MAX_COMMON_NAME)]
+    #[error("{0:?} cannot be the common name: it is not one of the names, or longer than {max}", max = MAX_COMMON_NAME)]
     CommonName(String),
     /// A URL that is not `http`; `https` would need a certificate to check a certificate.
-    #[error("{0:?} cannot stand in a certificate; it has to be an http URL in ASCII")]
+    #[error("{0:?} is not usable in a certificate; it has to be an http URL in ASCII")]
     Url(String),
     /// A signature of the wrong length for the issuer's algorithm.
-    #[error("the signer gave {0} bytes, which is no signature of the issuer")]
+    #[error("the signer returned {0} bytes, which are not a signature of the issuer")]
     Signature(usize),
     /// DER encoding failed.
     #[error("the certificate could not be encoded: {0}")]

@@ -21,7 +21,7 @@ pub enum PemFault {
     #[error("there is no \"BEGIN {0}\" in it")]
     Empty(&'static str),
     /// A block of another kind, such as a private key. Its label, and the expected one.
-    #[error("it contains a {0:?}, where only {belongs}", belongs = expected(.1))]
+    #[error("it contains a {0:?}; expected {expected}", expected = expected(.1))]
     Label(String, &'static str),
     /// More than one block where one is expected; the label.
     #[error("there is more than one {0:?} in it")]
@@ -33,7 +33,7 @@ pub enum PemFault {
 
 /// The blocks that [`PemFault::Label`] expects.
 fn expected(label: &str) -> String {
-    if label == CERTIFICATE { "certificates belong".to_owned() } else { format!("a {label:?} belongs") }
+    if label == CERTIFICATE { "only certificates".to_owned() } else { format!("only a {label:?}") }
 }
 
 /// The DER of each certificate in a PEM text, in order.

@@ -42,7 +42,7 @@ pub enum CeremonyFault {
     #[error("{0}")]
     Csr(CsrFault),
     /// The root's name constraints exclude a requested name.
-    #[error("the root's own name constraints do not permit what is asked for (RFC 5280 §4.2.1.10): {0}")]
+    #[error("the root's own name constraints do not permit the requested ones (RFC 5280 §4.2.1.10): {0}")]
     Above(NameConstraintFault),
     /// Verifiers would refuse certificates below the new one.
     #[error("verifiers would refuse what is issued below this root: {0}")]

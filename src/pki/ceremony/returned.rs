@@ -34,7 +34,7 @@ pub struct ReturnedChain {
 pub enum ReturnedFault {
     /// The chain's first certificate is self-signed.
     #[error(
-        "the first certificate is self-signed, a root, where the intermediate that was asked for belongs; ask the CA for \
+        "the first certificate is self-signed, a root, not the requested intermediate; ask the CA for \
          the certificate of the request, and give the root with --root"
     )]
     Root,
@@ -63,12 +63,14 @@ pub enum ReturnedFault {
     )]
     NotByRoot,
     /// A path length other than 0; its value.
-    #[error("asked for was a pathLen of 0 (no CA below it), found is {0}; have the CA sign the request as it is")]
+    #[error(
+        "the request has a pathLen of 0 (no CA below it), the certificate {0}; have the CA sign the request as it is"
+    )]
     PathLength(u32),
     /// A key usage without cRLSign.
     #[error(
-        "asked for were the key usages keyCertSign and cRLSign, found is no cRLSign; have the CA sign the request as it \
-         is"
+        "the request has the key usages keyCertSign and cRLSign, the certificate lacks cRLSign; have the CA sign the \
+         request as it is"
     )]
     NoCrlSign,
     /// No subject key identifier.
@@ -78,13 +80,15 @@ pub enum ReturnedFault {
     NoKeyId,
     /// Extended key usages without serverAuth and clientAuth; those that it has.
     #[error(
-        "asked for were the extended key usages serverAuth and clientAuth, found are neither but {list}; have the CA sign \
+        "the request has the extended key usages serverAuth and clientAuth, the certificate only {list}; have the CA sign \
          the request as it is",
         list = .0.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
     )]
     Purposes(Vec<ObjectIdentifier>),
     /// Other name constraints than requested.
-    #[error("asked for were these name constraints: {wanted}; found: {found}; have the CA sign the request as it is")]
+    #[error(
+        "the request has the name constraints {wanted}, the certificate {found}; have the CA sign the request as it is"
+    )]
     Constraints {
         /// The requested constraints.
         wanted: String,

@@ -104,14 +104,17 @@ fn mismatched_imports_are_refused_and_change_nothing() {
     };
     let root = &["--root", "root.pem"][..];
     for (extensions, says) in [
-        (ASKED.to_owned(), "found: no name constraints"),
-        (whole.replace("corp.example", "example"), "only corp.example and no IP addresses; found: only example and"),
+        (ASKED.to_owned(), "the certificate no name constraints"),
+        (
+            whole.replace("corp.example", "example"),
+            "only corp.example and no IP addresses, the certificate only example and",
+        ),
         (whole.replace("excluded;IP.2=::/::\n", ""), "excluded IP 0.0.0.0/0"),
-        (whole.replace("pathlen:0", "pathlen:1"), "asked for was a pathLen of 0 (no CA below it), found is 1"),
+        (whole.replace("pathlen:0", "pathlen:1"), "the request has a pathLen of 0 (no CA below it), the certificate 1"),
         (whole.replace("CA:TRUE,pathlen:0", "CA:FALSE"), "not a CA certificate"),
-        (whole.replace(",cRLSign", ""), "found is no cRLSign"),
+        (whole.replace(",cRLSign", ""), "the certificate lacks cRLSign"),
         (whole.replace("keyCertSign,", ""), "keyCertSign"),
-        (whole.replace("serverAuth,clientAuth", "codeSigning"), "asked for were the extended key usages"),
+        (whole.replace("serverAuth,clientAuth", "codeSigning"), "the request has the extended key usages"),
         (whole.replace("subjectKeyIdentifier=hash", "subjectKeyIdentifier=none"), "no subjectKeyIdentifier"),
     ] {
         sign(&fixture, "ca/issuer.csr", &extensions, SOON);
@@ -134,8 +137,8 @@ fn mismatched_imports_are_refused_and_change_nothing() {
     for (chain, says) in [
         (format!("{mid}{signed}"), "out of order: the certificate of the request's key is number 2"),
         (signed.clone(), "not signed by the root"),
-        (fixture.read("root.pem"), "a root, where the intermediate that was asked for belongs"),
-        (fixture.read("ca/issuer.key"), "only certificates belong"),
+        (fixture.read("root.pem"), "a root, not the requested intermediate"),
+        (fixture.read("ca/issuer.key"), "expected only certificates"),
         (String::new(), "no \"BEGIN CERTIFICATE\""),
     ] {
         fixture.write("chain.pem", &chain);

@@ -88,7 +88,7 @@ fn external_root_crl_is_imported_only_if_valid_and_newest() {
     assert!(
         vault
             .refused(&take(&vault, &vault.read("ca/root.pem")))
-            .contains("\"CERTIFICATE\", where only a \"X509 CRL\" belongs")
+            .contains("\"CERTIFICATE\"; expected only a \"X509 CRL\"")
     );
     vault.write("ca/root.crl", &old);
     vault.ok(&take(&vault, &format!("text around it\n{newer}")));
