@@ -53,7 +53,16 @@ mod tests {
         #[test]
         fn secrets_are_read_as_strictly_as_anything_else(text in "[A-Za-z0-9_=+/ -]{0,12}") {
             prop_assert_eq!(decode_secret(&text), decode(&text));
-            prop_assert_eq!(decode_padded_secret(&text), data_encoding::BASE64.decode(text.as_bytes()).ok());
+            // data-encoding reads several padded texts one after the other too, as in `a04=A+aA`.
+            let several = text.trim_end_matches('=').contains('=');
+            let one = data_encoding::BASE64.decode(text.as_bytes()).ok().filter(|_| !several);
+            prop_assert_eq!(decode_padded_secret(&text), one);
+        }
+
+        #[test]
+        fn padding_is_read_at_the_end_only(first: [u8; 2], second: [u8; 2]) {
+            let text = data_encoding::BASE64.encode(&first) + &data_encoding::BASE64.encode(&second);
+            prop_assert_eq!(decode_padded_secret(&text), None);
         }
 
         #[test]

@@ -34,5 +34,5 @@ fn tokens_are_created_listed_and_removed_in_the_ca_folder() {
     let ended = run(&["list"]);
     assert!(ended.is(1, &["cannot be used"]).err.contains("\"bob\"") && !ended.err.contains("short"), "{ended:?}");
     fs::set_permissions(double.path("ca"), fs::Permissions::from_mode(0o755)).unwrap();
-    run(&["list"]).is(1, &["is accessible to other users"]);
+    run(&["list"]).is(1, &["accessible to other users"]);
 }

@@ -258,7 +258,7 @@ fn successive_issuers_share_a_root() {
     let before = fixture.files("ca");
     for (options, says) in [
         (&["--takes-over", "2020-01-01T00:00:00Z"][..], "choose a time"),
-        (&["--takes-over", &third], "issuer 3 takes over at"),
+        (&["--takes-over", &third], "issuer 3 already takes over at"),
         (&["--takes-over", &fixture.in_days(15 * 365)], "nothing could be issued in between"),
         (&["--takes-over", &fixture.in_days(1200), "--years", "2"], "not valid at its takeover"),
         (&["--takes-over", "tomorrow"], "not a time"),

@@ -39,7 +39,7 @@ fn root_crl_is_used_or_reported_without_stopping() {
     let other = Root::create(SigAlg::Es256, "another", NOW, 10).unwrap();
     for (text, says) in [
         (other.create_crl(None, None, NOW, NOW.plus(day)).unwrap(), "its issuer is not ROOT_CERTIFICATE"),
-        (root.certificate().to_owned(), "only a \"X509 CRL\" belongs"),
+        (root.certificate().to_owned(), "expected only a \"X509 CRL\""),
         ("nothing".to_owned(), "no \"BEGIN X509 CRL\""),
         (pem::write(pem::CRL, &[0x30, 0]).unwrap(), "not a CRL in DER"),
     ] {
