@@ -8,6 +8,7 @@ use crate::ca::runtime::message::{PartitionId, Reply};
 use crate::ca::runtime::partition;
 use crate::ca::runtime::ports::Ports;
 use crate::records::Problem;
+use crate::records::acme::nonce::NonceSeries;
 use core::time::Duration;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -26,7 +27,7 @@ const MAX_QUICK_RETRIES: u32 = 6;
 
 /// A partition as a Durable Object.
 ///
-/// It keeps only handles and the alarm's time in memory, because it may be evicted at any time.
+/// It keeps only handles, the alarm's time and the numbers of its nonces in memory, because it may be evicted at any time.
 #[wasm_bindgen]
 pub struct Partition(Rc<Inner>);
 
@@ -44,7 +45,12 @@ impl Partition {
     /// Creates the object when it is loaded into memory.
     #[wasm_bindgen(constructor)]
     pub fn new(state: DurableObjectState, env: Env) -> Self {
-        let object = Rc::new(Object { state: state.into(), alarm: Cell::new(None), rows: Cell::new(0) });
+        let object = Rc::new(Object {
+            state: state.into(),
+            alarm: Cell::new(None),
+            nonces: NonceSeries::default(),
+            rows: Cell::new(0),
+        });
         Self(Rc::new(Inner {
             object,
             env,

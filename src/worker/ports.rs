@@ -13,6 +13,7 @@ use crate::ca::runtime::message::{Message, PartitionId, Reply};
 use crate::ca::runtime::ports::{Forwarded, PartitionPorts, Ports, Task};
 use crate::pki::Issuer;
 use crate::records::Problem;
+use crate::records::acme::nonce::{NonceNumber, NonceSeries};
 use crate::validation::outbound::{FetchAnswer, Limits, Outbound, OutboundFault, Reaction};
 use crate::values::{CryptoFailure, Id, SigAlg, Time, Verify};
 use core::net::SocketAddr;
@@ -146,6 +147,13 @@ impl PartitionPorts for HostPorts {
         }
     }
 
+    fn next_nonce(&self) -> Result<NonceNumber, CryptoFailure> {
+        match &self.object {
+            Some(object) => object.nonces.next(|| self.random()),
+            None => NonceSeries::default().next(|| self.random()),
+        }
+    }
+
     fn spawn(&self, task: Task) {
         match &self.object {
             Some(object) => object.state.wait_until(task),
@@ -164,6 +172,8 @@ pub struct Object {
     pub state: State,
     /// The alarm's time in milliseconds; `None` if unset.
     pub alarm: Cell<Option<u64>>,
+    /// The numbers of its nonces.
+    pub nonces: NonceSeries,
     /// The rows written since the last reading.
     pub rows: Cell<u32>,
 }

@@ -8,9 +8,9 @@ use std::process::Command;
 
 /// The kinds of permanent records.
 ///
-/// Accounts, key owners, certificates, the ledger with its inventory, CRLs, compromised keys, metrics, audit and
+/// Accounts with their used nonces, key owners, certificates, the ledger with its inventory, CRLs, compromised keys, metrics, audit and
 /// policies.
-const LASTING: [&str; 21] = [
+const LASTING: [&str; 22] = [
     "account",
     "owner",
     "cert",
@@ -24,6 +24,7 @@ const LASTING: [&str; 21] = [
     "compromised",
     "counters",
     "member",
+    "nonces",
     "audit",
     "audited",
     "external",

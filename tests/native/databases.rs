@@ -238,11 +238,33 @@ fn expired_rows_are_purged_in_time() {
         client.at(&world).issue(&["a.test"], &new_key(SigAlg::Es256));
         world.live(Duration::from_secs(600));
     }
-    let nonces = |world: &World| world.records("nonce/").len();
-    assert!(nonces(&world) > 20);
+    let rows = |world: &World| world.records("nonce/").len();
+    assert!(rows(&world) > 0 && world.redeemed_nonces() > 20);
     // Two hours and a minute that a nonce is good, and an hour of slack.
     world.live(Duration::from_secs(3 * 3600 + 120));
-    assert_eq!(nonces(&world), 0);
+    assert_eq!(rows(&world), 0);
+    // An account's row loses them with the next nonce.
+    world.restart();
+    let client = client.at(&world);
+    client.get(client.account()).is(200);
+    client.get(client.account()).is(200);
+    assert_eq!(world.redeemed_nonces(), 2, "that of the shard, and the one after it");
+}
+
+#[test]
+fn used_nonces_of_an_account_take_one_small_row() {
+    let world = World::new();
+    let client = Client::registered(&world);
+    for n in 0..20 {
+        client.issue(&[&format!("n{n}.test")], &new_key(SigAlg::Es256));
+    }
+    let rows = world.rows();
+    let kept: Vec<_> = rows
+        .iter()
+        .filter(|((partition, key), _)| partition.starts_with("account/") && key.starts_with("nonce"))
+        .collect();
+    assert!(kept.len() == 1 && kept[0].1.len() < 500, "{kept:?}");
+    assert!(world.redeemed_nonces() >= 100, "five for each");
 }
 
 #[test]

@@ -14,6 +14,7 @@ use selvedge::policy::Policy;
 use selvedge::records::acme::account::{ExternalUse, KeyOwner, Tombstone};
 use selvedge::records::acme::nonce::RedeemedNonce;
 use selvedge::records::acme::persist::PersistRecord;
+use selvedge::records::acme::redeemed::RedeemedNonces;
 use selvedge::records::acme::reuse::{AuthorizationByIdentifier, OrderByRequest};
 use selvedge::records::ledger::crl::{CrlPieceRecord, CrlRecord, RevokedRecord, ShardRecord};
 use selvedge::records::ledger::entry::{CompromisedKey, LedgerEntry};
@@ -93,6 +94,7 @@ fn golden_examples_round_trip_and_every_record_has_one() {
         golden::<CrlRecord>(),
         golden::<CrlPieceRecord>(),
         golden::<RedeemedNonce>(),
+        golden::<RedeemedNonces>(),
         golden::<NoticeRecord>(),
         golden::<WebhookQueueRecord>(),
         golden::<ScanStateRecord>(),
@@ -178,7 +180,7 @@ fn stored_records_fit_their_schemas() {
         seen.insert(prefix);
     }
     let wanted = "account authz cert compromised counters crl ending failing indexed job latest limit member nonce \
-                  notice order outgoing owner persist placed proof revoked scan serial shard use";
+                  nonces notice order outgoing owner persist placed proof revoked scan serial shard use";
     let wanted: BTreeSet<String> = wanted.split(' ').map(str::to_owned).collect();
     assert_eq!(seen, wanted);
 }

@@ -5,11 +5,11 @@ use super::operations::{DeactivateAccount, DownloadCertificate, ListedAccount, S
 use super::pause::Unpause;
 use super::resource::{CreateAccount, FindAccount, Holding, ReleaseKeyClaim};
 use super::terms::AgreeToTerms;
-use crate::ca::partitions::nonce::{Redeem, redeem};
+use crate::ca::partitions::nonce::Redeem;
 use crate::ca::runtime::kind::asks;
 use crate::ca::runtime::ports::PartitionPorts;
+use crate::records::Problem;
 use crate::records::ledger::inventory::RosterEntry;
-use crate::records::{AccountRecord, Problem};
 use crate::store::Kv;
 use serde_json::Value;
 
@@ -28,16 +28,6 @@ asks! {
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
-    /// Redeems a nonce of this account. An account that was never created has issued none.
-    fn redeem_here(&self, nonce: &Redeem) -> Result<bool, Problem> {
-        self.transact(|txn| {
-            if txn.get::<AccountRecord>("")?.is_none() {
-                return Ok(false);
-            }
-            redeem(txn, nonce)
-        })
-    }
-
     /// Creates the account and reports it to its list.
     fn create_and_list(&self, wanted: CreateAccount) -> Result<Holding, Problem> {
         let holding = self.create(wanted)?;

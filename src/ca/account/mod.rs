@@ -21,6 +21,7 @@ pub mod order_request;
 pub mod pause;
 pub mod permits;
 pub mod persistent_proof;
+pub mod redemption;
 pub mod replacement;
 pub mod request;
 pub mod resource;
@@ -37,7 +38,6 @@ use crate::ca::runtime::jws;
 use crate::ca::runtime::jws::Fresh;
 use crate::ca::runtime::message::PostReply;
 use crate::ca::runtime::ports::PartitionPorts;
-use crate::records::Home;
 use crate::store::Kv;
 use kind::Account;
 use request::{Admitted, only_read};
@@ -66,7 +66,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// Adds the index link and a nonce of this account to a response.
     fn complete(&self, response: Response, fresh: Fresh) -> Response {
         let response = response.indexed(&self.ports.settings().urls);
-        let nonce = jws::fresh_nonce(&self.ports, &Home::Account(self.id.clone()), fresh);
+        let nonce = jws::fresh_account_nonce(&self.ports, &self.id, fresh);
         match nonce {
             Ok(nonce) => response.with_nonce(&nonce),
             Err(problem) => {

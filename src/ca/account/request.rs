@@ -6,13 +6,12 @@ use crate::ca::http::routes::AccountRoute;
 use crate::ca::issuance_policy::effective;
 use crate::ca::issuance_policy::effective::EffectivePolicy;
 use crate::ca::partitions::nonce;
-use crate::ca::partitions::nonce::{Redeem, redeem};
+use crate::ca::partitions::nonce::Redeem;
 use crate::ca::runtime::jws;
 use crate::ca::runtime::jws::Signed;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::ca::runtime::problems::dead_account;
 use crate::jose::{Jwk, Verified};
-use crate::records::acme::nonce::RedeemedNonce;
 use crate::records::{AccountRecord, AccountStatus, Home, Kind, Nonce, Problem};
 use crate::store::{Kv, Txn};
 use crate::values::Id;
@@ -111,7 +110,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     ) -> Result<T, Problem> {
         self.transact(|txn| {
             if let Some(nonce) = &admitted.nonce
-                && !redeem(txn, &Redeem::from(nonce))?
+                && !self.redeem_nonce(txn, &Redeem::from(nonce))?
             {
                 return Err(jws::used_nonce());
             }
@@ -136,7 +135,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     ) -> Result<T, Problem> {
         self.transact(|txn| {
             if let Some(nonce) = &admitted.nonce
-                && txn.get::<RedeemedNonce>(&Redeem::from(nonce).name)?.is_some()
+                && self.is_redeemed(txn, &Redeem::from(nonce))?
             {
                 return Err(jws::used_nonce());
             }

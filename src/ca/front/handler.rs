@@ -15,7 +15,7 @@ use crate::ca::runtime::{jws, limiter};
 use crate::ca::telemetry::events::RequestLogContext;
 use crate::ca::telemetry::{counts, events};
 use crate::jose::{Jwk, KeyRef, Unverified, Verified};
-use crate::records::{Home, Kind, Problem};
+use crate::records::{Kind, Problem};
 
 /// The front, with its host.
 pub struct Front<P> {
@@ -215,7 +215,7 @@ impl<P: Ports> Front<P> {
 
     fn nonce(&self, fresh: Fresh) -> Result<String, Problem> {
         let [random] = self.ports.random()?;
-        jws::fresh_nonce(&self.ports, &Home::Shard(random % NONCE_SHARDS), fresh)
+        jws::fresh_nonce(&self.ports, random % NONCE_SHARDS, fresh)
     }
 
     /// The error response to any request but a POST.

@@ -82,7 +82,7 @@ pub async fn redeem_remotely<P: Ports>(ports: &P, nonce: &Nonce) -> Result<(), P
     }
 }
 
-/// Marks a nonce as used. Returns `false` if it was used before.
+/// Marks a nonce without an account as used. Returns `false` if it was used before.
 ///
 /// # Errors
 /// When the storage fails.

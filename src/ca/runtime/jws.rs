@@ -3,12 +3,13 @@
 //! Their order: media type, size, JWS form, key, signature, nonce, url. The nonce is redeemed after the signature is
 //! verified, so that only the signer can use it up, and before any other processing.
 
-use super::ports::Ports;
+use super::ports::{PartitionPorts, Ports};
 use crate::ca::http::message::{MAX_BODY, Request};
 use crate::jose::{ALGORITHMS, FaultKind, Jwk, JwsFault, KeyRef, Unverified, Verified, VerifyFault};
 use crate::records::acme::nonce;
 use crate::records::acme::nonce::{Nonce, NonceFault};
 use crate::records::{Home, Kind, Problem};
+use crate::values::Id;
 
 /// Reads the JWS in a POST.
 ///
@@ -158,11 +159,27 @@ impl Fresh {
 /// Maximum number of draws of a nonce for a retry. At most half of the nonces are refused, so this suffices.
 const MAX_DRAWS: usize = 64;
 
-/// Returns a fresh nonce for `home`.
+/// Returns a fresh nonce for a shard of nonces without an account.
 ///
 /// # Errors
 /// `serverInternal` without randomness.
-pub fn fresh_nonce<P: Ports>(ports: &P, home: &Home, fresh: Fresh) -> Result<String, Problem> {
+pub fn fresh_nonce<P: Ports>(ports: &P, shard: u8, fresh: Fresh) -> Result<String, Problem> {
+    let random = draw(ports, fresh)?;
+    Ok(nonce::issue(&ports.settings().nonce_key, &Home::Shard(shard), ports.now(), random))
+}
+
+/// Returns a fresh nonce of this account, by its partition.
+///
+/// # Errors
+/// `serverInternal` without randomness.
+pub fn fresh_account_nonce<P: PartitionPorts>(ports: &P, account: &Id, fresh: Fresh) -> Result<String, Problem> {
+    let mut random = draw(ports, fresh)?;
+    ports.next_nonce()?.write(&mut random);
+    Ok(nonce::issue(&ports.settings().nonce_key, &Home::Account(account.clone()), ports.now(), random))
+}
+
+/// Draws the random bytes of a nonce. A test server accepts those for a retry.
+fn draw<P: Ports>(ports: &P, fresh: Fresh) -> Result<[u8; 16], Problem> {
     let settings = ports.settings();
     let mut random = ports.random()?;
     for _ in 0..MAX_DRAWS {
@@ -171,5 +188,5 @@ pub fn fresh_nonce<P: Ports>(ports: &P, home: &Home, fresh: Fresh) -> Result<Str
         }
         random = ports.random()?;
     }
-    Ok(nonce::issue(&settings.nonce_key, home, ports.now(), random))
+    Ok(random)
 }

@@ -7,6 +7,7 @@ use crate::ca::config::settings::Settings;
 use crate::ca::config::webhook::WebhookRequest;
 use crate::pki::Issuer;
 use crate::records::Problem;
+use crate::records::acme::nonce::NonceNumber;
 use crate::validation::outbound::Outbound;
 use crate::values::{CryptoFailure, Id, Time, Verify};
 use core::future::Future;
@@ -105,6 +106,12 @@ pub trait PartitionPorts: Ports {
 
     /// Cancels the partition's alarm.
     fn cancel_alarm(&self);
+
+    /// Returns the number of the next nonce of this partition, unique in all its time.
+    ///
+    /// # Errors
+    /// As [`Ports::fill_random`].
+    fn next_nonce(&self) -> Result<NonceNumber, CryptoFailure>;
 
     /// Runs a task to completion, independently of the request that started it.
     fn spawn(&self, task: Task);

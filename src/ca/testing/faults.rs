@@ -1,7 +1,8 @@
 //! Faults of the host's steps.
 
 use super::operations::{Injected, Operations};
-use crate::store::{Key, Kv, MemoryKv, StoreFailure, Table, Write};
+use crate::records::acme::redeemed::{RedeemedNonces, RedeemedSeries};
+use crate::store::{Key, Kv, MemoryKv, Record as _, StoreFailure, Table, Write};
 use crate::values::Time;
 use core::time::Duration;
 use std::cell::{Cell, RefCell};
@@ -98,7 +99,23 @@ impl SharedKv {
                 self.operations.accepted_twice.borrow_mut().push(format!("{} {key}", self.name));
             }
         }
+        for (key, write) in writes.iter().filter(|(key, _)| key.name == RedeemedNonces::PREFIX) {
+            let Write::Put { value, .. } = write else { continue };
+            let read = |row: &str| serde_json::from_str::<RedeemedNonces>(row).expect("a row that fits");
+            let stored = self.rows.borrow().get(key.table, &key.name).ok().flatten();
+            if !grows(&stored.as_deref().map(read).unwrap_or_default(), &read(value)) {
+                self.operations.accepted_twice.borrow_mut().push(format!("{} {}", self.name, key.name));
+            }
+        }
     }
+}
+
+/// Whether a row has a redeemed nonce that the one before had not.
+fn grows(before: &RedeemedNonces, after: &RedeemedNonces) -> bool {
+    after.series.iter().any(|series| {
+        let known = before.series.iter().find(|known| known.id == series.id).map_or(0, RedeemedSeries::count);
+        series.count() > known
+    })
 }
 
 impl Kv for SharedKv {

@@ -13,6 +13,7 @@ use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::{Forwarded, PartitionPorts, Ports, Task};
 use crate::pki::Issuer;
 use crate::records::Problem;
+use crate::records::acme::nonce::NonceNumber;
 use crate::validation::outbound::{FetchAnswer, Limits, Outbound, OutboundFault, Reaction};
 use crate::values::crypto::Sign;
 use crate::values::native_crypto::NativeCrypto;
@@ -229,6 +230,11 @@ impl PartitionPorts for WorldPorts {
         if let Some(name) = &self.partition {
             self.world.state.alarms.borrow_mut().remove(name);
         }
+    }
+
+    fn next_nonce(&self) -> Result<NonceNumber, CryptoFailure> {
+        let mut all = self.world.state.series.borrow_mut();
+        all.entry(self.partition.clone().unwrap_or_default()).or_default().next(|| self.random())
     }
 
     fn spawn(&self, task: Task) {

@@ -164,6 +164,7 @@ impl World {
     pub fn restart(&self) {
         self.drop_tasks();
         self.state.lost.take();
+        self.state.series.take();
         let names: Vec<String> = self.state.partitions.borrow().keys().cloned().collect();
         for name in names {
             self.cell(&name).resume().expect("the storage works");
@@ -174,6 +175,7 @@ impl World {
     pub(super) fn lose(&self, loss: &Loss) {
         let mut names: Vec<String> = self.state.partitions.borrow().keys().cloned().collect();
         names.retain(|name| loss.takes(Some(name)));
+        self.state.series.borrow_mut().retain(|name, _| !names.contains(name));
         self.state.lost.borrow_mut().extend(names);
         self.state.tasks.borrow_mut().retain(|(whose, _)| !loss.takes(whose.as_deref()));
     }

@@ -12,6 +12,8 @@ use crate::ca::http::routes::Urls;
 use crate::ca::runtime::memory::Memory;
 use crate::ca::runtime::ports::Task;
 use crate::pki::{Issuer, Issuers};
+use crate::records::acme::nonce::NonceSeries;
+use crate::records::acme::redeemed::RedeemedNonces;
 use crate::store::{Record, Write};
 use crate::values::Time;
 use core::time::Duration;
@@ -45,6 +47,8 @@ pub(super) struct State {
     pub(super) timers: RefCell<BTreeSet<Time>>,
     /// Spawned tasks with their partitions.
     pub(super) tasks: RefCell<Vec<(Option<String>, Task)>>,
+    /// The numbers of the partitions' nonces.
+    pub(super) series: RefCell<BTreeMap<String, NonceSeries>>,
     /// Partitions that are not in memory.
     pub(super) lost: RefCell<BTreeSet<String>>,
     network: Network,
@@ -105,6 +109,7 @@ impl World {
             tasks: RefCell::default(),
             network: Network::default(),
             receiver: Receiver::default(),
+            series: RefCell::default(),
             lost: RefCell::default(),
             store,
             operations: Rc::default(),
@@ -154,6 +159,7 @@ impl World {
             tasks: RefCell::default(),
             network: old.network.clone(),
             receiver: old.receiver.clone(),
+            series: RefCell::default(),
             lost: old.lost.clone(),
             store: store.clone(),
             operations: operations.clone(),
@@ -308,7 +314,7 @@ impl World {
 
     /// All stored rows except redeemed nonces.
     pub fn rows_but_nonces(&self) -> Rows {
-        self.rows().into_iter().filter(|((_, key), _)| !key.starts_with("nonce/")).collect()
+        self.rows().into_iter().filter(|((_, key), _)| !key.starts_with("nonce")).collect()
     }
 
     /// Records with this key prefix as JSON, with their partitions.
@@ -329,6 +335,14 @@ impl World {
             None => Write::Delete,
         };
         self.storage(partition).plant(key, write);
+    }
+
+    /// The number of stored redemptions of nonces.
+    pub fn redeemed_nonces(&self) -> u64 {
+        let rows = self.rows();
+        let of_accounts = rows.iter().filter(|((_, key), _)| key == "nonces");
+        let read = |row: &String| serde_json::from_str::<RedeemedNonces>(row).expect("a row that fits").count();
+        of_accounts.map(|(_, row)| read(row)).sum::<u64>() + self.records("nonce/").len() as u64
     }
 
     /// Notes an issued nonce. `false` if it was issued before.

@@ -9,5 +9,6 @@ pub mod nonce;
 pub mod order;
 pub mod persist;
 pub mod problem;
+pub mod redeemed;
 pub mod renewal;
 pub mod reuse;

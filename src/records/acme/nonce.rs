@@ -5,6 +5,7 @@
 
 use crate::store::{Record, Table};
 use crate::values::{Id, Time, b64, id::ID_BYTES};
+use core::cell::Cell;
 use core::time::Duration;
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
@@ -48,6 +49,56 @@ impl Nonce {
     /// A number below 100 from the nonce's random bits. Injected faults use it to hit a share of nonces.
     pub fn lot(&self) -> u8 {
         lot(&b64::decode(&self.name).unwrap_or_default())
+    }
+}
+
+/// The unique part of an account's nonce: a series, and a number within it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NonceNumber {
+    /// The series: random bytes, drawn when the partition came into memory.
+    pub series: [u8; 8],
+    /// The number within the series, below 2^48.
+    pub number: u64,
+}
+
+impl NonceNumber {
+    /// Reads the number of a nonce by its name; `None` for another name.
+    pub fn of(name: &str) -> Option<Self> {
+        let random: [u8; RANDOM_BYTES] = b64::decode(name)?.try_into().ok()?;
+        let (_, rest) = random.split_first_chunk::<2>()?;
+        let (number, series) = rest.split_first_chunk::<6>()?;
+        let number = number.iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
+        Some(Self { series: series.try_into().ok()?, number })
+    }
+
+    /// Writes it into the random bytes of a nonce. The first two stay: they are its lot.
+    pub fn write(self, random: &mut [u8; RANDOM_BYTES]) {
+        let number = self.number.to_be_bytes().into_iter().skip(2);
+        random.iter_mut().skip(2).zip(number.chain(self.series)).for_each(|(to, from)| *to = from);
+    }
+}
+
+/// The numbers of an account's nonces while its partition is in memory.
+#[derive(Debug, Default)]
+pub struct NonceSeries {
+    id: Cell<Option<[u8; 8]>>,
+    next: Cell<u64>,
+}
+
+impl NonceSeries {
+    /// Returns the next number. The series is drawn by `random` at first.
+    ///
+    /// # Errors
+    /// That of `random`.
+    pub fn next<E>(&self, random: impl FnOnce() -> Result<[u8; 8], E>) -> Result<NonceNumber, E> {
+        let series = match self.id.get() {
+            Some(series) => series,
+            None => random()?,
+        };
+        self.id.set(Some(series));
+        let number = self.next.get();
+        self.next.set(number.wrapping_add(1) & 0xffff_ffff_ffff);
+        Ok(NonceNumber { series, number })
     }
 }
 
@@ -129,7 +180,7 @@ pub fn derived(secret: &[u8; 32], purpose: &[u8], name: &[u8]) -> [u8; 32] {
     mac(secret, purpose).chain_update(name).finalize().into_bytes().into()
 }
 
-/// The redemption of a nonce, stored as `nonce/{name}` at its home.
+/// The redemption of a nonce without an account, stored as `nonce/{name}` at its home.
 #[derive(Serialize, Deserialize)]
 pub struct RedeemedNonce {
     /// Time at which the nonce's age refuses it.

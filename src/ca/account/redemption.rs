@@ -1,0 +1,47 @@
+//! Redemption of the account's nonces ([RFC 8555 §6.5](https://www.rfc-editor.org/rfc/rfc8555#section-6.5)).
+
+use super::kind::Account;
+use crate::ca::partitions::nonce::Redeem;
+use crate::ca::runtime::ports::PartitionPorts;
+use crate::records::acme::nonce::NonceNumber;
+use crate::records::acme::redeemed::RedeemedNonces;
+use crate::records::{AccountRecord, Problem};
+use crate::store::{Kv, Txn};
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
+    /// Redeems a nonce for another partition. An account that was never created has issued none.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(in crate::ca) fn redeem_here(&self, nonce: &Redeem) -> Result<bool, Problem> {
+        self.transact(|txn| {
+            if txn.get::<AccountRecord>("")?.is_none() {
+                return Ok(false);
+            }
+            self.redeem_nonce(txn, nonce)
+        })
+    }
+
+    /// Marks a nonce of this account as used. Returns `false` if it was used before.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(in crate::ca) fn redeem_nonce(&self, txn: &mut Txn<'_, K>, nonce: &Redeem) -> Result<bool, Problem> {
+        let Some(number) = NonceNumber::of(&nonce.name) else { return Ok(false) };
+        let mut redeemed = txn.get::<RedeemedNonces>("")?.unwrap_or_default();
+        let first = redeemed.redeem(number, nonce.expires, self.ports.now());
+        if first {
+            txn.put("", &redeemed)?;
+        }
+        Ok(first)
+    }
+
+    /// Whether a nonce of this account was used before.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(in crate::ca) fn is_redeemed(&self, txn: &Txn<'_, K>, nonce: &Redeem) -> Result<bool, Problem> {
+        let Some(number) = NonceNumber::of(&nonce.name) else { return Ok(true) };
+        Ok(txn.get::<RedeemedNonces>("")?.is_some_and(|redeemed| redeemed.has(number, nonce.expires)))
+    }
+}
