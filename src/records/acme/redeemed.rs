@@ -8,7 +8,7 @@ use crate::store::{Record, Table};
 use crate::values::{Time, b64};
 use serde::{Deserialize, Serialize};
 
-/// Maximum number of ranges in the row: at most about 12 kB.
+/// Maximum number of ranges in the row: at most about 40 kB.
 const MAX_RANGES: usize = 512;
 
 /// The redeemed nonces of an account, stored as `nonces` in its partition.
