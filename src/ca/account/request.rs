@@ -61,11 +61,12 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         body: &str,
         signed: &mut bool,
     ) -> Result<Admitted, Problem> {
+        let jws = jws::parse(body.as_bytes())?;
         let id = self.id.clone();
         let account = self.transact(|txn| self.account(txn))?;
         let key: Jwk = serde_json::from_value(account.key.clone())
             .map_err(|e| Problem::internal(format!("the stored account key cannot be read: {e}")))?;
-        let Signed { jws, nonce, url } = jws::signed(&self.ports, body.as_bytes(), &key, path).await?;
+        let Signed { jws, nonce, url } = jws::signed(&self.ports, &jws, &key, path).await?;
         *signed = true;
         let counted = self.count_request();
         let nonce = nonce?;

@@ -7,7 +7,7 @@ use crate::ca::http::routes::{AccountRoute, CrlFile, FormRoute, PublicRoute, Rou
 use crate::ca::issuance_policy::effective;
 use crate::ca::operator_api;
 use crate::ca::partitions::{metrics, nonce};
-use crate::ca::runtime::jws::Fresh;
+use crate::ca::runtime::jws::{Fresh, Signed};
 use crate::ca::runtime::limiter::When;
 use crate::ca::runtime::message::{NONCE_SHARDS, PostReply};
 use crate::ca::runtime::ports::{Forwarded, Ports};
@@ -184,11 +184,10 @@ impl<P: Ports> Front<P> {
 
     /// Authenticates a request that carries its key: signature, nonce, URL.
     async fn authenticate(&self, request: &Request, jws: &Unverified, key: &Jwk) -> Result<Verified, Problem> {
-        let verified = jws::verify(&self.ports, jws, key).await?;
-        let nonce = jws::nonce_of(&self.ports, &verified)?;
-        nonce::redeem_remotely(&self.ports, &nonce).await?;
-        jws::check_url(&self.ports, &verified, &request.path)?;
-        Ok(verified)
+        let Signed { jws, nonce, url } = jws::signed(&self.ports, jws, key, &request.path).await?;
+        nonce::redeem_remotely(&self.ports, &nonce?).await?;
+        url?;
+        Ok(jws)
     }
 
     /// Forwards a request to its account.

@@ -73,7 +73,7 @@ fn sentence(fault: &impl std::fmt::Display) -> String {
 /// # Errors
 /// `malformed` for a wrong signature, `badPublicKey` when key and algorithm do not match, `serverInternal` when the
 /// crypto provider fails.
-pub async fn verify<P: Ports>(ports: &P, jws: &Unverified, key: &Jwk) -> Result<Verified, Problem> {
+async fn verify<P: Ports>(ports: &P, jws: &Unverified, key: &Jwk) -> Result<Verified, Problem> {
     jws.verify(key, ports).await.map_err(|fault| match (&fault, jws.header().key()) {
         // The account's key is valid, but another key signed the request, such as the one before a key change.
         (VerifyFault::KeyMismatch { .. }, KeyRef::Kid(_)) => Problem::malformed(sentence(&fault)),
@@ -85,18 +85,19 @@ pub async fn verify<P: Ports>(ports: &P, jws: &Unverified, key: &Jwk) -> Result<
 pub struct Signed {
     /// The verified request.
     pub jws: Verified,
-    /// Its nonce, as [`nonce_of`] returns it.
+    /// Its nonce: `badNonce`, or `malformed` when it is missing or not base64url.
     pub nonce: Result<Nonce, Problem>,
-    /// Whether it is signed for the requested URL, as [`check_url`] returns it.
+    /// Whether it is signed for the requested URL: `unauthorized` if not.
     pub url: Result<(), Problem>,
 }
 
 /// Verifies the signature of a request by `key`, and checks its nonce and URL.
 ///
 /// # Errors
-/// As [`parse`] and [`verify`].
-pub async fn signed<P: Ports>(ports: &P, body: &[u8], key: &Jwk, path: &str) -> Result<Signed, Problem> {
-    let jws = verify(ports, &parse(body)?, key).await?;
+/// `malformed` for a wrong signature, `badPublicKey` when key and algorithm do not match, `serverInternal` when the
+/// crypto provider fails.
+pub async fn signed<P: Ports>(ports: &P, jws: &Unverified, key: &Jwk, path: &str) -> Result<Signed, Problem> {
+    let jws = verify(ports, jws, key).await?;
     Ok(Signed { nonce: nonce_of(ports, &jws), url: check_url(ports, &jws, path), jws })
 }
 
@@ -104,7 +105,7 @@ pub async fn signed<P: Ports>(ports: &P, body: &[u8], key: &Jwk, path: &str) -> 
 ///
 /// # Errors
 /// `badNonce`, or `malformed` when it is missing or not base64url (RFC 8555 §6.5.2).
-pub fn nonce_of<P: Ports>(ports: &P, verified: &Verified) -> Result<Nonce, Problem> {
+fn nonce_of<P: Ports>(ports: &P, verified: &Verified) -> Result<Nonce, Problem> {
     let text = verified.header().require_nonce().map_err(|fault| refuse_jws(&fault))?;
     let settings = ports.settings();
     let lifetime = settings.life(nonce::LIFETIME);
@@ -134,7 +135,7 @@ pub fn used_nonce() -> Problem {
 ///
 /// # Errors
 /// `unauthorized` for another URL or a missing one.
-pub fn check_url<P: Ports>(ports: &P, verified: &Verified, path: &str) -> Result<(), Problem> {
+fn check_url<P: Ports>(ports: &P, verified: &Verified, path: &str) -> Result<(), Problem> {
     let asked = ports.settings().urls.of_path(path);
     verified.header().require_url(&asked).map_err(|fault| refuse_jws(&fault))
 }
