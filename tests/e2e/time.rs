@@ -33,11 +33,11 @@ const DELIVERY: u64 = 10;
 const BOUND: Duration = Duration::from_secs(2);
 
 /// What the CA is started with: its constants, also where `dev` has others.
-const SETTINGS: [&str; 3] = ["VALIDATION_SECONDS=10", "VALIDATION_TRIES=3", "VALIDATION_RETRY_SECONDS=5"];
+const SETTINGS: [&str; 3] = ["VALIDATION_SECONDS=10", "VALIDATION_TRIES=2", "VALIDATION_RETRY_SECONDS=5"];
 
-/// The due time of the result of three attempts, with five seconds between them.
+/// The due time of the result of two attempts, with five seconds between them.
 const fn tries(each: u64) -> u64 {
-    3 * each + 2 * 5
+    2 * each + 5
 }
 
 /// What a host does, given the key authorization.

@@ -35,6 +35,8 @@ pub type Rows = BTreeMap<(String, String), String>;
 #[derive(Clone)]
 pub struct World {
     pub(super) settings: Rc<Settings>,
+    /// The secrets of the settings.
+    secrets: Rc<Secrets>,
     pub(super) state: Rc<State>,
     /// The issuers' keys, PEM.
     pub(super) keys: Rc<Vec<String>>,
@@ -65,6 +67,27 @@ pub(super) struct State {
     pub(super) lines: RefCell<Vec<String>>,
     nonces: RefCell<BTreeSet<String>>,
     pub(super) memory: Memory,
+}
+
+/// The keys and tokens of a world with these settings.
+fn secrets(settings: &Settings) -> Secrets {
+    static AUTHORITY: LazyLock<Secrets> = LazyLock::new(|| {
+        let mut secrets = Secrets::default();
+        secrets.add_key("the issuer's key", &authority().1.key);
+        secrets.add_key("the root's key", &authority().0.key);
+        secrets.add("the webhook's secret", &receiver::SECRET);
+        secrets.add_text("the path of the webhook", receiver::TOKEN);
+        secrets
+    });
+    let mut secrets = AUTHORITY.clone();
+    secrets.add("the nonce key", settings.nonce_key.as_slice());
+    for (kid, external) in &settings.external.keys {
+        secrets.add(&format!("the external account key {kid}"), external.key.bytes());
+    }
+    for (name, token) in settings.admin.texts() {
+        secrets.add(&format!("the admin token of {name}"), token.as_bytes());
+    }
+    secrets
 }
 
 impl Default for World {
@@ -125,7 +148,8 @@ impl World {
             memory: Memory::default(),
         };
         let keys = Rc::new(vec![authority().1.key.clone()]);
-        Self { settings: Rc::new(settings()), state: Rc::new(state), keys }
+        let settings = settings();
+        Self { secrets: Rc::new(secrets(&settings)), settings: Rc::new(settings), state: Rc::new(state), keys }
     }
 
     /// An empty CA in which requests interleave at each step.
@@ -139,7 +163,8 @@ impl World {
     pub fn reconfigured(&self, change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = (*self.settings).clone();
         change(&mut settings);
-        Self { settings: Rc::new(settings), state: self.state.clone(), keys: self.keys.clone() }
+        let secrets = Rc::new(secrets(&settings));
+        Self { secrets, settings: Rc::new(settings), state: self.state.clone(), keys: self.keys.clone() }
     }
 
     /// An independent copy of this world. Running tasks stay behind.
@@ -174,28 +199,12 @@ impl World {
             nonces: old.nonces.clone(),
             memory: old.memory.clone(),
         };
-        Self { settings: self.settings.clone(), state: Rc::new(state), keys: self.keys.clone() }
+        Self { state: Rc::new(state), ..self.clone() }
     }
 
     /// Secrets that log lines, responses and records must not contain.
-    pub fn secrets(&self) -> Secrets {
-        static ISSUER_KEY: LazyLock<Secrets> = LazyLock::new(|| {
-            let mut secrets = Secrets::default();
-            secrets.add_key("the issuer's key", &authority().1.key);
-            secrets.add_key("the root's key", &authority().0.key);
-            secrets
-        });
-        let mut secrets = ISSUER_KEY.clone();
-        secrets.add("the webhook's secret", &receiver::SECRET);
-        secrets.add_text("the path of the webhook", receiver::TOKEN);
-        secrets.add("the nonce key", self.settings.nonce_key.as_slice());
-        for (kid, external) in &self.settings.external.keys {
-            secrets.add(&format!("the external account key {kid}"), external.key.bytes());
-        }
-        for (name, token) in self.settings.admin.texts() {
-            secrets.add(&format!("the admin token of {name}"), token.as_bytes());
-        }
-        secrets
+    pub fn secrets(&self) -> &Secrets {
+        &self.secrets
     }
 
     /// The configuration.

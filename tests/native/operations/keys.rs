@@ -231,7 +231,7 @@ fn mac_key_is_shown_once_and_not_stored() {
     let key = operator.key(&json!({ "kid": "team", "uses": "many", "note": "x" }));
     let client = operator.bound(&key);
     client.new_order(&["a.test"]).is(201);
-    let mut secrets = operator.world.secrets();
+    let mut secrets = operator.world.secrets().clone();
     secrets.add("the MAC key", &b64::decode(key["key"].as_str().unwrap()).unwrap());
     let mut seen = Vec::new();
     for path in ["external-accounts", "external-accounts/team", "audit", "accounts", "status", "policy"] {
