@@ -46,7 +46,8 @@ fn route() -> impl Strategy<Value = Route> {
         Just(Route::Public(PublicRoute::CrlFile(CrlFile::Root))),
         Just(Route::Public(PublicRoute::CrlFile(CrlFile::All))),
         Just(Route::Operator(AdminRoute::Certificates)),
-        "[A-Za-z0-9_.-]{1,40}".prop_map(|kid| Route::Operator(AdminRoute::ExternalAccount(kid))),
+        // Not "." and "..", which URLs cannot have as a segment.
+        "[A-Za-z0-9_.-]{0,39}[A-Za-z0-9_-]".prop_map(|kid| Route::Operator(AdminRoute::ExternalAccount(kid))),
         any::<[u8; 18]>().prop_map(|serial| Route::Operator(AdminRoute::Revoke(Serial::from_random(serial)))),
         id().prop_map(|id| Route::Operator(AdminRoute::Deactivate(id))),
     ]

@@ -45,10 +45,18 @@ pub struct ExternalKey {
 /// Label that separates the derivation of operators' MAC keys.
 const DERIVATION_LABEL: &[u8] = b"selvedge external account key v1\0";
 
+/// The value of "-" in base64url.
+const DASH: u8 = 62;
+
 /// Derives the MAC key of an operator's external account key from its kid. The result is 32 octets of HMAC-SHA256
 /// under a secret of the CA, whether the key was created or not.
 pub fn derived_key(secret: &[u8; 32], kid: &str) -> MacKey {
-    MacKey(nonce::derived(secret, DERIVATION_LABEL, kid.as_bytes()).to_vec())
+    let mut key = nonce::derived(secret, DERIVATION_LABEL, kid.as_bytes());
+    // certbot takes a key that begins with "-" in base64url for an option.
+    if let Some(first) = key.first_mut().filter(|first| **first >> 2 == DASH) {
+        *first &= 0x7f;
+    }
+    MacKey(key.to_vec())
 }
 
 /// Check value of a MAC key, which does not reveal it.
@@ -145,6 +153,14 @@ mod tests {
 
     fn read(entries: &Value) -> Result<ExternalAccounts, String> {
         ExternalAccounts::read(Some(&entries.to_string()), true, false, &Policy::default())
+    }
+
+    /// Checks that no key looks like an option of a command line.
+    #[test]
+    fn derived_keys_begin_with_no_dash() {
+        let first = |n: u32| b64::encode(derived_key(&[7; 32], &format!("key-{n}")).bytes()).remove(0);
+        let seen: std::collections::BTreeSet<char> = (0..1_000).map(first).collect();
+        assert!(!seen.contains(&'-') && seen.len() == 63, "{seen:?}");
     }
 
     #[test]
