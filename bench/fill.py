@@ -17,7 +17,7 @@ def ledger(folder):
     for path in sorted(pathlib.Path(folder).rglob("*.sqlite")):
         database = sqlite3.connect(path)
         try:
-            row = database.execute("SELECT key, value FROM kept WHERE key >= 'serial/' AND key < 'serial0'").fetchone()
+            row = database.execute("SELECT key, value FROM sorted WHERE key >= 'serial/' AND key < 'serial0'").fetchone()
         except sqlite3.OperationalError:
             row = None  # an object without a table of ours
         if row:
@@ -49,8 +49,8 @@ def main():
     for first in range(0, count, AT_ONCE):
         with database:
             some = rows(template, first, min(AT_ONCE, count - first))
-            database.executemany("INSERT INTO kept (key, value) VALUES (?, ?)", some)
-    stored, = database.execute("SELECT count(*) FROM kept WHERE key >= 'serial/' AND key < 'serial0'").fetchone()
+            database.executemany("INSERT INTO sorted (key, value) VALUES (?, ?)", some)
+    stored, = database.execute("SELECT count(*) FROM sorted WHERE key >= 'serial/' AND key < 'serial0'").fetchone()
     database.close()
     print(stored)
 

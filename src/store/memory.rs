@@ -16,6 +16,7 @@ pub struct MemoryKv {
     due: Option<Time>,
     operations: Cell<u64>,
     rows_read: Cell<u64>,
+    rows_written: u64,
     fail_at: Option<u64>,
 }
 
@@ -39,6 +40,19 @@ impl MemoryKv {
     /// The number of rows read, as a database counts them.
     pub fn rows_read(&self) -> u64 {
         self.rows_read.get()
+    }
+
+    /// The number of rows written or deleted, as a database counts them.
+    ///
+    /// The time of the next purge is a row too.
+    pub fn rows_written(&self) -> u64 {
+        self.rows_written
+    }
+
+    /// Sets when the next purge is due.
+    fn set_due(&mut self, due: Option<Time>) {
+        self.rows_written += u64::from(due.is_some() && due != self.due);
+        self.due = due;
     }
 
     /// Checks whether a database exists, even an empty one.
@@ -74,12 +88,15 @@ impl Kv for MemoryKv {
 
     fn list(
         &self,
-        _: Table,
+        table: Table,
         prefix: &str,
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<(String, String)>, StoreFailure> {
         self.operate("list")?;
+        if table == Table::Permanent {
+            return Err(StoreFailure("this table cannot be listed".to_owned()));
+        }
         let start = after.filter(|after| *after > prefix).unwrap_or(prefix);
         let rows = self.rows.range(start.to_owned()..);
         let rows = rows.filter(|(key, _)| after.is_none_or(|after| key.as_str() > after));
@@ -89,16 +106,17 @@ impl Kv for MemoryKv {
         Ok(rows)
     }
 
-    fn apply(&mut self, writes: Vec<(Key, Write)>) -> Result<(), StoreFailure> {
+    fn apply(&mut self, writes: Vec<(Key, Write)>, purge: Option<Time>) -> Result<(), StoreFailure> {
         self.operate("apply")?;
         self.database = true;
+        self.set_due(self.due.into_iter().chain(purge).min());
         for (key, write) in writes {
-            match write {
+            self.rows_written += match write {
                 Write::Put { value, expires } => {
-                    self.due = self.due.into_iter().chain(expires).min();
-                    self.rows.insert(key.name, (value, expires))
+                    self.rows.insert(key.name, (value, expires));
+                    1
                 }
-                Write::Delete => self.rows.remove(&key.name),
+                Write::Delete => u64::from(self.rows.remove(&key.name).is_some()),
             };
         }
         Ok(())
@@ -107,9 +125,11 @@ impl Kv for MemoryKv {
     fn purge(&mut self, now: Time, slack: Duration) -> Result<Option<Time>, StoreFailure> {
         self.operate("purge")?;
         if self.due.is_some_and(|due| due <= now) {
-            self.read(self.rows.len());
+            let before = self.rows.len();
+            self.read(before);
             self.rows.retain(|_, (_, expires)| expires.is_none_or(|at| at > now));
-            self.due = self.rows.values().filter_map(|(_, expires)| *expires).min().map(|at| at.plus(slack));
+            self.rows_written += (before - self.rows.len()) as u64;
+            self.set_due(self.rows.values().filter_map(|(_, expires)| *expires).min().map(|at| at.plus(slack)));
         }
         Ok(self.due)
     }

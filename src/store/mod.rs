@@ -68,11 +68,11 @@ pub trait Kv {
         limit: usize,
     ) -> Result<Vec<(String, String)>, StoreFailure>;
 
-    /// Applies all of `writes`, or none of them.
+    /// Applies all of `writes`, or none of them. What expires of them has to be purged at `purge`.
     ///
     /// # Errors
     /// When nothing was applied.
-    fn apply(&mut self, writes: Vec<(Key, Write)>) -> Result<(), StoreFailure>;
+    fn apply(&mut self, writes: Vec<(Key, Write)>, purge: Option<Time>) -> Result<(), StoreFailure>;
 
     /// Deletes the records that expired at or before `now`, and returns when to purge next.
     ///
@@ -113,11 +113,9 @@ pub trait Record: Serialize + DeserializeOwned {
 pub enum Table {
     /// Records that expire, and kinds of which a partition has few. Purging scans it.
     Expiring,
-    /// Kinds that never expire and grow with each certificate.
+    /// Kinds that never expire, grow with each certificate and have some thousand octets. They cannot be listed.
     Permanent,
-    /// As [`Table::Permanent`], for records that are read in the order of their keys.
-    ///
-    /// They have a few hundred octets.
+    /// Kinds that never expire, grow with each certificate and have a few hundred octets.
     Sorted,
 }
 

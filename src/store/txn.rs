@@ -2,28 +2,38 @@
 
 use super::{Key, Kv, Record, StoreFailure, Table, Write, key_of};
 use crate::values::Time;
+use core::time::Duration;
 use std::collections::BTreeMap;
 
 /// Transaction over one partition; without [`Txn::commit`] nothing is stored.
 pub struct Txn<'a, K: Kv> {
     kv: &'a mut K,
     writes: BTreeMap<String, (Table, Write)>,
+    /// The instant by which the partition needs an alarm.
     wake: Option<Time>,
+    /// The instant by which the written records have to be purged.
+    purge: Option<Time>,
+    slack: Duration,
     deleted_by: Option<Time>,
 }
 
 /// Savepoint of a transaction.
-pub struct Mark(BTreeMap<String, (Table, Write)>, Option<Time>);
+pub struct Mark(BTreeMap<String, (Table, Write)>, Option<Time>, Option<Time>);
 
 impl<'a, K: Kv> Txn<'a, K> {
     /// Begins a transaction.
     pub fn begin(kv: &'a mut K) -> Self {
-        Self { kv, writes: BTreeMap::new(), wake: None, deleted_by: None }
+        Self { kv, writes: BTreeMap::new(), wake: None, purge: None, slack: Duration::ZERO, deleted_by: None }
     }
 
     /// Makes written records expire by `at` at the latest, except those that never expire.
     pub fn delete_by(&mut self, at: Time) {
         self.deleted_by = Some(at);
+    }
+
+    /// Lets the purge of written records wait for this long after their expiry.
+    pub fn purge_within(&mut self, slack: Duration) {
+        self.slack = slack;
     }
 
     /// Reads the record of type `R` with an id.
@@ -96,7 +106,7 @@ impl<'a, K: Kv> Txn<'a, K> {
         let key = key_of::<R>(id);
         let value = serde_json::to_string(record).map_err(|e| StoreFailure(format!("writing {key}: {e}")))?;
         let expires = record.expires().map(|at| self.deleted_by.map_or(at, |latest| at.min(latest)));
-        self.wake = earliest(self.wake, expires);
+        self.purge = earliest(self.purge, expires.map(|at| at.plus(self.slack)));
         self.writes.insert(key, (R::TABLE, Write::Put { value, expires }));
         Ok(())
     }
@@ -113,13 +123,14 @@ impl<'a, K: Kv> Txn<'a, K> {
 
     /// Takes a savepoint for [`Txn::roll_back_to`].
     pub fn mark(&self) -> Mark {
-        Mark(self.writes.clone(), self.wake)
+        Mark(self.writes.clone(), self.wake, self.purge)
     }
 
     /// Drops the writes since `mark`.
     pub fn roll_back_to(&mut self, mark: Mark) {
         self.writes = mark.0;
         self.wake = mark.1;
+        self.purge = mark.2;
     }
 
     /// Applies all writes, or none.
@@ -128,19 +139,21 @@ impl<'a, K: Kv> Txn<'a, K> {
     /// When the storage fails; nothing is stored then.
     pub fn commit(self) -> Result<Committed, StoreFailure> {
         let deletes = self.writes.values().all(|(_, write)| matches!(write, Write::Delete));
-        let only_deleted = deletes && !self.writes.is_empty() && self.wake.is_none();
+        let wake = earliest(self.wake, self.purge);
+        let only_deleted = deletes && !self.writes.is_empty() && wake.is_none();
         if !self.writes.is_empty() {
             let writes = self.writes.into_iter();
-            self.kv.apply(writes.map(|(name, (table, write))| (Key { table, name }, write)).collect())?;
+            let writes = writes.map(|(name, (table, write))| (Key { table, name }, write)).collect();
+            self.kv.apply(writes, self.purge)?;
         }
-        Ok(Committed { wake: self.wake, only_deleted })
+        Ok(Committed { wake, only_deleted })
     }
 }
 
 /// Follow-up work of a committed transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Committed {
-    /// When the partition needs an alarm: the earliest expiry written, or [`Txn::wake_at`].
+    /// When the partition needs an alarm, for a purge or for [`Txn::wake_at`].
     pub wake: Option<Time>,
     /// Whether it only deleted, so that the partition may be empty.
     pub only_deleted: bool,
@@ -161,7 +174,6 @@ fn read<R: Record>(key: &str, text: &str) -> Result<R, StoreFailure> {
 mod tests {
     use super::super::MemoryKv;
     use super::*;
-    use core::time::Duration;
     use serde::{Deserialize, Serialize};
 
     #[derive(Serialize, Deserialize, PartialEq, Debug)]

@@ -10,6 +10,7 @@ mod object;
 mod outbound;
 mod ports;
 mod reading;
+mod row_cache;
 mod sql;
 mod timer;
 

@@ -7,6 +7,7 @@ use super::sql::SqlKv;
 use crate::ca::runtime::message::{PartitionId, Reply};
 use crate::ca::runtime::partition;
 use crate::ca::runtime::ports::Ports;
+use crate::ca::runtime::running::Running;
 use crate::records::Problem;
 use crate::records::acme::nonce::NonceSeries;
 use core::time::Duration;
@@ -27,13 +28,15 @@ const MAX_QUICK_RETRIES: u32 = 6;
 
 /// A partition as a Durable Object.
 ///
-/// It keeps only handles, the alarm's time and the numbers of its nonces in memory, because it may be evicted at any time.
+/// It keeps only handles, the alarm's time, the numbers of its nonces and the runs of jobs in memory, because it may be
+/// evicted at any time.
 #[wasm_bindgen]
 pub struct Partition(Rc<Inner>);
 
 struct Inner {
     object: Rc<Object>,
     env: Env,
+    running: Rc<Running>,
     known: RefCell<Option<(PartitionId, SqlKv)>>,
     alarm_known: Cell<bool>,
     /// The number of consecutive alarms that failed.
@@ -54,6 +57,7 @@ impl Partition {
         Self(Rc::new(Inner {
             object,
             env,
+            running: Rc::default(),
             known: RefCell::new(None),
             alarm_known: Cell::new(false),
             failed_alarms: Cell::new(0),
@@ -131,13 +135,13 @@ impl Inner {
         let ports = HostPorts::new(settings, self.env.clone(), Some(self.object.clone()));
         let known = self.known.borrow().clone();
         if let Some((name, kv)) = known {
-            return Ok(Rc::new(partition::Partition::new(ports, name, kv)));
+            return Ok(Rc::new(partition::Partition::new(ports, name, self.running.clone(), kv)));
         }
         let name = self.object.state.id().name().unwrap_or_default();
         let name =
             PartitionId::parse(&name).ok_or_else(|| Problem::internal(format!("{name:?} names no partition")))?;
         let kv = SqlKv::new(&self.object)?;
-        let partition = Rc::new(partition::Partition::new(ports, name.clone(), kv.clone()));
+        let partition = Rc::new(partition::Partition::new(ports, name.clone(), self.running.clone(), kv.clone()));
         // Without an await since it was found that this is the first message: nobody has begun a job yet.
         partition.resume()?;
         *self.known.borrow_mut() = Some((name, kv));

@@ -6,30 +6,29 @@
 
 use super::js;
 use super::ports::Object;
+use super::row_cache::RowCache;
 use crate::store::{Key, Kv, StoreFailure, Table, Write};
 use crate::values::Time;
 use core::time::Duration;
+use sha2::{Digest, Sha256};
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::rc::Rc;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::closure::ScopedClosure;
 use worker::{SqlCursor, SqlStorage, SqlStorageValue, wasm_bindgen};
 
-/// Capacity of a partition's row cache in bytes.
+/// Rows per statement.
 ///
-/// An isolate may host thousands of partitions.
-const CACHE_SIZE: usize = 24 * 1024;
-
-/// Rows per statement: Durable Objects bind at most 100 parameters, and a row has three.
+/// Durable Objects bind at most 100 parameters, and a row has three.
 const ROWS_PER_STATEMENT: usize = 33;
 
 /// The schema.
 ///
 /// `expires` comes before `value`, so that a purge need not read values. Without a rowid each row is written once, but a
-/// row longer than a kilobyte takes a page of its own: too much for certificates, which are permanent.
+/// row longer than a kilobyte takes a page of its own: too much for certificates, which are permanent. Their rowid is a
+/// hash of the key, so that they need no index, which would be a second written row.
 const CREATE: &str = "CREATE TABLE IF NOT EXISTS kv (key TEXT PRIMARY KEY, expires INTEGER, value TEXT NOT NULL) WITHOUT ROWID; \
-                      CREATE TABLE IF NOT EXISTS kept (key TEXT PRIMARY KEY, expires INTEGER, value TEXT NOT NULL); \
+                      CREATE TABLE IF NOT EXISTS kept (id INTEGER PRIMARY KEY, key TEXT NOT NULL, expires INTEGER, value TEXT NOT NULL); \
                       CREATE TABLE IF NOT EXISTS sorted (key TEXT PRIMARY KEY, expires INTEGER, value TEXT NOT NULL) WITHOUT ROWID; \
                       CREATE TABLE IF NOT EXISTS purge (one INTEGER PRIMARY KEY, at INTEGER);";
 
@@ -65,35 +64,6 @@ pub struct SqlKv {
     due: Rc<Cell<Due>>,
 }
 
-/// A cache of a partition's rows.
-#[derive(Default)]
-struct RowCache {
-    rows: HashMap<String, String>,
-    /// The bytes of all keys and values.
-    length: usize,
-}
-
-impl RowCache {
-    /// Inserts a row; a full cache is cleared first.
-    fn insert(&mut self, key: String, value: String) {
-        self.forget(&key);
-        let length = key.len() + value.len();
-        if self.length + length > CACHE_SIZE {
-            *self = Self::default();
-        }
-        if length <= CACHE_SIZE {
-            self.length += length;
-            self.rows.insert(key, value);
-        }
-    }
-
-    fn forget(&mut self, key: &str) {
-        if let Some(value) = self.rows.remove(key) {
-            self.length -= key.len() + value.len();
-        }
-    }
-}
-
 /// The SQL name of a table.
 const fn name_of(table: Table) -> &'static str {
     match table {
@@ -101,6 +71,13 @@ const fn name_of(table: Table) -> &'static str {
         Table::Permanent => "kept",
         Table::Sorted => "sorted",
     }
+}
+
+/// The rowid of a permanent row, in decimal: 63 bits of its key's SHA-256.
+fn id_of(key: &str) -> String {
+    let digest = Sha256::digest(key.as_bytes());
+    let bits = digest.iter().take(8).fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
+    (bits >> 1).to_string()
 }
 
 fn failure(error: impl std::fmt::Display) -> StoreFailure {
@@ -114,12 +91,7 @@ impl SqlKv {
     /// It cannot be read.
     pub fn new(object: &Rc<Object>) -> Result<Self, StoreFailure> {
         let sql = object.state.storage().sql();
-        let statement = "SELECT name FROM sqlite_master WHERE name IN ('kv', 'purge')";
-        let found = sql.exec(statement, None).map_err(failure)?.raw().count();
-        if found == 1 {
-            // A database from before the table `purge`.
-            sql.exec(CREATE, None).map_err(failure)?;
-        }
+        let found = sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'kv'", None).map_err(failure)?.raw().count();
         let (created, due) = (Rc::new(Cell::new(found > 0)), Rc::new(Cell::new(Due::Unread)));
         Ok(Self { sql, object: object.clone(), created, cache: Rc::default(), due })
     }
@@ -131,6 +103,9 @@ impl SqlKv {
     fn put(&self, rows: &[&Row]) -> Result<(), StoreFailure> {
         let Some((first, ..)) = rows.first() else { return Ok(()) };
         let table = name_of(first.table);
+        if first.table == Table::Permanent {
+            return self.put_by_id(rows);
+        }
         let places = vec!["(?,?,?)"; rows.len()].join(",");
         let bindings = rows.iter().flat_map(|(key, value, expires)| {
             let expires = expires.and_then(|at| i64::try_from(at.millis()).ok());
@@ -138,6 +113,19 @@ impl SqlKv {
             [key.name.as_str().into(), value.as_str().into(), expires]
         });
         let statement = format!("INSERT OR REPLACE INTO {table} (key, value, expires) VALUES {places}");
+        self.change(&statement, bindings.collect())
+    }
+
+    /// Stores permanent rows by the hashes of their keys. A row of another key with the same hash makes it fail.
+    fn put_by_id(&self, rows: &[&Row]) -> Result<(), StoreFailure> {
+        let places = vec!["(CAST(? AS INTEGER),?,?)"; rows.len()].join(",");
+        let bindings = rows
+            .iter()
+            .flat_map(|(key, value, _)| [id_of(&key.name).into(), key.name.as_str().into(), value.as_str().into()]);
+        let statement = format!(
+            "INSERT INTO kept (id, key, value) VALUES {places} \
+             ON CONFLICT (id) DO UPDATE SET value = CASE key WHEN excluded.key THEN excluded.value END"
+        );
         self.change(&statement, bindings.collect())
     }
 
@@ -151,6 +139,13 @@ impl SqlKv {
 
     fn delete(&self, keys: &[&Key]) -> Result<(), StoreFailure> {
         let Some(first) = keys.first() else { return Ok(()) };
+        if first.table == Table::Permanent {
+            let delete = |key: &&Key| {
+                let bindings = vec![id_of(&key.name).into(), key.name.as_str().into()];
+                self.change("DELETE FROM kept WHERE id = CAST(? AS INTEGER) AND key = ?", bindings)
+            };
+            return keys.iter().try_for_each(delete);
+        }
         let places = vec!["?"; keys.len()].join(",");
         let bindings = keys.iter().map(|key| key.name.as_str().into()).collect();
         self.change(&format!("DELETE FROM {} WHERE key IN ({places})", name_of(first.table)), bindings)
@@ -172,11 +167,8 @@ impl SqlKv {
     }
 
     /// Stores the time of the next purge.
-    fn put_due(&self, due: Due) -> Result<(), StoreFailure> {
-        let at = match due {
-            Due::At(at) => SqlStorageValue::Integer(i64::try_from(at.millis()).map_err(failure)?),
-            Due::Never | Due::Unread => SqlStorageValue::Null,
-        };
+    fn put_due(&self, at: Time) -> Result<(), StoreFailure> {
+        let at = SqlStorageValue::Integer(i64::try_from(at.millis()).map_err(failure)?);
         self.change("INSERT OR REPLACE INTO purge (one, at) VALUES (0, ?)", vec![at])
     }
 
@@ -192,7 +184,7 @@ impl SqlKv {
         Ok((keys, next))
     }
 
-    fn write(&self, puts: &[Vec<&Row>], deletes: &[Vec<&Key>], due: Option<Due>) -> Result<(), StoreFailure> {
+    fn write(&self, puts: &[Vec<&Row>], deletes: &[Vec<&Key>], due: Option<Time>) -> Result<(), StoreFailure> {
         if !self.created.get() {
             self.query(CREATE, Vec::new())?;
         }
@@ -243,10 +235,16 @@ impl Kv for SqlKv {
         if !self.created.get() {
             return Ok(None);
         }
-        if let Some(value) = self.cache.borrow().rows.get(key) {
+        if let Some(value) = self.cache.borrow().get(key) {
             return Ok(Some(value.clone()));
         }
-        let cursor = self.query(&format!("SELECT value FROM {} WHERE key = ?", name_of(table)), vec![key.into()])?;
+        let cursor = match table {
+            Table::Permanent => {
+                let statement = "SELECT value FROM kept WHERE id = CAST(? AS INTEGER) AND key = ?";
+                self.query(statement, vec![id_of(key).into(), key.into()])?
+            }
+            _ => self.query(&format!("SELECT value FROM {} WHERE key = ?", name_of(table)), vec![key.into()])?,
+        };
         let row = cursor.raw().next().transpose().map_err(failure)?;
         let value = row.map(|row| text(&mut row.into_iter())).transpose()?;
         if let Some(value) = &value {
@@ -262,6 +260,9 @@ impl Kv for SqlKv {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<(String, String)>, StoreFailure> {
+        if table == Table::Permanent {
+            return Err(StoreFailure("this table cannot be listed".to_owned()));
+        }
         if !self.created.get() {
             return Ok(Vec::new());
         }
@@ -279,7 +280,7 @@ impl Kv for SqlKv {
         rows.collect()
     }
 
-    fn apply(&mut self, writes: Vec<(Key, Write)>) -> Result<(), StoreFailure> {
+    fn apply(&mut self, writes: Vec<(Key, Write)>, purge: Option<Time>) -> Result<(), StoreFailure> {
         let mut puts = Vec::new();
         let mut deletes = Vec::new();
         for (key, write) in writes {
@@ -291,19 +292,18 @@ impl Kv for SqlKv {
         let put = in_statements(&puts, |(key, ..)| key);
         let delete = in_statements(&deletes, |key| key);
         // One statement is atomic; several need a transaction.
-        let first = puts.iter().filter_map(|(_, _, expires)| *expires).min();
-        let due = match (first, self.due()?) {
-            (Some(first), Due::Never) => Some(Due::At(first)),
-            (Some(first), Due::At(at)) if first < at => Some(Due::At(first)),
-            _ => None,
-        };
+        let known = self.due()?;
+        let due = purge.filter(|purge| match known {
+            Due::Never | Due::Unread => true,
+            Due::At(at) => *purge < at,
+        });
         let one = self.created.get() && put.len() + delete.len() <= 1 && due.is_none();
         let write = || self.write(&put, &delete, due);
         let written = if one { write() } else { self.atomically(write) };
         let mut cache = self.cache.borrow_mut();
         match &written {
             Ok(()) => {
-                self.due.set(due.unwrap_or(self.due.get()));
+                self.due.set(due.map_or(known, Due::At));
                 deletes.iter().for_each(|key| cache.forget(&key.name));
                 puts.into_iter().for_each(|(key, value, _)| cache.insert(key.name, value));
             }
@@ -334,10 +334,11 @@ impl Kv for SqlKv {
         };
         let expired: Vec<Key> = expired.into_iter().map(|name| Key { table: Table::Expiring, name }).collect();
         let delete = in_statements(&expired, |key| key);
-        let due = next.map_or(Due::Never, |at| Due::At(at.plus(slack)));
-        self.atomically(|| self.write(&[], &delete, Some(due)))?;
-        self.due.set(due);
-        Ok(next.map(|at| at.plus(slack)))
+        // Without one, the stored time is past, and the next purge scans.
+        let due = next.map(|at| at.plus(slack));
+        self.atomically(|| self.write(&[], &delete, due))?;
+        self.due.set(due.map_or(Due::Never, Due::At));
+        Ok(due)
     }
 
     fn is_empty(&self) -> Result<bool, StoreFailure> {

@@ -24,7 +24,7 @@ const LASTING: [&str; 22] = [
     "compromised",
     "counters",
     "member",
-    "nonces",
+    "activity",
     "audit",
     "audited",
     "external",

@@ -182,6 +182,11 @@ fn stuck_order_is_found() {
     order.as_object_mut().unwrap().remove("certificate");
     sound.plant(&sound.order_key(), order);
     sound.world.plant(&sound.client.partition(), &sound.certificate_key(), None);
+    // The request that began it is known, and would be resumed.
+    let (partition, mut activity) = record(&sound.world, "activity");
+    assert!(violations(&sound.world).iter().all(|found| !found.contains("is stuck")));
+    activity["begun"] = json!([]);
+    sound.world.plant(&partition, "activity", Some(&activity));
     sound.is_found("is stuck: it is being processed by nobody");
 }
 

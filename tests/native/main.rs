@@ -11,6 +11,7 @@
 mod checklist;
 #[path = "../common/contract.rs"]
 mod contract;
+mod costs;
 mod databases;
 mod dependencies;
 mod documents;

@@ -39,7 +39,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
             self.respond(txn, &mut authorization, &work, kind, admitted)
         })?;
         if let Some(job) = begun {
-            self.run_now(Box::pin(self.clone().run_account_job(job)), VALIDATION_WAIT).await;
+            self.run_begun(job, VALIDATION_WAIT).await;
         }
         self.transact(|txn| {
             let authorization = self.authorization(txn, id)?;
@@ -63,7 +63,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         let token = authorization.challenge(kind).map(|c| c.token.clone()).unwrap_or_default();
         if authorization.respond(kind, key_authorization(&token, admitted.jws.thumbprint()), now) {
             txn.put(authorization.id.as_str(), authorization)?;
-            return self.begin(txn, work.clone(), 0).map(Some);
+            return self.begin_unrecorded(txn, work.clone()).map(Some);
         }
         // The job waits for its next try, and the client is ready now. A running try is not interrupted.
         let waiting = txn.get::<JobRecord>(&work.name())?.filter(|job| job.waiting && job.due > now);

@@ -12,9 +12,6 @@ use crate::records::operations::limit::FailingRecord;
 use crate::store::{Kv, Txn};
 use crate::values::Identifier;
 
-/// The key of the new-order limit of an account.
-pub(in crate::ca) const ORDERS: &str = "orders";
-
 /// Collected refusals, of single identifiers and of the whole request.
 pub(in crate::ca) struct Refusals {
     /// The number of identifiers in the request.
@@ -127,6 +124,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// # Errors
     /// When the storage fails.
     pub(in crate::ca) fn may_refuse(&self, txn: &Txn<'_, K>, identifiers: &[Identifier]) -> Result<bool, Problem> {
-        Ok(self.look(txn, LimitName::NewOrders, ORDERS).is_err() || !self.failing(txn, identifiers)?.is_empty())
+        let full = self.count_one(LimitName::NewOrders, self.activity(txn)?.new_orders).is_err();
+        Ok(full || !self.failing(txn, identifiers)?.is_empty())
     }
 }

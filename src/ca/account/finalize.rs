@@ -84,10 +84,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
             self.count_certificate(txn, &order)?;
             self.record_caa_checks(txn, &authorizations, &checks.caa?)?;
             txn.put(id.as_str(), &order)?;
-            self.begin(txn, Work::Issue(id.clone()), 0).map(Some)
+            self.begin_unrecorded(txn, Work::Issue(id.clone())).map(Some)
         })?;
         if let Some(job) = begun {
-            self.run_now(Box::pin(self.clone().run_account_job(job)), ISSUANCE_WAIT).await;
+            self.run_begun(job, ISSUANCE_WAIT).await;
         }
         self.transact(|txn| {
             let order = self.order(txn, id)?;

@@ -7,7 +7,7 @@ use crate::ca::config::issuers::PublicationUrls;
 use crate::ca::ledger::entry::RecordCertificate;
 use crate::ca::ledger::kind::LedgerAt;
 use crate::ca::partitions::compromised_keys;
-use crate::ca::runtime::jobs::{Attempt, JobRecord, Work};
+use crate::ca::runtime::jobs::{Attempt, Work};
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::ca::runtime::problems::lint_failed;
 use crate::ca::telemetry::events;
@@ -33,12 +33,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     pub async fn finish_issuance(&self, id: &Id, this_attempt: Attempt) -> Result<(), Problem> {
         let work = Work::Issue(id.clone());
         let order = self.transact(|txn| Ok(txn.get::<OrderRecord>(id.as_str())?))?;
-        let open = order.filter(|order| order.certificate.is_none() && order.error.is_none());
+        let open = order.filter(OrderRecord::is_being_issued);
         let Some((order, issuance)) = open.and_then(|order| order.issuance.clone().map(|i| (order, i))) else {
-            return self.transact(|txn| {
-                txn.delete::<JobRecord>(&work.name());
-                Ok(())
-            });
+            return self.transact(|txn| self.end(txn, &work));
         };
         let issued =
             if this_attempt.exhausted { Err(attempts_exhausted()) } else { self.issue(&order, &issuance).await };
@@ -47,12 +44,12 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
             match &issued {
                 // Another run finished first, and its certificate counts.
                 _ if order.certificate.is_some() => {
-                    txn.delete::<JobRecord>(&work.name());
+                    self.end(txn, &work)?;
                     return Ok(false);
                 }
                 Ok(pem) => self.finish(txn, order, &issuance, pem)?,
                 Err(_) if this_attempt.again => {
-                    self.schedule(txn, work.clone(), self.ports.now().plus(RETRY))?;
+                    self.retry(txn, work.clone(), this_attempt, self.ports.now().plus(RETRY))?;
                     return Ok(false);
                 }
                 Err(problem) => {
@@ -60,7 +57,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
                     txn.put(id.as_str(), &order)?;
                 }
             }
-            txn.delete::<JobRecord>(&work.name());
+            self.end(txn, &work)?;
             Ok(true)
         })?;
         if ended {

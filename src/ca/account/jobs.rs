@@ -5,6 +5,7 @@ use crate::ca::runtime::jobs::{JobRecord, Work};
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
 use crate::store::Kv;
+use core::time::Duration;
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// Runs a job of this account.
@@ -20,9 +21,33 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         }
     }
 
+    /// Runs a begun job. After `patience` it gets a record and an alarm, and runs on in the background.
+    pub(in crate::ca) async fn run_begun(&self, job: JobRecord, patience: Duration) {
+        self.running.begin(job.work.name(), self.ports.now());
+        let task = Box::pin(self.clone().run_account_job(job.clone()));
+        if self.run_now(task, patience).await {
+            return;
+        }
+        let recorded = self.transact(|txn| {
+            let name = job.work.name();
+            if txn.get::<JobRecord>(&name)?.is_none() && self.is_unfinished(txn, &job.work)? {
+                txn.put(&name, &job)?;
+                txn.wake_at(job.due);
+            }
+            Ok(())
+        });
+        if let Err(problem) = recorded {
+            self.log(&problem);
+        }
+    }
+
     /// Runs a job that was started by a request.
     pub(in crate::ca) async fn run_account_job(self, job: JobRecord) {
         let done = self.do_job(&job).await;
+        self.running.end(&job.work.name(), done.is_err());
+        if done.is_err() {
+            self.resume_after_failure();
+        }
         self.end_job(done);
     }
 }

@@ -1,20 +1,20 @@
 //! The rate limits that are counted per account.
 
-use super::failures::ORDERS;
+use super::activity::ActivityRecord;
 use super::kind::Account;
 use super::order_request::OrderRequest;
 use super::replacement::is_exempt_by_time;
 use crate::ca::config::rate_limits;
 use crate::ca::config::rate_limits::LimitName;
 use crate::ca::partitions::external_key::KEYS;
-use crate::ca::runtime::jobs::{JOBS, JobRecord, Work};
+use crate::ca::runtime::jobs::Work;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::acme::authorization::AuthorizationStatus;
 use crate::records::acme::reuse::identifier_id;
-use crate::records::operations::limit::{FailingRecord, LimitRecord};
+use crate::records::operations::limit::FailingRecord;
 use crate::records::{AuthorizationRecord, CertificateRecord, OrderRecord, Problem};
 use crate::store::{Kv, Txn};
-use crate::values::{Identifier, b64};
+use crate::values::{Identifier, Time, b64};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
@@ -42,15 +42,13 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
             if let Err(problem) = self.look(txn, LimitName::Certificates, &set_of(&wanted.identifiers)) {
                 refusals.push(None, problem);
             }
-            self.look(txn, LimitName::NewOrders, ORDERS).unwrap_or_else(|problem| {
+            self.count_one(LimitName::NewOrders, self.activity(txn)?.new_orders).unwrap_or_else(|problem| {
                 refusals.push(None, problem);
                 None
             })
         };
         refusals.refuse()?;
-        if let Some(tat) = next {
-            txn.put(ORDERS, &LimitRecord { tat })?;
-        }
+        self.put_new_orders(txn, next)?;
         Ok(exempt)
     }
 
@@ -72,7 +70,16 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         identifier: &Identifier,
     ) -> Result<(), Problem> {
         self.failing(txn, core::slice::from_ref(identifier))?.refuse()?;
-        self.use_up(txn, LimitName::NewOrders, ORDERS)
+        let next = self.count_one(LimitName::NewOrders, self.activity(txn)?.new_orders)?;
+        self.put_new_orders(txn, next)
+    }
+
+    fn put_new_orders(&self, txn: &mut Txn<'_, K>, tat: Option<Time>) -> Result<(), Problem> {
+        if tat.is_some() {
+            let activity = self.activity(txn)?;
+            txn.put("", &ActivityRecord { new_orders: tat, ..activity })?;
+        }
+        Ok(())
     }
 
     /// Counts a certificate that is about to be issued. The count is final.
@@ -96,8 +103,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         let Some(limit) = self.ports.settings().limits.get(LimitName::FailedValidations) else { return Ok(()) };
         let (now, base) = (self.ports.now(), identifier.base());
         let mut tat = txn.get::<FailingRecord>(&identifier_id(&base, false))?.map(|record| record.tat);
-        for (_, job) in txn.list::<JobRecord>(None, JOBS)? {
-            let Work::Validate(id, _) = &job.work else { continue };
+        for work in self.works(txn)? {
+            let Work::Validate(id, _) = &work else { continue };
             let underway = txn.get::<AuthorizationRecord>(id.as_str())?;
             // A deactivated authorization already counts as failed.
             let open = |one: &AuthorizationRecord| one.status(now) == AuthorizationStatus::Pending;

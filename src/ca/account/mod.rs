@@ -1,7 +1,9 @@
 //! The account partition: one file for each resource, and the dispatch of signed requests.
 
+pub mod activity;
 pub mod asks;
 pub mod authorization;
+pub mod begun_jobs;
 pub mod caa;
 pub mod certificate;
 pub mod challenge;

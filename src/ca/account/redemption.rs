@@ -4,7 +4,6 @@ use super::kind::Account;
 use crate::ca::partitions::nonce::Redeem;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::acme::nonce::NonceNumber;
-use crate::records::acme::redeemed::RedeemedNonces;
 use crate::records::{AccountRecord, Problem};
 use crate::store::{Kv, Txn};
 
@@ -28,10 +27,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// When the storage fails.
     pub(in crate::ca) fn redeem_nonce(&self, txn: &mut Txn<'_, K>, nonce: &Redeem) -> Result<bool, Problem> {
         let Some(number) = NonceNumber::of(&nonce.name) else { return Ok(false) };
-        let mut redeemed = txn.get::<RedeemedNonces>("")?.unwrap_or_default();
-        let first = redeemed.redeem(number, nonce.expires, self.ports.now());
+        let mut activity = self.activity(txn)?;
+        let first = activity.nonces.redeem(number, nonce.expires, self.ports.now());
         if first {
-            txn.put("", &redeemed)?;
+            txn.put("", &activity)?;
         }
         Ok(first)
     }
@@ -42,6 +41,6 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// When the storage fails.
     pub(in crate::ca) fn is_redeemed(&self, txn: &Txn<'_, K>, nonce: &Redeem) -> Result<bool, Problem> {
         let Some(number) = NonceNumber::of(&nonce.name) else { return Ok(true) };
-        Ok(txn.get::<RedeemedNonces>("")?.is_some_and(|redeemed| redeemed.has(number, nonce.expires)))
+        Ok(self.activity(txn)?.nonces.has(number, nonce.expires))
     }
 }

@@ -1,17 +1,17 @@
 //! Reuse of valid authorizations and open orders
 //! ([RFC 8555 §7.1.3](https://www.rfc-editor.org/rfc/rfc8555#section-7.1.3), §7.4).
 //!
-//! Reuse costs one small row written for each proven name and each placed order, and one row read for each name and
-//! order. For each name that need not be proven again, it saves the six rows that an authorization and its validation
+//! Reuse costs one small row written for each proven name, and one row read for each name. For each name that need not be proven again, it saves the six rows that an authorization and its validation
 //! write, and three or more client requests, each with its nonce.
 
+use super::activity::PlacedOrder;
 use super::kind::Account;
 use super::order_request::OrderRequest;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::policy::Grant;
 use crate::records::acme::authorization::{AuthorizationStatus, VALID_LIFETIME};
 use crate::records::acme::order::OrderStatus;
-use crate::records::acme::reuse::{AuthorizationByIdentifier, MARGIN, OrderByRequest, identifier_id};
+use crate::records::acme::reuse::{AuthorizationByIdentifier, MARGIN, identifier_id};
 use crate::records::{AuthorizationRecord, OrderRecord, Problem};
 use crate::store::{Kv, Txn};
 use crate::values::{Identifier, Time};
@@ -80,7 +80,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         txn: &Txn<'_, K>,
         wanted: &OrderRequest<'_>,
     ) -> Result<Option<OrderRecord>, Problem> {
-        let Some(placed) = txn.get::<OrderByRequest>(&wanted.digest())? else { return Ok(None) };
+        let request = wanted.digest();
+        let placed = self.activity(txn)?.placed.into_iter().find(|placed| placed.request == request);
+        let Some(placed) = placed else { return Ok(None) };
         let Some(order) = txn.get::<OrderRecord>(placed.order.as_str())? else { return Ok(None) };
         let status = order.status(&self.authorizations_of(txn, &order)?, self.ports.now());
         let open = matches!(status, OrderStatus::Pending | OrderStatus::Ready) && self.lasts(order.expires);
@@ -97,7 +99,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         wanted: &OrderRequest<'_>,
         order: &OrderRecord,
     ) -> Result<(), Problem> {
-        Ok(txn.put(&wanted.digest(), &OrderByRequest { order: order.id.clone(), expires: order.expires })?)
+        let mut activity = self.activity(txn)?;
+        let placed = PlacedOrder { request: wanted.digest(), order: order.id.clone(), expires: order.expires };
+        activity.place(placed, self.ports.now());
+        Ok(txn.put("", &activity)?)
     }
 
     /// Returns when a proof made now expires. `until` is the proof's own end, if it has one.

@@ -2,7 +2,7 @@
 //! ([RFC 8555 §7.5.1](https://www.rfc-editor.org/rfc/rfc8555#section-7.5.1)).
 
 use super::kind::Account;
-use crate::ca::runtime::jobs::{Attempt, JobRecord, Work};
+use crate::ca::runtime::jobs::{Attempt, Work};
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::ca::telemetry::events;
 use crate::ca::telemetry::events::{AttemptOutcome, ValidationAttempt};
@@ -56,7 +56,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         let input = self.transact(|txn| {
             let input = self.input(txn, id, kind)?;
             if input.is_none() {
-                txn.delete::<JobRecord>(&work.name());
+                self.end(txn, &work)?;
             }
             Ok(input)
         })?;
@@ -130,9 +130,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         let again = matches!(&outcome, Err(failure) if failure.retry && this_attempt.again);
         let pause = self.ports.settings().validation.pause;
         if again {
-            self.schedule(txn, work.clone(), now.plus(pause))?;
+            self.retry(txn, work.clone(), this_attempt, now.plus(pause))?;
         } else {
-            txn.delete::<JobRecord>(&work.name());
+            self.end(txn, work)?;
         }
         let tried = match &outcome {
             Ok(_) => AttemptOutcome::Valid,

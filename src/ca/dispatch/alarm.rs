@@ -9,9 +9,6 @@ use crate::values::Time;
 use core::time::Duration;
 use std::rc::Rc;
 
-/// Grace period before expired rows are purged. A purge scans the table, and every alarm costs a write.
-const PURGE_GRACE: Duration = Duration::from_secs(3600);
-
 /// Delay before a failed alarm goes off again.
 pub const RETRY: Duration = Duration::from_secs(5);
 
@@ -31,7 +28,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     }
 
     async fn run_due(self: Rc<Self>) -> Result<(), Problem> {
-        let slack = self.ports.settings().life(PURGE_GRACE);
+        self.resume_interrupted()?;
+        let slack = self.purge_slack();
         let next_purge = self.with_storage(|kv| kv.purge(self.ports.now(), slack))?;
         self.do_due().await?;
         let (next_list, next_scan) = match Kind::of(self.clone()) {

@@ -31,6 +31,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
             Ok(())
         })?;
         match Kind::of(self.clone()) {
+            Kind::Account(account) => account.resume_begun(now),
             Kind::Ledger(ledger) => ledger.resume(),
             Kind::Operations(operations) => operations.notices().resume(),
             _ => Ok(()),

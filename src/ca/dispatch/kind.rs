@@ -78,6 +78,7 @@ impl<P, K> Kind<P, K> {
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// Answers a message.
     pub async fn handle(self: Rc<Self>, message: Message) -> Reply {
+        self.take_up();
         let answer = match Kind::of(self.clone()) {
             Kind::Account(account) => account.answer(&message).await,
             Kind::Key(key) => key.answer(&message).await,
@@ -97,8 +98,28 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
         })
     }
 
+    /// Resumes begun jobs whose runs failed or were cut off.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(in crate::ca) fn resume_interrupted(self: &Rc<Self>) -> Result<(), Problem> {
+        let now = self.ports.now();
+        match Kind::of(self.clone()) {
+            Kind::Account(account) if self.running.is_interrupted(now) => account.resume_begun(now),
+            _ => Ok(()),
+        }
+    }
+
+    /// Resumes interrupted jobs before a message. If the storage fails, the next message tries again.
+    fn take_up(self: &Rc<Self>) {
+        if let Err(problem) = self.resume_interrupted() {
+            self.log(&problem);
+        }
+    }
+
     /// Answers a client's POST, given its path and JWS.
     pub async fn post(self: Rc<Self>, path: &str, body: &str) -> PostReply {
+        self.take_up();
         let reply = match (Kind::of(self.clone()), Route::parse(path)) {
             (Kind::Account(account), Some(Route::Account(route))) => account.post(&route, path, body).await,
             _ => {

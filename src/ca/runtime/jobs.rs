@@ -4,6 +4,7 @@
 use super::jobs;
 use super::partition::Partition;
 use super::ports::{PartitionPorts, Task};
+pub use super::running::LEASE;
 use crate::records::Problem;
 use crate::store::{Kv, Record, Table, Txn};
 use crate::values::{Id, Time};
@@ -16,10 +17,6 @@ use std::collections::BTreeMap;
 
 /// Maximum number of attempts of an issuance; then its order becomes invalid.
 pub(in crate::ca) const ATTEMPTS: u32 = 12;
-
-/// Lease of a claimed job. Longer than any job takes: a validation has 20 seconds, and the CAA lookup after it another
-/// 20.
-const LEASE: Duration = Duration::from_secs(45);
 
 /// Maximum number of jobs listed at once. A partition has a handful.
 pub const JOBS: usize = 200;
@@ -88,6 +85,8 @@ pub struct Attempt {
     pub again: bool,
     /// Whether too many attempts were cut off by a crash. Then this one is not made.
     pub exhausted: bool,
+    /// How many attempts before it ended without completing the job.
+    pub ended: u32,
 }
 
 impl Record for JobRecord {
@@ -147,7 +146,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
         let (number, most) = (job.attempts, self.max_attempts(&job.work));
         let exhausted = most.is_some_and(|most| number > most.saturating_add(MAX_CRASHES));
         let again = !exhausted && most.is_none_or(|most| job.ended.saturating_add(1) < most);
-        Attempt { number, again, exhausted }
+        Attempt { number, again, exhausted, ended: job.ended }
     }
 
     /// Records a job due at `due`, or reschedules it, and sets the alarm.
@@ -160,6 +159,32 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
             txn.get::<JobRecord>(&name)?.map_or((0, 0), |job| (job.attempts, job.ended.saturating_add(1)));
         txn.put(&name, &JobRecord { work, due, attempts, ended, waiting: true })?;
         txn.wake_at(due);
+        Ok(())
+    }
+
+    /// Records a job for another try at `due`, after `attempt`. It need not be recorded yet.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub fn retry(&self, txn: &mut Txn<'_, K>, work: Work, attempt: Attempt, due: Time) -> Result<(), Problem> {
+        let name = work.name();
+        // If a run outlasted its lease, another one may have counted further.
+        let (attempts, ended) = txn.get::<JobRecord>(&name)?.map_or((0, 0), |job| (job.attempts, job.ended));
+        let (attempts, ended) = (attempts.max(attempt.number), ended.max(attempt.ended).saturating_add(1));
+        txn.put(&name, &JobRecord { work, due, attempts, ended, waiting: true })?;
+        txn.wake_at(due);
+        Ok(())
+    }
+
+    /// Removes the record of a completed job, if it has one.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub fn end(&self, txn: &mut Txn<'_, K>, work: &Work) -> Result<(), Problem> {
+        let name = work.name();
+        if txn.get::<JobRecord>(&name)?.is_some() {
+            txn.delete::<JobRecord>(&name);
+        }
         Ok(())
     }
 
@@ -216,8 +241,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
         self.transact(|txn| Ok(txn.list::<JobRecord>(None, JOBS)?))
     }
 
-    /// Runs the task of a begun job for at most `patience`. The host completes a longer one in the background.
-    pub async fn run_now(&self, mut task: Task, patience: Duration) {
+    /// Runs the task of a begun job for at most `patience`. Returns whether it ended; the host completes a longer one in
+    /// the background.
+    pub async fn run_now(&self, mut task: Task, patience: Duration) -> bool {
         let mut timer = pin!(self.ports.sleep(patience));
         let finished = poll_fn(|context| {
             if task.as_mut().poll(context).is_ready() {
@@ -225,9 +251,11 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
             }
             timer.as_mut().poll(context).map(|()| false)
         });
-        if !finished.await {
+        let finished = finished.await;
+        if !finished {
             self.ports.spawn(task);
         }
+        finished
     }
 }
 

@@ -25,10 +25,17 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
 
     /// Returns the theoretical arrival time (TAT) after one more; `None` without a limit.
     pub(in crate::ca) fn look(&self, txn: &Txn<'_, K>, name: LimitName, id: &str) -> Result<Option<Time>, Problem> {
+        self.count_one(name, txn.get::<LimitRecord>(id)?.map(|record| record.tat))
+    }
+
+    /// Returns the TAT after one more than `tat`; `None` without a limit.
+    ///
+    /// # Errors
+    /// `rateLimited`.
+    pub(in crate::ca) fn count_one(&self, name: LimitName, tat: Option<Time>) -> Result<Option<Time>, Problem> {
         let Some(limit) = self.ports.settings().limits.get(name) else { return Ok(None) };
-        let (found, now) = (txn.get::<LimitRecord>(id)?, self.ports.now());
-        let next = limit.take(found.map(|record| record.tat), now);
-        next.map(Some).map_err(|at| rate_limits::exceeded(name, limit, at, now))
+        let now = self.ports.now();
+        limit.take(tat, now).map(Some).map_err(|at| rate_limits::exceeded(name, limit, at, now))
     }
 
     /// Counts a request of an account with a valid signature. In memory only: a row for each request would cost more

@@ -11,3 +11,4 @@ pub mod partition;
 pub mod policy_cache;
 pub mod ports;
 pub mod problems;
+pub mod running;

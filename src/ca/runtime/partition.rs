@@ -2,10 +2,21 @@
 
 use super::message::PartitionId;
 use super::ports::PartitionPorts;
+use super::running::Running;
 use crate::records::Problem;
 use crate::store::{Kv, StoreFailure, Txn};
 use crate::values::Id;
+use core::time::Duration;
 use std::cell::RefCell;
+use std::rc::Rc;
+
+/// The longest that a purge waits. A purge scans the table, and its alarm costs a request and a written row.
+const SLACK: Duration = Duration::from_secs(3600);
+
+/// The longest that the purge of an account waits.
+///
+/// All rows of an issuance expire within this time, and so share a purge.
+const ACCOUNT_SLACK: Duration = Duration::from_secs(3 * 86_400);
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// Returns a new unpredictable id.
@@ -23,13 +34,15 @@ pub struct Partition<P, K> {
     pub ports: P,
     /// Its id.
     pub id: PartitionId,
+    /// The runs that requests began, shared by all handles of the partition.
+    pub running: Rc<Running>,
     kv: RefCell<K>,
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// Creates a partition over this storage.
-    pub fn new(ports: P, id: PartitionId, kv: K) -> Self {
-        Self { ports, id, kv: RefCell::new(kv) }
+    pub fn new(ports: P, id: PartitionId, running: Rc<Running>, kv: K) -> Self {
+        Self { ports, id, running, kv: RefCell::new(kv) }
     }
 
     /// Runs `act` in a transaction: on failure nothing is stored.
@@ -39,6 +52,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     pub fn transact<T>(&self, act: impl FnOnce(&mut Txn<'_, K>) -> Result<T, Problem>) -> Result<T, Problem> {
         let mut kv = self.kv.try_borrow_mut().map_err(|_| Problem::internal("a transaction within a transaction"))?;
         let mut txn = Txn::begin(&mut *kv);
+        txn.purge_within(self.purge_slack());
         if let Some(longest) = self.ports.settings().longest_life {
             // A record may stay readable after its expiry for as long as its lifetime.
             txn.delete_by(self.ports.now().plus(longest).plus(longest));
@@ -52,6 +66,14 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
             self.clear_if_empty(&mut kv);
         }
         Ok(value)
+    }
+
+    /// Returns how long the purge of expired rows may wait. Rows that expire close together share one.
+    pub(in crate::ca) fn purge_slack(&self) -> Duration {
+        self.ports.settings().life(match self.id {
+            PartitionId::Account(_) => ACCOUNT_SLACK,
+            _ => SLACK,
+        })
     }
 
     /// Deletes the database once its last row is deleted: an empty partition costs nothing. There is no await in

@@ -1,7 +1,8 @@
 //! Faults of the host's steps.
 
 use super::operations::{Injected, Operations};
-use crate::records::acme::redeemed::{RedeemedNonces, RedeemedSeries};
+use crate::ca::account::activity::ActivityRecord;
+use crate::records::acme::redeemed::RedeemedSeries;
 use crate::store::{Key, Kv, MemoryKv, Record as _, StoreFailure, Table, Write};
 use crate::values::Time;
 use core::time::Duration;
@@ -74,7 +75,7 @@ impl SharedKv {
     /// Writes or deletes a row behind the CA's back, without faults.
     pub fn plant(&self, key: &str, write: Write) {
         let key = Key { table: Table::Expiring, name: key.to_owned() };
-        self.rows.borrow_mut().apply(vec![(key, write)]).expect("a map takes everything");
+        self.rows.borrow_mut().apply(vec![(key, write)], None).expect("a map takes everything");
     }
 
     fn operate<T>(
@@ -99,9 +100,9 @@ impl SharedKv {
                 self.operations.accepted_twice.borrow_mut().push(format!("{} {key}", self.name));
             }
         }
-        for (key, write) in writes.iter().filter(|(key, _)| key.name == RedeemedNonces::PREFIX) {
+        for (key, write) in writes.iter().filter(|(key, _)| key.name == ActivityRecord::PREFIX) {
             let Write::Put { value, .. } = write else { continue };
-            let read = |row: &str| serde_json::from_str::<RedeemedNonces>(row).expect("a row that fits");
+            let read = |row: &str| serde_json::from_str::<ActivityRecord>(row).expect("a row that fits");
             let stored = self.rows.borrow().get(key.table, &key.name).ok().flatten();
             if !grows(&stored.as_deref().map(read).unwrap_or_default(), &read(value)) {
                 self.operations.accepted_twice.borrow_mut().push(format!("{} {}", self.name, key.name));
@@ -110,12 +111,16 @@ impl SharedKv {
     }
 }
 
-/// Whether a row has a redeemed nonce that the one before had not.
-fn grows(before: &RedeemedNonces, after: &RedeemedNonces) -> bool {
-    after.series.iter().any(|series| {
-        let known = before.series.iter().find(|known| known.id == series.id).map_or(0, RedeemedSeries::count);
-        series.count() > known
-    })
+/// Whether a write of the row redeems a nonce, or changes something else.
+///
+/// In the second case, the request may have a nonce of a shard.
+fn grows(before: &ActivityRecord, after: &ActivityRecord) -> bool {
+    let redeems = after.nonces.series.iter().any(|series| {
+        let mut known = before.nonces.series.iter().filter(|known| known.id == series.id);
+        series.count() > known.next().map_or(0, RedeemedSeries::count)
+    });
+    let others = |row: &ActivityRecord| (row.begun.clone(), row.new_orders, row.placed.clone());
+    redeems || others(before) != others(after)
 }
 
 impl Kv for SharedKv {
@@ -133,9 +138,9 @@ impl Kv for SharedKv {
         self.operate("list", |rows| rows.list(table, prefix, after, limit))
     }
 
-    fn apply(&mut self, writes: Vec<(Key, Write)>) -> Result<(), StoreFailure> {
+    fn apply(&mut self, writes: Vec<(Key, Write)>, purge: Option<Time>) -> Result<(), StoreFailure> {
         self.watch(&writes);
-        self.operate("apply", |rows| rows.apply(writes))
+        self.operate("apply", |rows| rows.apply(writes, purge))
     }
 
     fn purge(&mut self, now: Time, slack: Duration) -> Result<Option<Time>, StoreFailure> {

@@ -54,6 +54,7 @@ impl WorldPorts {
         answer: impl AsyncFnOnce(Rc<Partition<WorldPorts, SharedKv>>) -> T,
     ) -> Result<T, Problem> {
         let world = self.world.clone();
+        *world.state.requests.borrow_mut().entry(name.clone()).or_default() += 1;
         let partition = world.woken(&name)?;
         let mut work = Box::pin(answer(partition));
         poll_fn(|context| match catch_loss(|| work.as_mut().poll(context)) {
@@ -222,7 +223,10 @@ impl PartitionPorts for WorldPorts {
     fn wake_at(&self, at: Time) {
         if let Some(name) = &self.partition {
             let mut alarms = self.world.state.alarms.borrow_mut();
-            alarms.entry(name.clone()).and_modify(|set| *set = at.min(*set)).or_insert(at);
+            if alarms.get(name).is_none_or(|set| at < *set) {
+                alarms.insert(name.clone(), at);
+                *self.world.state.alarms_set.borrow_mut().entry(name.clone()).or_default() += 1;
+            }
         }
     }
 

@@ -4,12 +4,15 @@ mod notices;
 
 use super::client::Client;
 use super::world::World;
+use crate::ca::account::activity::ActivityRecord;
 use crate::ca::dispatch::alarm::RETRY;
 use crate::ca::partitions::compromised_keys;
+use crate::ca::runtime::jobs::Work;
 use crate::jose::testing::ClientKey;
 use crate::pki::{certificate, pem};
 use crate::records::acme::authorization::GRACE;
 use crate::records::ledger::entry::Revocation;
+use crate::store::Record as _;
 use crate::values::{Time, b64};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -73,6 +76,7 @@ struct Stored {
     entries: Records,
     blocked: Records,
     jobs: Records,
+    activities: Records,
     notices: Records,
     outgoing: Records,
 }
@@ -107,6 +111,7 @@ impl Stored {
             entries: of("serial"),
             blocked: of("compromised"),
             jobs: of("job"),
+            activities: of(ActivityRecord::PREFIX),
             notices: of("notice"),
             outgoing: of("outgoing"),
         }
@@ -252,9 +257,17 @@ impl Stored {
         wrong
     }
 
-    /// Nothing is stuck: each processing object has a job.
+    /// Nothing is stuck: each processing object has a job, recorded or begun by a request.
     fn work(&self) -> Vec<String> {
-        let has = |partition: &str, name: String| find(&self.jobs, partition, &name).is_some();
+        let begun = |partition: &str| -> Vec<String> {
+            let activity = self.activities.iter().find(|(at, ..)| at == partition);
+            let record =
+                activity.and_then(|(_, _, record)| serde_json::from_value::<ActivityRecord>(record.clone()).ok());
+            record.unwrap_or_default().begun.iter().map(Work::name).collect()
+        };
+        let has = |partition: &str, name: String| {
+            find(&self.jobs, partition, &name).is_some() || begun(partition).contains(&name)
+        };
         let mut wrong = Vec::new();
         for (partition, id, order) in &self.orders {
             if being_issued(order) && !has(partition, format!("issue-{id}")) {

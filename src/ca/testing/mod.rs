@@ -14,6 +14,7 @@
 
 mod answered;
 mod client;
+mod counts;
 mod csr;
 mod executor;
 mod faults;

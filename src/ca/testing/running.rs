@@ -6,8 +6,10 @@ use super::faults::SharedKv;
 use super::host::WorldPorts;
 use super::operations::{Loss, catch_loss};
 use super::world::World;
+use crate::ca::account::operations::ListedAccount;
 use crate::ca::front::handler::{Front, Served};
 use crate::ca::http::message::{Request, Response};
+use crate::ca::runtime::ask::Ask;
 use crate::ca::runtime::message::PartitionId;
 use crate::ca::runtime::partition::Partition;
 use crate::records::Problem;
@@ -125,6 +127,7 @@ impl World {
         let now = self.now();
         for name in self.due_alarms() {
             self.state.alarms.borrow_mut().remove(&name);
+            *self.state.requests.borrow_mut().entry(name.clone()).or_default() += 1;
             let ran = catch_loss(|| match self.woken(&name) {
                 Ok(cell) => self.run(cell.alarm()),
                 Err(problem) => Err(problem),
@@ -165,6 +168,7 @@ impl World {
         self.drop_tasks();
         self.state.lost.take();
         self.state.series.take();
+        self.state.running.take();
         let names: Vec<String> = self.state.partitions.borrow().keys().cloned().collect();
         for name in names {
             self.cell(&name).resume().expect("the storage works");
@@ -176,6 +180,7 @@ impl World {
         let mut names: Vec<String> = self.state.partitions.borrow().keys().cloned().collect();
         names.retain(|name| loss.takes(Some(name)));
         self.state.series.borrow_mut().retain(|name, _| !names.contains(name));
+        self.state.running.borrow_mut().retain(|name, _| !names.contains(name));
         self.state.lost.borrow_mut().extend(names);
         self.state.tasks.borrow_mut().retain(|(whose, _)| !loss.takes(whose.as_deref()));
     }
@@ -190,6 +195,31 @@ impl World {
         self.run_due_alarms();
     }
 
+    /// Lets `time` pass, has clients come back, and waits for resumed jobs.
+    ///
+    /// A run that a crash cut off while its request waited has no alarm: the next message resumes it.
+    pub fn settle(&self, time: Duration) {
+        self.live(time);
+        let names: Vec<String> = self.state.partitions.borrow().keys().cloned().collect();
+        names.iter().for_each(|name| self.visit(name));
+        self.run_due_alarms();
+        if !self.works().is_empty() {
+            self.live(time);
+        }
+    }
+
+    /// Sends a partition a message, after which a lost one is in memory again.
+    fn visit(&self, name: &str) {
+        let visited = catch_loss(|| {
+            if let (Ok(cell), true) = (self.woken(name), name.starts_with("account/")) {
+                self.run(cell.handle(ListedAccount.message().expect("JSON")));
+            }
+        });
+        if let Err(loss) = visited {
+            self.lose(&loss);
+        }
+    }
+
     /// Times of the partitions' alarms.
     pub fn alarms(&self) -> BTreeMap<String, Time> {
         self.state.alarms.borrow().clone()
@@ -202,7 +232,9 @@ impl World {
 
     pub(super) fn cell(&self, name: &str) -> Rc<Partition<WorldPorts, SharedKv>> {
         let ports = WorldPorts::new(self, Some(name));
-        Rc::new(Partition::new(ports, PartitionId::parse(name).expect("a partition's name"), self.storage(name)))
+        let id = PartitionId::parse(name).expect("a partition's name");
+        let running = self.state.running.borrow_mut().entry(name.to_owned()).or_default().clone();
+        Rc::new(Partition::new(ports, id, running, self.storage(name)))
     }
 
     /// As [`World::cell`], brought back into memory first where it was lost.

@@ -7,13 +7,14 @@ use super::operations::Operations;
 use super::receiver;
 use super::receiver::Receiver;
 use super::secrets::Secrets;
+use crate::ca::account::activity::ActivityRecord;
 use crate::ca::config::settings::Settings;
 use crate::ca::http::routes::Urls;
 use crate::ca::runtime::memory::Memory;
 use crate::ca::runtime::ports::Task;
+use crate::ca::runtime::running::Running;
 use crate::pki::{Issuer, Issuers};
 use crate::records::acme::nonce::NonceSeries;
-use crate::records::acme::redeemed::RedeemedNonces;
 use crate::store::{Record, Write};
 use crate::values::Time;
 use core::time::Duration;
@@ -51,6 +52,12 @@ pub(super) struct State {
     pub(super) tasks: RefCell<Vec<(Option<String>, Task)>>,
     /// The numbers of the partitions' nonces.
     pub(super) series: RefCell<BTreeMap<String, NonceSeries>>,
+    /// Requests to the partitions: calls and alarms that ran.
+    pub(super) requests: RefCell<BTreeMap<String, u64>>,
+    /// How often the partitions' alarms were set.
+    pub(super) alarms_set: RefCell<BTreeMap<String, u64>>,
+    /// The runs of the partitions' jobs.
+    pub(super) running: RefCell<BTreeMap<String, Rc<Running>>>,
     /// Partitions that are not in memory.
     pub(super) lost: RefCell<BTreeSet<String>>,
     network: Network,
@@ -133,6 +140,9 @@ impl World {
             network: Network::default(),
             receiver: Receiver::default(),
             series: RefCell::default(),
+            running: RefCell::default(),
+            requests: RefCell::default(),
+            alarms_set: RefCell::default(),
             lost: RefCell::default(),
             store,
             operations: Rc::default(),
@@ -185,6 +195,9 @@ impl World {
             network: old.network.clone(),
             receiver: old.receiver.clone(),
             series: RefCell::default(),
+            running: RefCell::default(),
+            requests: RefCell::default(),
+            alarms_set: RefCell::default(),
             lost: old.lost.clone(),
             store: store.clone(),
             operations: operations.clone(),
@@ -323,7 +336,10 @@ impl World {
 
     /// All stored rows except redeemed nonces.
     pub fn rows_but_nonces(&self) -> Rows {
-        self.rows().into_iter().filter(|((_, key), _)| !key.starts_with("nonce")).collect()
+        self.rows()
+            .into_iter()
+            .filter(|((_, key), _)| !key.starts_with("nonce") && key != ActivityRecord::PREFIX)
+            .collect()
     }
 
     /// Records with this key prefix as JSON, with their partitions.
@@ -344,14 +360,6 @@ impl World {
             None => Write::Delete,
         };
         self.storage(partition).plant(key, write);
-    }
-
-    /// The number of stored redemptions of nonces.
-    pub fn redeemed_nonces(&self) -> u64 {
-        let rows = self.rows();
-        let of_accounts = rows.iter().filter(|((_, key), _)| key == "nonces");
-        let read = |row: &String| serde_json::from_str::<RedeemedNonces>(row).expect("a row that fits").count();
-        of_accounts.map(|(_, row)| read(row)).sum::<u64>() + self.records("nonce/").len() as u64
     }
 
     /// Notes an issued nonce. `false` if it was issued before.

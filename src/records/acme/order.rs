@@ -113,6 +113,11 @@ pub struct OrderUrls<'a> {
 }
 
 impl OrderRecord {
+    /// Whether its issuance has begun and not ended.
+    pub fn is_being_issued(&self) -> bool {
+        self.issuance.is_some() && self.certificate.is_none() && self.error.is_none()
+    }
+
     /// The status at `now`, computed from the authorizations. An order is ready as soon as its last authorization is
     /// valid.
     pub fn status(&self, authorizations: &[AuthorizationRecord], now: Time) -> OrderStatus {

@@ -1,17 +1,16 @@
-//! The redeemed nonces of an account, in one row.
+//! The redeemed nonces of an account, as part of one row.
 //!
 //! An account numbers its nonces. Clients use nearly all of them, in about the order of their issue, so the numbers of the
 //! redeemed ones are a few ranges. A row for each nonce would be written, and deleted again after two hours.
 
 use super::nonce::NonceNumber;
-use crate::store::{Record, Table};
 use crate::values::{Time, b64};
 use serde::{Deserialize, Serialize};
 
 /// Maximum number of ranges in the row: at most about 40 kB.
 const MAX_RANGES: usize = 512;
 
-/// The redeemed nonces of an account, stored as `nonces` in its partition.
+/// The redeemed nonces of an account.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RedeemedNonces {
     /// Nonces that expire at this time or before count as redeemed.
@@ -113,15 +112,6 @@ impl RedeemedSeries {
             second.0 = first.0;
             self.used.remove(0);
         }
-    }
-}
-
-impl Record for RedeemedNonces {
-    const PREFIX: &'static str = "nonces";
-    const TABLE: Table = Table::Expiring;
-
-    fn expires(&self) -> Option<Time> {
-        None
     }
 }
 

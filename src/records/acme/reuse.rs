@@ -1,6 +1,6 @@
-//! Index records that let newOrder reuse valid authorizations and open orders.
+//! Index records that let newOrder reuse valid authorizations.
 //!
-//! Each names what it indexes, so that newOrder reads one key for each name and never scans.
+//! newOrder reads one key for each name and never scans.
 
 use crate::store::{Record, Table};
 use crate::values::{Id, Identifier, Time};
@@ -33,24 +33,6 @@ impl Record for AuthorizationByIdentifier {
 pub fn identifier_id(identifier: &Identifier, wildcard: bool) -> String {
     let star = if wildcard { "*." } else { "" };
     format!("{}:{star}{}", identifier.kind(), identifier.value())
-}
-
-/// The latest order for a request, stored as `placed/{digest}` with the digest of the request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OrderByRequest {
-    /// The order.
-    pub order: Id,
-    /// Expiry of the order.
-    pub expires: Time,
-}
-
-impl Record for OrderByRequest {
-    const PREFIX: &'static str = "placed";
-    const TABLE: Table = Table::Expiring;
-
-    fn expires(&self) -> Option<Time> {
-        Some(self.expires)
-    }
 }
 
 #[cfg(test)]

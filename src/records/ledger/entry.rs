@@ -105,7 +105,7 @@ impl Record for CompromisedKey {
 
 impl Record for LedgerEntry {
     const PREFIX: &'static str = "serial";
-    const TABLE: Table = Table::Permanent;
+    const TABLE: Table = Table::Sorted;
 
     fn expires(&self) -> Option<Time> {
         None

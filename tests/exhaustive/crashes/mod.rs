@@ -56,10 +56,10 @@ fn restart_resumes_running_jobs_at_once() {
         let world = start.fork();
         let done = Race::interrupt(&world, world.serve(client.at(&world).finalize_request(&order, &csr)), k);
         world.restart();
-        let interrupted = world.records("job/").len();
+        let interrupted = world.works().len();
         let now = world.now();
         world.run_due_alarms();
-        assert_eq!((world.now(), world.records("job/").len()), (now, 0), "{k} steps: nothing waits for a lease");
+        assert_eq!((world.now(), world.works().len()), (now, 0), "{k} steps: nothing waits for a lease");
         let status = client.at(&world).get(&url).is(200).json()["status"].clone();
         assert!(status == "valid" || (status == "ready" && interrupted == 0), "{k} steps: {status}");
         taken_up += interrupted;
@@ -92,7 +92,7 @@ fn alarm_failing_midway_is_retried_soon() {
     let soon = world.now().plus(Duration::from_secs(5));
     assert!(world.alarms()[&client.partition()] <= soon, "the second job waits for the first one's lease");
     world.live(Duration::from_secs(60));
-    assert_eq!(world.records("job/"), vec![]);
+    assert_eq!(world.works(), [""; 0]);
     check_all(&world, "after all");
 }
 

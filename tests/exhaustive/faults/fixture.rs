@@ -176,7 +176,7 @@ impl Fixture {
         world.sign_fault().from(0);
         client.finalize(&self.ready.1, &self.csr).is(200);
         world.heal();
-        assert_eq!(world.records("job/").len(), 2);
+        assert_eq!(world.works().len(), 2);
         world.pass(Duration::from_secs(3 * 3600));
         world
     }

@@ -32,9 +32,9 @@ impl Trial<'_> {
         let request = self.request(&world);
         world.operations().plan(plan);
         let answered = self.first(&world, request.as_ref());
-        if !world.records("job/").is_empty() && plan.iter().all(|(_, fault)| *fault != OperationFault::FailsOn) {
+        if !world.works().is_empty() && plan.iter().all(|(_, fault)| *fault != OperationFault::FailsOn) {
             // What was planned for later happens to whoever takes the work up.
-            world.live(LONG);
+            world.settle(LONG);
         }
         let (log, struck) = (world.operations().log(), world.operations().struck());
         seen.extend(log.iter().cloned());
@@ -50,8 +50,8 @@ impl Trial<'_> {
         }
         check_all(&world, &what);
         world.heal();
-        world.live(LONG);
-        assert_eq!(world.records("job/"), vec![], "{what}: nothing is left to do");
+        world.settle(LONG);
+        assert_eq!(world.works(), [""; 0], "{what}: nothing is left to do");
         self.come_through(&world, request, &what);
         complete
     }
@@ -87,7 +87,7 @@ impl Trial<'_> {
         }
         finish_what_changed(self.fixture, &self.case.start, world, what);
         check_all(world, what);
-        assert_eq!(world.records("job/"), vec![], "{what}: nothing is left to do in the end");
+        assert_eq!(world.works(), [""; 0], "{what}: nothing is left to do in the end");
     }
 }
 
@@ -224,8 +224,8 @@ fn interrupt_with_alarms(fixture: &Fixture, delayed: &Case<'_>, other: &Case<'_>
 
 fn settle(fixture: &Fixture, case: &Case<'_>, world: &World, what: &str) {
     check_all(world, what);
-    world.live(LONG);
-    assert_eq!(world.records("job/"), vec![], "{what}: nothing is left to do");
+    world.settle(LONG);
+    assert_eq!(world.works(), [""; 0], "{what}: nothing is left to do");
     finish_what_changed(fixture, &case.start, world, what);
     check_all(world, what);
 }

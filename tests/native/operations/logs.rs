@@ -315,7 +315,7 @@ fn interrupted_issuance_is_logged_once() {
     for k in 0..60 {
         let world = start.fork();
         let done = Race::interrupt(&world, world.serve(client.at(&world).finalize_request(&order, &csr)), k);
-        resumed += usize::from(!done && !world.records("job/").is_empty());
+        resumed += usize::from(!done && !world.works().is_empty());
         world.restart();
         world.run_due_alarms();
         client.at(&world).finalize(&order, &csr).is(200);

@@ -95,7 +95,7 @@ fn notice_without_webhook_is_stored_and_not_sent() {
     client.revoke(&issue(&client, "a.test"), None).is(200);
     issue(&client, "b.test");
     let_pass(world, 89 * DAY);
-    assert!(world.receiver().arrived().is_empty() && world.records("job/").is_empty());
+    assert!(world.receiver().arrived().is_empty() && world.works().is_empty());
     let shown = notices(world);
     assert_eq!((shown.len(), &shown[0]["delivery"]["state"]), (1, &json!("none")));
     assert!(world.records("scan").is_empty());
@@ -135,7 +135,7 @@ fn refusing_receiver_is_retried_with_backoff_and_abandoned() {
     assert_eq!(gaps, [5, 30, 120, 600, 1800, 3600, 7200, 14_400, 28_800]);
     assert_eq!(notices(world)[0]["delivery"]["state"], "given_up");
     assert_eq!(webhook(world), json!({ "configured": true, "waiting": 0, "given_up": 1 }));
-    assert!(world.records("job/").is_empty() && world.records("outgoing/").is_empty());
+    assert!(world.works().is_empty() && world.records("outgoing/").is_empty());
 }
 
 #[test]

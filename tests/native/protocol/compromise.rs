@@ -247,13 +247,13 @@ fn r07_s01_key_is_blocked_before_acknowledgement_or_soon_after() {
         assert_eq!(send_without(world, request, "BlockKey").status(), 500);
         check_all(world, "after the fault");
         assert!(world.records("serial/")[0].1["revoked"].is_object());
-        assert_eq!((world.records("compromised/").len(), world.records("job/").len()), (0, 1));
+        assert_eq!((world.records("compromised/").len(), world.works().len()), (0, 1));
         if asks_again {
             who.revoke(&fixture.certificate, Some(1)).refused(400, Kind::AlreadyRevoked);
         } else {
             world.live(Duration::from_secs(10));
         }
-        assert_eq!(world.records("job/"), []);
+        assert_eq!(world.works(), [""; 0]);
         fixture.is_blocked();
     }
 }

@@ -132,7 +132,7 @@ fn o07_o13_t22_expired_orders_are_refused_and_deleted() {
     let order = client.get(&placed.location()).is(200).json();
     assert_eq!((&order["status"], order["error"].is_object()), (&json!("invalid"), true));
     world.live(Duration::from_secs(1));
-    world.pass(Duration::from_secs(25 * 3600));
+    world.pass(Duration::from_secs(25 * 3600 + 3 * 86_400));
     world.run_due_alarms();
     let client = client.at(&world);
     client.get(&placed.location()).refused(404, Kind::Malformed);

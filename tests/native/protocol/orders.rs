@@ -243,7 +243,7 @@ fn dev_mode_lifetimes_may_be_short_and_rows_are_deleted() {
     let kept = kinds();
     assert!(account.contains("nonce") && !kept.contains("nonce"));
     assert!(
-        kept.difference(&account).eq(["cert", "crl", "ending", "indexed", "latest", "nonces", "serial", "shard"]),
+        kept.difference(&account).eq(["activity", "cert", "crl", "ending", "indexed", "latest", "serial", "shard"]),
         "{kept:?}"
     );
 }

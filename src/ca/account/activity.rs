@@ -1,0 +1,71 @@
+//! The row that each POST of an account writes.
+//!
+//! It has the redeemed nonces. What it has besides needs no rows of its own: open orders, begun jobs, a limit.
+
+use super::kind::Account;
+use crate::ca::runtime::jobs::Work;
+use crate::ca::runtime::ports::PartitionPorts;
+use crate::records::Problem;
+use crate::records::acme::redeemed::RedeemedNonces;
+use crate::store::{Kv, Record, Table, Txn};
+use crate::values::{Id, Time};
+use serde::{Deserialize, Serialize};
+
+/// The recent activity of an account, stored as `activity` in its partition.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ActivityRecord {
+    /// The redeemed nonces.
+    pub nonces: RedeemedNonces,
+    /// The jobs that requests began. Completed ones are removed when the next job begins.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub begun: Vec<Work>,
+    /// The theoretical arrival time of the limit of new orders.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new_orders: Option<Time>,
+    /// The latest orders that may be open, by their requests; the latest is the last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub placed: Vec<PlacedOrder>,
+}
+
+/// An order that is returned again for an equivalent request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlacedOrder {
+    /// The digest of the request.
+    pub request: String,
+    /// The order.
+    pub order: Id,
+    /// Expiry of the order.
+    pub expires: Time,
+}
+
+/// Maximum number of placed orders in the row. More open ones are not found again by their requests.
+const MAX_PLACED: usize = 32;
+
+impl ActivityRecord {
+    /// Adds an order; expired ones, and the oldest of too many, are removed.
+    pub fn place(&mut self, placed: PlacedOrder, now: Time) {
+        self.placed.retain(|other| other.request != placed.request && other.expires > now);
+        self.placed.push(placed);
+        let excess = self.placed.len().saturating_sub(MAX_PLACED);
+        self.placed.drain(..excess);
+    }
+}
+
+impl Record for ActivityRecord {
+    const PREFIX: &'static str = "activity";
+    const TABLE: Table = Table::Expiring;
+
+    fn expires(&self) -> Option<Time> {
+        None
+    }
+}
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
+    /// Returns the recent activity.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(in crate::ca) fn activity(&self, txn: &Txn<'_, K>) -> Result<ActivityRecord, Problem> {
+        Ok(txn.get::<ActivityRecord>("")?.unwrap_or_default())
+    }
+}

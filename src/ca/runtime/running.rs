@@ -1,0 +1,50 @@
+//! The runs of jobs without a record of their own.
+//!
+//! They are kept in memory, and lost with the partition.
+
+use crate::values::Time;
+use core::time::Duration;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+
+/// Lease of a claimed job. Longer than any job takes: a validation has 20 seconds, and the CAA lookup after it another
+/// 20.
+pub const LEASE: Duration = Duration::from_secs(45);
+
+/// The runs that requests of a partition began.
+#[derive(Debug, Default)]
+pub struct Running {
+    /// When each began, by the job's name.
+    begun: RefCell<BTreeMap<String, Time>>,
+    /// Whether a run failed, so that its job may have no run.
+    failed: Cell<bool>,
+}
+
+impl Running {
+    /// Notes that a run begins.
+    pub fn begin(&self, name: String, now: Time) {
+        self.begun.borrow_mut().insert(name, now);
+    }
+
+    /// Notes that a run ended. After a failure its job may be unfinished.
+    pub fn end(&self, name: &str, failed: bool) {
+        self.begun.borrow_mut().remove(name);
+        self.failed.set(self.failed.get() || failed);
+    }
+
+    /// Whether a run of this job goes on. The platform cuts a run off when its client leaves: no run outlasts a lease.
+    pub fn has(&self, name: &str, now: Time) -> bool {
+        self.begun.borrow().get(name).is_some_and(|begun| begun.plus(LEASE) > now)
+    }
+
+    /// Whether a run failed or was cut off since [`Running::settle`].
+    pub fn is_interrupted(&self, now: Time) -> bool {
+        self.failed.get() || self.begun.borrow().values().any(|begun| begun.plus(LEASE) <= now)
+    }
+
+    /// Forgets failed runs and those that were cut off.
+    pub fn settle(&self, now: Time) {
+        self.failed.set(false);
+        self.begun.borrow_mut().retain(|_, begun| begun.plus(LEASE) > now);
+    }
+}

@@ -1,0 +1,65 @@
+//! What an issuance costs on the platform: rows written and Durable Object requests.
+//!
+//! Over the whole life of an order, with its purge.
+
+use core::time::Duration;
+use selvedge::ca::testing::{Client, World, new_key};
+use selvedge::values::SigAlg;
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// The rows that an issuance writes, and its Durable Object requests.
+///
+/// Purges and alarms are included. Lists and alarms of the ledger come whether or not something is issued; they do not
+/// count.
+fn cost(world: &World, names: &[&str], mut issue: impl FnMut(&[&str])) -> (u64, u64) {
+    let of = |kinds: &[&str]| {
+        let costs: Vec<_> = kinds.iter().map(|kind| world.cost(kind)).collect();
+        (costs.iter().map(|(rows, _)| rows).sum::<u64>(), costs.iter().map(|(_, requests)| requests).sum::<u64>())
+    };
+    const ALWAYS: [&str; 2] = ["ledger/", "compromised/"];
+    const LATER: [&str; 2] = ["account/", "nonce/"];
+    let (before, began) = (of(&LATER), of(&ALWAYS));
+    issue(names);
+    let ledger = of(&ALWAYS);
+    world.live(DAY * 8);
+    let after = of(&LATER);
+    (after.0 - before.0 + ledger.0 - began.0, after.1 - before.1 + ledger.1 - began.1)
+}
+
+/// A CA with an account that has issued before and was idle since.
+fn idle() -> (World, Client) {
+    let world = World::new();
+    let client = Client::registered(&world);
+    client.issue(&["before.test"], &new_key(SigAlg::Es256));
+    world.live(DAY * 8);
+    (world, client)
+}
+
+#[test]
+fn issuance_by_itself_writes_few_rows() {
+    let (world, client) = idle();
+    let key = new_key(SigAlg::Es256);
+    let issue = |names: &[&str]| {
+        client.at(&world).issue(names, &key);
+    };
+    assert_eq!(cost(&world, &["a.test"], issue), (30, 11), "rows and requests");
+    let names: Vec<String> = (0..10).map(|n| format!("n{n}.test")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    assert_eq!(cost(&world, &names, issue), (102, 29), "ten names");
+}
+
+#[test]
+fn issuance_in_a_busy_account_writes_fewer() {
+    let (world, client) = idle();
+    let key = new_key(SigAlg::Es256);
+    const COUNT: u64 = 100;
+    let client = client.at(&world);
+    let (rows, requests) = cost(&world, &[], |_| {
+        for n in 0..COUNT {
+            client.issue(&[&format!("busy{n}.test")], &key);
+            world.live(Duration::from_secs(60));
+        }
+    });
+    assert_eq!((rows / COUNT, requests / COUNT), (20, 8), "rows and requests");
+}
