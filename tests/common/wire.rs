@@ -24,6 +24,8 @@ pub struct Wire {
     nonce: RefCell<Option<String>>,
     /// Durable Object calls so far, by the server's own count.
     pub calls: RefCell<u64>,
+    /// Rows written so far, by the same count.
+    pub rows: RefCell<u64>,
 }
 
 pub type Answer = Response<String>;
@@ -44,7 +46,7 @@ impl Wire {
     fn over(directory: &str, agent: Agent) -> Self {
         let base = directory.trim_end_matches("/directory").to_owned();
         let key = ClientKey::generate(SigAlg::Es256);
-        Self { agent, base, key, kid: None, nonce: RefCell::new(None), calls: RefCell::new(0) }
+        Self { agent, base, key, kid: None, nonce: RefCell::new(None), calls: RefCell::new(0), rows: RefCell::new(0) }
     }
 
     /// The URL of a path.
@@ -71,6 +73,8 @@ impl Wire {
         }
         let calls = answer.headers().get("selvedge-calls").and_then(|n| n.to_str().ok()?.parse::<u64>().ok());
         *self.calls.borrow_mut() += calls.unwrap_or(0);
+        let rows = answer.headers().get("selvedge-rows").and_then(|n| n.to_str().ok()?.parse::<u64>().ok());
+        *self.rows.borrow_mut() += rows.unwrap_or(0);
         answer
     }
 
