@@ -1,8 +1,9 @@
 //! Reuse of valid authorizations and open orders
 //! ([RFC 8555 §7.1.3](https://www.rfc-editor.org/rfc/rfc8555#section-7.1.3), §7.4).
 //!
-//! Reuse costs one small row written for each proven name, and one row read for each name. For each name that need not be proven again, it saves the six rows that an authorization and its validation
-//! write, and three or more client requests, each with its nonce.
+//! Reuse costs one small row written for each proven name, and one row read for each name. For each name that need not
+//! be proven again, it saves the rows that an authorization and its validation write, and three or more client requests,
+//! each with its nonce.
 
 use super::activity::PlacedOrder;
 use super::kind::Account;
