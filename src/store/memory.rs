@@ -88,15 +88,12 @@ impl Kv for MemoryKv {
 
     fn list(
         &self,
-        table: Table,
+        _: Table,
         prefix: &str,
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<(String, String)>, StoreFailure> {
         self.operate("list")?;
-        if table == Table::Permanent {
-            return Err(StoreFailure("this table cannot be listed".to_owned()));
-        }
         let start = after.filter(|after| *after > prefix).unwrap_or(prefix);
         let rows = self.rows.range(start.to_owned()..);
         let rows = rows.filter(|(key, _)| after.is_none_or(|after| key.as_str() > after));

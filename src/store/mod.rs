@@ -113,7 +113,7 @@ pub trait Record: Serialize + DeserializeOwned {
 pub enum Table {
     /// Records that expire, and kinds of which a partition has few. Purging scans it.
     Expiring,
-    /// Kinds that never expire, grow with each certificate and have some thousand octets. They cannot be listed.
+    /// Kinds that never expire, grow with each certificate and have some thousand octets. Listing them does not compile.
     Permanent,
     /// Kinds that never expire, grow with each certificate and have a few hundred octets.
     Sorted,

@@ -79,6 +79,7 @@ impl<'a, K: Kv> Txn<'a, K> {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<(String, R)>, StoreFailure> {
+        const { assert!(!matches!(R::TABLE, Table::Permanent), "this table has no index to list it by") };
         let start = after.map(|id| format!("{prefix}{id}"));
         // Deleted records are still stored and must not use up the limit.
         let stored = self.kv.list(R::TABLE, &prefix, start.as_deref(), limit + self.writes.len())?;

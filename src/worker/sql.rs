@@ -260,9 +260,6 @@ impl Kv for SqlKv {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<(String, String)>, StoreFailure> {
-        if table == Table::Permanent {
-            return Err(StoreFailure("this table cannot be listed".to_owned()));
-        }
         if !self.created.get() {
             return Ok(Vec::new());
         }

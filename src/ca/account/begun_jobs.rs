@@ -5,8 +5,9 @@
 //! [activity](super::activity::ActivityRecord).
 
 use super::kind::Account;
-use crate::ca::runtime::jobs::{JOBS, JobRecord, LEASE, Work};
+use crate::ca::runtime::jobs::{JOBS, JobRecord, Work};
 use crate::ca::runtime::ports::PartitionPorts;
+use crate::ca::runtime::running::LEASE;
 use crate::records::acme::authorization::ChallengeStatus;
 use crate::records::{AuthorizationRecord, OrderRecord, Problem};
 use crate::store::{Kv, Txn};
@@ -36,7 +37,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
             activity.placed.retain(|placed| placed.order != *id);
         }
         txn.put("", &activity)?;
-        Ok(JobRecord { work, due: self.ports.now().plus(LEASE), attempts: 1, ended: 0, waiting: false })
+        Ok(JobRecord::begun(work, self.ports.now().plus(LEASE)))
     }
 
     /// Records begun jobs whose run failed or was cut off, due at `due`. A run that goes on is left alone.
@@ -46,19 +47,23 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     pub(in crate::ca) fn resume_begun(&self, due: Time) -> Result<(), Problem> {
         let now = self.ports.now();
         self.transact(|txn| {
-            let begun = self.activity(txn)?.begun;
-            for work in begun {
-                let name = work.name();
-                let left = !self.running.has(&name, now) && self.is_unfinished(txn, &work)?;
-                if left && txn.get::<JobRecord>(&name)?.is_none() {
-                    // The run that was cut off counts, as for recorded jobs.
-                    txn.put(&name, &JobRecord { work, due, attempts: 1, ended: 0, waiting: false })?;
-                    txn.wake_at(due);
-                }
-            }
-            Ok(())
+            let mut begun = self.activity(txn)?.begun;
+            begun.retain(|work| !self.running.has(&work.name(), now));
+            // The run that was cut off counts, as for recorded jobs.
+            begun.into_iter().try_for_each(|work| self.record_unfinished(txn, &JobRecord::begun(work, due)))
         })?;
         self.running.settle(now);
+        Ok(())
+    }
+
+    /// Records a begun job and sets its alarm, unless it is finished or recorded already.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(in crate::ca) fn record_unfinished(&self, txn: &mut Txn<'_, K>, job: &JobRecord) -> Result<(), Problem> {
+        if self.is_unfinished(txn, &job.work)? && txn.get::<JobRecord>(&job.work.name())?.is_none() {
+            self.record(txn, job)?;
+        }
         Ok(())
     }
 
@@ -87,10 +92,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     }
 
     /// Whether the row that a job is about says that it is underway.
-    ///
-    /// # Errors
-    /// When the storage fails.
-    pub(in crate::ca) fn is_unfinished(&self, txn: &Txn<'_, K>, work: &Work) -> Result<bool, Problem> {
+    fn is_unfinished(&self, txn: &Txn<'_, K>, work: &Work) -> Result<bool, Problem> {
         Ok(match work {
             Work::Validate(id, kind) => txn.get::<AuthorizationRecord>(id.as_str())?.is_some_and(|authorization| {
                 authorization.challenge(kind).is_some_and(|found| found.status == ChallengeStatus::Processing)

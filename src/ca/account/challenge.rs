@@ -67,7 +67,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         }
         // The job waits for its next try, and the client is ready now. A running try is not interrupted.
         let waiting = txn.get::<JobRecord>(&work.name())?.filter(|job| job.waiting && job.due > now);
-        waiting.map(|job| self.hold(txn, &work.name(), job)).transpose()
+        waiting.map(|job| self.hold(txn, job)).transpose()
     }
 
     fn challenge_response(&self, authorization: &AuthorizationRecord, kind: &str) -> Answer {

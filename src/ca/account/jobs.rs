@@ -28,15 +28,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         if self.run_now(task, patience).await {
             return;
         }
-        let recorded = self.transact(|txn| {
-            let name = job.work.name();
-            if txn.get::<JobRecord>(&name)?.is_none() && self.is_unfinished(txn, &job.work)? {
-                txn.put(&name, &job)?;
-                txn.wake_at(job.due);
-            }
-            Ok(())
-        });
-        if let Err(problem) = recorded {
+        if let Err(problem) = self.transact(|txn| self.record_unfinished(txn, &job)) {
             self.log(&problem);
         }
     }

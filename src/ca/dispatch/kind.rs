@@ -104,8 +104,11 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// When the storage fails.
     pub(in crate::ca) fn resume_interrupted(self: &Rc<Self>) -> Result<(), Problem> {
         let now = self.ports.now();
+        if !self.running.is_interrupted(now) {
+            return Ok(());
+        }
         match Kind::of(self.clone()) {
-            Kind::Account(account) if self.running.is_interrupted(now) => account.resume_begun(now),
+            Kind::Account(account) => account.resume_begun(now),
             _ => Ok(()),
         }
     }

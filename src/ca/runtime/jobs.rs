@@ -4,7 +4,7 @@
 use super::jobs;
 use super::partition::Partition;
 use super::ports::{PartitionPorts, Task};
-pub use super::running::LEASE;
+use super::running::LEASE;
 use crate::records::Problem;
 use crate::store::{Kv, Record, Table, Txn};
 use crate::values::{Id, Time};
@@ -120,6 +120,11 @@ impl Work {
 }
 
 impl JobRecord {
+    /// A job whose first run has begun. `due` is the end of its lease, or its next start.
+    pub(in crate::ca) fn begun(work: Work, due: Time) -> Self {
+        Self { work, due, attempts: 1, ended: 0, waiting: false }
+    }
+
     /// Returns the delay after a restart. Zero, except for a key to block that was begun often: it is retried without
     /// end.
     pub(in crate::ca) fn pause(&self) -> Duration {
@@ -157,8 +162,16 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
         let name = work.name();
         let (attempts, ended) =
             txn.get::<JobRecord>(&name)?.map_or((0, 0), |job| (job.attempts, job.ended.saturating_add(1)));
-        txn.put(&name, &JobRecord { work, due, attempts, ended, waiting: true })?;
-        txn.wake_at(due);
+        self.record(txn, &JobRecord { work, due, attempts, ended, waiting: true })
+    }
+
+    /// Stores a job, and sets the alarm for its due time.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(in crate::ca) fn record(&self, txn: &mut Txn<'_, K>, job: &JobRecord) -> Result<(), Problem> {
+        txn.put(&job.work.name(), job)?;
+        txn.wake_at(job.due);
         Ok(())
     }
 
@@ -167,13 +180,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// # Errors
     /// When the storage fails.
     pub fn retry(&self, txn: &mut Txn<'_, K>, work: Work, attempt: Attempt, due: Time) -> Result<(), Problem> {
-        let name = work.name();
         // If a run outlasted its lease, another one may have counted further.
-        let (attempts, ended) = txn.get::<JobRecord>(&name)?.map_or((0, 0), |job| (job.attempts, job.ended));
+        let (attempts, ended) = txn.get::<JobRecord>(&work.name())?.map_or((0, 0), |job| (job.attempts, job.ended));
         let (attempts, ended) = (attempts.max(attempt.number), ended.max(attempt.ended).saturating_add(1));
-        txn.put(&name, &JobRecord { work, due, attempts, ended, waiting: true })?;
-        txn.wake_at(due);
-        Ok(())
+        self.record(txn, &JobRecord { work, due, attempts, ended, waiting: true })
     }
 
     /// Removes the record of a completed job, if it has one.
@@ -194,19 +204,17 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// # Errors
     /// When the storage fails.
     pub fn begin(&self, txn: &mut Txn<'_, K>, work: Work, attempts: u32) -> Result<JobRecord, Problem> {
-        let name = work.name();
-        self.hold(txn, &name, JobRecord { work, due: self.ports.now(), attempts, ended: 0, waiting: false })
+        self.hold(txn, JobRecord { work, due: self.ports.now(), attempts, ended: 0, waiting: false })
     }
 
     /// Gives the caller the lease of a job, and sets the alarm for its end.
     ///
     /// # Errors
     /// When the storage fails.
-    pub(in crate::ca) fn hold(&self, txn: &mut Txn<'_, K>, name: &str, job: JobRecord) -> Result<JobRecord, Problem> {
+    pub(in crate::ca) fn hold(&self, txn: &mut Txn<'_, K>, job: JobRecord) -> Result<JobRecord, Problem> {
         let due = self.ports.now().plus(LEASE);
         let job = JobRecord { due, attempts: job.attempts.saturating_add(1), waiting: false, ..job };
-        txn.put(name, &job)?;
-        txn.wake_at(due);
+        self.record(txn, &job)?;
         Ok(job)
     }
 
@@ -218,7 +226,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
         let now = self.ports.now();
         self.transact(|txn| {
             let job = txn.get::<JobRecord>(name)?.filter(|job| job.due <= now);
-            job.map(|job| self.hold(txn, name, job)).transpose()
+            job.map(|job| self.hold(txn, job)).transpose()
         })
     }
 

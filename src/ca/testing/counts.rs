@@ -2,6 +2,7 @@
 
 use super::world::World;
 use crate::ca::account::activity::ActivityRecord;
+use crate::ca::runtime::jobs::Work;
 use crate::records::acme::authorization::ChallengeStatus;
 use crate::records::{AuthorizationRecord, OrderRecord};
 use crate::store::Record as _;
@@ -36,14 +37,15 @@ impl World {
         for ((_, key), row) in self.rows() {
             match key.split_once('/') {
                 Some(("job", name)) => works.push(name.to_owned()),
-                Some(("order", id)) => {
+                Some(("order", _)) => {
                     let order: OrderRecord = serde_json::from_str(&row).expect("an order");
-                    works.extend(order.is_being_issued().then(|| format!("issue-{id}")));
+                    works.extend(order.is_being_issued().then(|| Work::Issue(order.id).name()));
                 }
-                Some(("authz", id)) => {
+                Some(("authz", _)) => {
                     let authorization: AuthorizationRecord = serde_json::from_str(&row).expect("an authorization");
                     let open = authorization.challenges.iter().filter(|c| c.status == ChallengeStatus::Processing);
-                    works.extend(open.map(|challenge| format!("validate-{id}-{}", challenge.kind)));
+                    let id = &authorization.id;
+                    works.extend(open.map(|challenge| Work::Validate(id.clone(), challenge.kind.clone()).name()));
                 }
                 _ => {}
             }
