@@ -1,11 +1,14 @@
 //! Serial numbers ([RFC 5280 §4.1.2.2](https://www.rfc-editor.org/rfc/rfc5280#section-4.1.2.2)).
 
-use crate::values::hex;
+use crate::values::{Time, hex};
 use core::fmt;
 use serde::{Deserialize, Serialize};
 
 /// Random bytes in a serial number of this CA: 144 bits. The Baseline Requirements require 64.
 pub const SERIAL_RANDOM_BYTES: usize = 18;
+
+/// Random bytes in the serial number of a leaf certificate: 104 bits.
+pub const LEAF_RANDOM_BYTES: usize = 13;
 
 /// The first octet of every serial number of this CA.
 ///
@@ -26,6 +29,21 @@ impl Serial {
     /// Makes a positive serial number of 19 octets from bytes of a CSPRNG.
     pub fn from_random(bytes: [u8; SERIAL_RANDOM_BYTES]) -> Self {
         Self([FIRST_OCTET].into_iter().chain(bytes).collect())
+    }
+
+    /// Makes the serial number of a leaf certificate.
+    ///
+    /// It has the certificate's end and bytes of a CSPRNG: 19 octets too. Serial numbers sort by the end of their certificates, so that a ledger needs no index by it.
+    pub fn of_leaf(not_after: Time, random: [u8; LEAF_RANDOM_BYTES]) -> Self {
+        let [_, _, _, end @ ..] = not_after.secs().to_be_bytes();
+        Self([FIRST_OCTET].into_iter().chain(end).chain(random).collect())
+    }
+
+    /// The text before the serial numbers of leaf certificates that end at `not_after` or later.
+    pub fn first_of(not_after: Time) -> String {
+        let Self(mut octets) = Self::of_leaf(not_after, [0; LEAF_RANDOM_BYTES]);
+        octets.truncate(octets.len().saturating_sub(LEAF_RANDOM_BYTES));
+        hex::encode(&octets)
     }
 
     /// Reads the content octets of a certificate's serial number.
@@ -101,6 +119,17 @@ mod tests {
         }
         let serial = Serial::from_random([0xab; 18]);
         assert_eq!(serial.hex(), format!("01{}", "ab".repeat(18)));
+    }
+
+    #[test]
+    fn leaf_serials_sort_by_the_end_of_their_certificates() {
+        let of = |secs, random| Serial::of_leaf(Time::from_secs(secs), [random; LEAF_RANDOM_BYTES]).hex();
+        let end = 1_803_293_999;
+        assert_eq!(of(end, 0xab), format!("01006b7c0d2f{}", "ab".repeat(13)));
+        assert_eq!(Serial::from_hex(&of(end, 0)).unwrap().octets().len(), 19);
+        let first = Serial::first_of(Time::from_secs(end));
+        assert!(of(end - 1, 0xff) < first && first < of(end, 0) && of(end, 0xff) < of(end + 1, 0));
+        assert!(of(0, 0xff) < of(255, 0) && of(255, 0xff) < of(256, 0));
     }
 
     #[test]

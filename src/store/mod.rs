@@ -6,10 +6,12 @@
 
 #[cfg(any(test, feature = "testing"))]
 mod memory;
+mod shared;
 mod txn;
 
 #[cfg(any(test, feature = "testing"))]
 pub use memory::MemoryKv;
+pub use shared::{POOL, POOL_SIZE, SharedRow, pooled_row};
 pub use txn::{Committed, Mark, Txn};
 
 use crate::values::Time;
@@ -97,15 +99,34 @@ pub trait Kv {
 }
 
 /// Type of stored record; its key is `PREFIX`, or `PREFIX/id` where a partition has several.
-pub trait Record: Serialize + DeserializeOwned {
+pub trait Record: Serialize + DeserializeOwned + Clone + 'static {
     /// First part of the key.
     const PREFIX: &'static str;
 
     /// The table of these records. There is no default: each type has to choose, since some grow without limit.
     const TABLE: Table;
 
+    /// How these records are laid out in rows.
+    const LAYOUT: Layout = Layout::Own;
+
+    /// The row of the record with this id, where records share rows.
+    fn row(id: &str) -> String {
+        key_of::<Self>(id)
+    }
+
     /// When the record may be purged; `None` for never.
     fn expires(&self) -> Option<Time>;
+}
+
+/// How records of a type are laid out in rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// A row for each.
+    Own,
+    /// In the row [`Record::row`], with other records.
+    Shared,
+    /// In the row [`POOL`] while it has room, else in the row [`Record::row`].
+    Pooled,
 }
 
 /// A table of a partition's database, for hosts with more than one.

@@ -1,29 +1,60 @@
 //! Transactions: reads see earlier writes, and all writes are applied at the end.
 
-use super::{Key, Kv, Record, StoreFailure, Table, Write, key_of};
+use super::shared::{self, Edits, POOL, SharedRow};
+use super::{Key, Kv, Layout, Record, StoreFailure, Table, Write, key_of};
 use crate::values::Time;
 use core::time::Duration;
+use std::any::Any;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 /// Transaction over one partition; without [`Txn::commit`] nothing is stored.
 pub struct Txn<'a, K: Kv> {
     kv: &'a mut K,
-    writes: BTreeMap<String, (Table, Write)>,
+    /// By the records' keys.
+    changes: BTreeMap<String, Change>,
+    /// The shared rows that were read, as they are stored.
+    rows: RefCell<BTreeMap<String, Rc<SharedRow>>>,
     /// The instant by which the partition needs an alarm.
     wake: Option<Time>,
-    /// The instant by which the written records have to be purged.
-    purge: Option<Time>,
+    now: Time,
     slack: Duration,
     deleted_by: Option<Time>,
 }
 
 /// Savepoint of a transaction.
-pub struct Mark(BTreeMap<String, (Table, Write)>, Option<Time>, Option<Time>);
+pub struct Mark(BTreeMap<String, Change>, Option<Time>);
+
+/// A record to be written or deleted.
+#[derive(Clone)]
+struct Change {
+    table: Table,
+    layout: Layout,
+    /// The row that it shares; its key for a row of its own.
+    row: String,
+    /// `None` deletes it.
+    written: Option<Written>,
+}
+
+/// A written record: as a value for later reads, and as JSON.
+#[derive(Clone)]
+struct Written {
+    record: Rc<dyn Any>,
+    json: String,
+    expires: Option<Time>,
+}
 
 impl<'a, K: Kv> Txn<'a, K> {
     /// Begins a transaction.
     pub fn begin(kv: &'a mut K) -> Self {
-        Self { kv, writes: BTreeMap::new(), wake: None, purge: None, slack: Duration::ZERO, deleted_by: None }
+        let (changes, rows, now) = (BTreeMap::new(), RefCell::default(), Time::from_millis(0));
+        Self { kv, changes, rows, wake: None, now, slack: Duration::ZERO, deleted_by: None }
+    }
+
+    /// Sets the time, after which expired records make room in the pool.
+    pub fn at(&mut self, now: Time) {
+        self.now = now;
     }
 
     /// Makes written records expire by `at` at the latest, except those that never expire.
@@ -42,17 +73,56 @@ impl<'a, K: Kv> Txn<'a, K> {
     /// When the storage fails, or the value is not such a record.
     pub fn get<R: Record>(&self, id: &str) -> Result<Option<R>, StoreFailure> {
         let key = key_of::<R>(id);
-        let text = match self.writes.get(&key) {
-            Some((_, Write::Put { value, .. })) => Some(value.clone()),
-            Some((_, Write::Delete)) => None,
-            None => self.kv.get(R::TABLE, &key)?,
-        };
-        text.map(|text| read(&key, &text)).transpose()
+        if let Some(change) = self.changes.get(&key) {
+            return change.record(&key);
+        }
+        self.read_stored::<R, _>(&key, id, |text| read(&key, text))
+    }
+
+    /// Whether there is a record of type `R` with this id.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub fn has<R: Record>(&self, id: &str) -> Result<bool, StoreFailure> {
+        let key = key_of::<R>(id);
+        match self.changes.get(&key) {
+            Some(change) => Ok(change.written.is_some()),
+            None => Ok(self.read_stored::<R, _>(&key, id, |_| Ok(()))?.is_some()),
+        }
+    }
+
+    /// Reads the stored JSON of a record.
+    fn read_stored<R: Record, T>(
+        &self,
+        key: &str,
+        id: &str,
+        read: impl Fn(&str) -> Result<T, StoreFailure>,
+    ) -> Result<Option<T>, StoreFailure> {
+        let within =
+            |row: &str| -> Result<Option<T>, StoreFailure> { self.row(R::TABLE, row)?.get(key).map(&read).transpose() };
+        match R::LAYOUT {
+            Layout::Own => self.kv.get(R::TABLE, key)?.map(|text| read(&text)).transpose(),
+            Layout::Shared => within(&R::row(id)),
+            Layout::Pooled => match within(POOL)? {
+                None => within(&R::row(id)),
+                found => Ok(found),
+            },
+        }
+    }
+
+    /// Reads a shared row as it is stored, once.
+    fn row(&self, table: Table, row: &str) -> Result<Rc<SharedRow>, StoreFailure> {
+        if let Some(known) = self.rows.borrow().get(row) {
+            return Ok(known.clone());
+        }
+        let found = Rc::new(shared::load(self.kv, table, row)?);
+        self.rows.borrow_mut().insert(row.to_owned(), found.clone());
+        Ok(found)
     }
 
     /// Lists up to `limit` ids and records of type `R` in byte order.
     ///
-    /// The list begins after the id `after`.
+    /// The list begins after the id `after`. Of records that share rows, it has those that name their row.
     ///
     /// # Errors
     /// As [`Txn::get`].
@@ -80,23 +150,32 @@ impl<'a, K: Kv> Txn<'a, K> {
         limit: usize,
     ) -> Result<Vec<(String, R)>, StoreFailure> {
         const { assert!(!matches!(R::TABLE, Table::Permanent), "this table has no index to list it by") };
+        const { assert!(!matches!(R::LAYOUT, Layout::Pooled), "these records are not together") };
         let start = after.map(|id| format!("{prefix}{id}"));
         // Deleted records are still stored and must not use up the limit.
-        let stored = self.kv.list(R::TABLE, &prefix, start.as_deref(), limit + self.writes.len())?;
-        let mut merged: BTreeMap<String, String> = stored.into_iter().collect();
-        for (key, (_, write)) in self.writes.range(prefix.clone()..).take_while(|(key, _)| key.starts_with(&prefix)) {
-            match write {
-                Write::Put { value, .. } if start.as_ref().is_none_or(|start| key > start) => {
-                    merged.insert(key.clone(), value.clone());
-                }
-                Write::Put { .. } => {}
-                Write::Delete => {
-                    merged.remove(key);
-                }
+        let stored = self.kv.list(R::TABLE, &prefix, start.as_deref(), limit + self.changes.len())?;
+        let mut merged: BTreeMap<String, R> = BTreeMap::new();
+        for (key, text) in stored {
+            if self.changes.contains_key(&key) {
+                continue;
             }
+            let record = match R::LAYOUT {
+                Layout::Own => Some(read(&key, &text)?),
+                Layout::Shared | Layout::Pooled => {
+                    SharedRow::read(&key, &text)?.get(&key).map(|text| read(&key, text)).transpose()?
+                }
+            };
+            merged.extend(record.map(|record| (key, record)));
         }
-        let records = merged.iter().take(limit);
-        records.map(|(key, text)| Ok((key.strip_prefix(&prefix).unwrap_or(key).to_owned(), read(key, text)?))).collect()
+        let changes = self.changes.range(prefix.clone()..).take_while(|(key, _)| key.starts_with(&prefix));
+        let listed = |(key, change): &(&String, &Change)| {
+            (change.layout == Layout::Own || change.row == **key) && start.as_ref().is_none_or(|start| *key > start)
+        };
+        for (key, change) in changes.filter(listed) {
+            merged.extend(change.record(key)?.map(|record| (key.clone(), record)));
+        }
+        let records = merged.into_iter().take(limit);
+        Ok(records.map(|(key, record)| (key.strip_prefix(&prefix).unwrap_or(&key).to_owned(), record)).collect())
     }
 
     /// Stores a record under its prefix and an id.
@@ -104,17 +183,22 @@ impl<'a, K: Kv> Txn<'a, K> {
     /// # Errors
     /// When the record cannot be written as JSON.
     pub fn put<R: Record>(&mut self, id: &str, record: &R) -> Result<(), StoreFailure> {
-        let key = key_of::<R>(id);
-        let value = serde_json::to_string(record).map_err(|e| StoreFailure(format!("writing {key}: {e}")))?;
+        let json = serde_json::to_string(record);
+        let json = json.map_err(|error| StoreFailure(format!("writing {}: {error}", key_of::<R>(id))))?;
         let expires = record.expires().map(|at| self.deleted_by.map_or(at, |latest| at.min(latest)));
-        self.purge = earliest(self.purge, expires.map(|at| at.plus(self.slack)));
-        self.writes.insert(key, (R::TABLE, Write::Put { value, expires }));
+        self.change::<R>(id, Some(Written { record: Rc::new(record.clone()), json, expires }));
         Ok(())
     }
 
     /// Removes a record.
     pub fn delete<R: Record>(&mut self, id: &str) {
-        self.writes.insert(key_of::<R>(id), (R::TABLE, Write::Delete));
+        self.change::<R>(id, None);
+    }
+
+    fn change<R: Record>(&mut self, id: &str, written: Option<Written>) {
+        let key = key_of::<R>(id);
+        let row = if R::LAYOUT == Layout::Own { key.clone() } else { R::row(id) };
+        self.changes.insert(key, Change { table: R::TABLE, layout: R::LAYOUT, row, written });
     }
 
     /// Requests an alarm at this instant at the latest.
@@ -124,30 +208,63 @@ impl<'a, K: Kv> Txn<'a, K> {
 
     /// Takes a savepoint for [`Txn::roll_back_to`].
     pub fn mark(&self) -> Mark {
-        Mark(self.writes.clone(), self.wake, self.purge)
+        Mark(self.changes.clone(), self.wake)
     }
 
-    /// Drops the writes since `mark`.
+    /// Drops the changes since `mark`.
     pub fn roll_back_to(&mut self, mark: Mark) {
-        self.writes = mark.0;
+        self.changes = mark.0;
         self.wake = mark.1;
-        self.purge = mark.2;
     }
 
-    /// Applies all writes, or none.
+    /// Applies all changes, or none.
     ///
     /// # Errors
     /// When the storage fails; nothing is stored then.
     pub fn commit(self) -> Result<Committed, StoreFailure> {
-        let deletes = self.writes.values().all(|(_, write)| matches!(write, Write::Delete));
-        let wake = earliest(self.wake, self.purge);
-        let only_deleted = deletes && !self.writes.is_empty() && wake.is_none();
-        if !self.writes.is_empty() {
-            let writes = self.writes.into_iter();
-            let writes = writes.map(|(name, (table, write))| (Key { table, name }, write)).collect();
-            self.kv.apply(writes, self.purge)?;
+        let writes = self.writes()?;
+        let expires = |(_, write): &(Key, Write)| match write {
+            Write::Put { expires, .. } => *expires,
+            Write::Delete => None,
+        };
+        let purge = writes.iter().filter_map(expires).min().map(|at| at.plus(self.slack));
+        let wake = earliest(self.wake, purge);
+        let deletes = writes.iter().all(|(_, write)| matches!(write, Write::Delete));
+        let only_deleted = deletes && !writes.is_empty() && wake.is_none();
+        if !writes.is_empty() {
+            self.kv.apply(writes, purge)?;
         }
         Ok(Committed { wake, only_deleted })
+    }
+
+    /// The rows to be written.
+    fn writes(&self) -> Result<Vec<(Key, Write)>, StoreFailure> {
+        let mut writes = Vec::new();
+        let mut edits = Edits::default();
+        for (key, Change { table, layout, row, written }) in &self.changes {
+            let table = *table;
+            let (at, read) = ((table, row.as_str(), key.as_str()), |row: &str| self.row(table, row));
+            let change = written.as_ref().map(|written| (written.json.as_str(), written.expires));
+            match layout {
+                Layout::Own => {
+                    let put = |(json, expires): (&str, _)| Write::Put { value: json.to_owned(), expires };
+                    writes.push((Key { table, name: row.clone() }, change.map_or(Write::Delete, put)));
+                }
+                Layout::Shared => edits.apply(at, change, read)?,
+                Layout::Pooled => edits.apply_pooled(at, change, self.now, read)?,
+            }
+        }
+        writes.extend(edits.writes()?.into_iter().map(|(table, name, write)| (Key { table, name }, write)));
+        Ok(writes)
+    }
+}
+
+impl Change {
+    /// The record to be read from now on.
+    fn record<R: Record>(&self, key: &str) -> Result<Option<R>, StoreFailure> {
+        let Some(written) = &self.written else { return Ok(None) };
+        let record = written.record.downcast_ref::<R>().cloned();
+        record.map(Some).ok_or_else(|| StoreFailure(format!("{key} was written as another type")))
     }
 }
 
@@ -172,112 +289,4 @@ fn read<R: Record>(key: &str, text: &str) -> Result<R, StoreFailure> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::MemoryKv;
-    use super::*;
-    use serde::{Deserialize, Serialize};
-
-    #[derive(Serialize, Deserialize, PartialEq, Debug)]
-    struct Note {
-        text: String,
-        until: Option<u64>,
-    }
-
-    impl Record for Note {
-        const PREFIX: &'static str = "note";
-        const TABLE: Table = Table::Expiring;
-        fn expires(&self) -> Option<Time> {
-            self.until.map(Time::from_secs)
-        }
-    }
-
-    fn note(text: &str, until: Option<u64>) -> Note {
-        Note { text: text.to_owned(), until }
-    }
-
-    fn ids(found: Vec<(String, Note)>) -> Vec<String> {
-        found.into_iter().map(|(id, _)| id).collect()
-    }
-
-    #[test]
-    fn reads_see_own_writes_and_nothing_is_stored_before_commit() {
-        let mut kv = MemoryKv::default();
-        let mut txn = Txn::begin(&mut kv);
-        txn.put("a", &note("one", None)).unwrap();
-        assert_eq!(txn.get::<Note>("a").unwrap(), Some(note("one", None)));
-        drop(txn);
-        assert_eq!(kv.rows().count(), 0);
-    }
-
-    #[test]
-    fn commit_stores_and_returns_the_earliest_expiry() {
-        let mut kv = MemoryKv::default();
-        let mut txn = Txn::begin(&mut kv);
-        txn.put("a", &note("one", Some(50))).unwrap();
-        txn.put("b", &note("two", Some(40))).unwrap();
-        assert_eq!(txn.commit().unwrap(), Committed { wake: Some(Time::from_secs(40)), only_deleted: false });
-        assert_eq!(kv.rows().count(), 2);
-        assert_eq!(kv.purge(Time::from_secs(40), Duration::from_secs(5)).unwrap(), Some(Time::from_secs(55)));
-        assert_eq!(kv.rows().map(|(key, ..)| key.to_owned()).collect::<Vec<_>>(), ["note/a"]);
-    }
-
-    #[test]
-    fn what_deletes_only_says_so() {
-        let mut kv = MemoryKv::default();
-        let mut txn = Txn::begin(&mut kv);
-        txn.put("a", &note("one", None)).unwrap();
-        txn.put("b", &note("two", None)).unwrap();
-        assert!(!txn.commit().unwrap().only_deleted);
-        assert!(!Txn::begin(&mut kv).commit().unwrap().only_deleted, "nothing was done");
-        let mut txn = Txn::begin(&mut kv);
-        txn.delete::<Note>("a");
-        assert!(txn.commit().unwrap().only_deleted && !kv.is_empty().unwrap());
-        let mut txn = Txn::begin(&mut kv);
-        txn.delete::<Note>("b");
-        txn.wake_at(Time::from_secs(1));
-        assert!(!txn.commit().unwrap().only_deleted, "it asks for more");
-        assert!(kv.is_empty().unwrap() && kv.is_database());
-        kv.clear().unwrap();
-        assert!(!kv.is_database());
-    }
-
-    #[test]
-    fn rolling_back_keeps_what_came_before_the_mark() {
-        let mut kv = MemoryKv::default();
-        let mut txn = Txn::begin(&mut kv);
-        txn.put("a", &note("one", None)).unwrap();
-        let mark = txn.mark();
-        txn.put("a", &note("changed", None)).unwrap();
-        txn.put("b", &note("two", None)).unwrap();
-        txn.roll_back_to(mark);
-        txn.commit().unwrap();
-        assert_eq!(kv.get(Note::TABLE, "note/a").unwrap().unwrap(), r#"{"text":"one","until":null}"#);
-        assert_eq!(kv.get(Note::TABLE, "note/b").unwrap(), None);
-    }
-
-    #[test]
-    fn lists_merge_stored_and_written_records() {
-        let mut kv = MemoryKv::default();
-        let mut txn = Txn::begin(&mut kv);
-        for id in ["a", "c", "e", "g"] {
-            txn.put(id, &note(id, None)).unwrap();
-        }
-        txn.commit().unwrap();
-        let mut txn = Txn::begin(&mut kv);
-        txn.delete::<Note>("a");
-        txn.put("d", &note("d", None)).unwrap();
-        assert_eq!(ids(txn.list(None, 3).unwrap()), ["c", "d", "e"]);
-        assert_eq!(ids(txn.list(Some("d"), 9).unwrap()), ["e", "g"]);
-    }
-
-    #[test]
-    fn a_failing_store_applies_nothing() {
-        let mut kv = MemoryKv::default();
-        kv.fail_after(0);
-        let mut txn = Txn::begin(&mut kv);
-        txn.put("a", &note("one", None)).unwrap();
-        assert!(txn.commit().is_err());
-        kv.heal();
-        assert_eq!(kv.rows().count(), 0);
-    }
-}
+mod tests;

@@ -32,6 +32,20 @@ impl Id {
         &self.0
     }
 
+    /// The name of a group with this number: its last byte. Names of a group differ in nothing else.
+    pub fn numbered(&self, number: u8) -> Self {
+        let mut bytes = self.bytes();
+        if let Some(last) = bytes.last_mut() {
+            *last = number;
+        }
+        Self::from_random(bytes)
+    }
+
+    /// Its number within its group.
+    pub fn number(&self) -> u8 {
+        self.bytes().last().copied().unwrap_or_default()
+    }
+
     /// Decodes the name to its 16 bytes.
     pub fn bytes(&self) -> [u8; ID_BYTES] {
         b64::decode(&self.0).and_then(|bytes| bytes.try_into().ok()).unwrap_or_default()
@@ -67,6 +81,14 @@ impl TryFrom<String> for Id {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbered_ids_differ_in_one_byte() {
+        let id = Id::from_random([7; 16]);
+        let other = id.numbered(9);
+        assert_eq!((other.number(), other.numbered(7)), (9, id.clone()));
+        assert_eq!((&other.bytes()[..15], other.numbered(0).number()), (&id.bytes()[..15], 0));
+    }
 
     #[test]
     fn an_id_is_22_canonical_characters() {

@@ -1,5 +1,5 @@
 """Reads the databases below a folder and prints, as JSON, what is in them: whether each is whole, how many rows of each kind
-there are and how long they are, and the rows of the kinds that are asked for."""
+there are and how long they are, and the records of the kinds that are asked for."""
 
 import json, pathlib, sqlite3, sys
 
@@ -20,7 +20,10 @@ for path in sorted(pathlib.Path(folder).rglob("*.sqlite")):
             count = found["kinds"].setdefault(kind, [0, 0])
             count[0] += 1
             count[1] += len(key) + len(value)
-            if kind in wanted:
-                found["rows"].append([path.name, key, value])
+            shared = json.loads(value).get("records")
+            records = [(key, value)] if shared is None else [(k, json.dumps(r["record"])) for k, r in shared.items()]
+            for key, value in records:
+                if key.split("/")[0] in wanted:
+                    found["rows"].append([path.name, key, value])
     database.close()
 json.dump(found, sys.stdout)

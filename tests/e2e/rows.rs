@@ -10,14 +10,12 @@ use std::process::Command;
 ///
 /// Accounts with their used nonces, key owners, certificates, the ledger with its inventory, CRLs, compromised keys, metrics, audit and
 /// policies.
-const LASTING: [&str; 22] = [
+const LASTING: [&str; 21] = [
     "account",
     "owner",
     "cert",
     "serial",
-    "ending",
     "latest",
-    "indexed",
     "shard",
     "crl",
     "crlpiece",
@@ -25,6 +23,7 @@ const LASTING: [&str; 22] = [
     "counters",
     "member",
     "activity",
+    "redeemed",
     "audit",
     "audited",
     "external",

@@ -4,11 +4,15 @@ use crate::common::server::Server;
 use crate::common::wire::{Wire, body};
 use selvedge::ca::partitions::key_owner::{ClaimKey, ReleaseKey};
 use selvedge::ca::partitions::nonce::Redeem;
+use selvedge::ca::partitions::operations::replacements::PutReplacement;
 use selvedge::ca::runtime::ask::Ask;
 use selvedge::ca::runtime::message::{PostReply, Reply};
 use selvedge::jose::testing::ClientKey;
 use selvedge::records::acme::account::KeyOwner;
-use selvedge::values::{Id, SigAlg, Time};
+use selvedge::records::acme::nonce::NonceNumber;
+use selvedge::records::ledger::inventory::{ReplaceRecord, Selection};
+use selvedge::records::operations::audit::Actor;
+use selvedge::values::{Id, SigAlg, Time, b64};
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -16,9 +20,6 @@ use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime};
 
 const HOUR: u64 = 3_600_000;
-
-/// The extra lifetime of a redeemed nonce's row, for clock differences.
-const SKEW: u64 = 60_000;
 
 /// The delay of a purge after an expiry, so that close expiries share one purge.
 const SLACK: u64 = HOUR;
@@ -34,8 +35,24 @@ fn now() -> u64 {
     u64::try_from(now.as_millis()).unwrap()
 }
 
-fn redemption(name: &str, expires: u64) -> Redeem {
-    Redeem { name: name.to_owned(), expires: Time::from_millis(expires) }
+fn redemption(number: u64, expires: u64) -> Redeem {
+    let mut random = [1; 16];
+    NonceNumber { series: [2; 8], number }.write(&mut random);
+    Redeem { name: b64::encode(&random), expires: Time::from_millis(expires) }
+}
+
+/// A record that expires then.
+fn replacement(id: &str, expires: u64) -> PutReplacement {
+    let made = Actor { by: "a".to_owned(), at: Time::from_millis(1) };
+    PutReplacement(ReplaceRecord {
+        id: id.to_owned(),
+        selection: Selection::default(),
+        made,
+        reason: None,
+        explanation: None,
+        withdrawn: None,
+        expires: Time::from_millis(expires),
+    })
 }
 
 /// Sends a request with its headers as they are; gives the status.
@@ -141,7 +158,7 @@ fn failed(status: u64, body: &str) -> bool {
 fn envelopes_carry_replies_and_refusals() {
     let (_folder, server) = start();
     let worker = Observed::start(server);
-    let good = serde_json::to_string(&redemption("a", now() + HOUR).message().unwrap()).unwrap();
+    let good = serde_json::to_string(&redemption(1, now() + HOUR).message().unwrap()).unwrap();
     let (long, deep) = ("x".repeat(1 << 20), "[".repeat(100_000));
     for text in [
         "",
@@ -177,9 +194,9 @@ fn envelopes_carry_replies_and_refusals() {
     }
     assert_eq!(worker.stored(&account), empty());
     // Two replies, with what they cost.
-    let first = worker.message("nonce/0", &redemption("a", now() + HOUR));
+    let first = worker.message("nonce/0", &redemption(1, now() + HOUR));
     assert!(first.reply && first.spent["rows"] > 0, "{first:?}");
-    let second = worker.message("nonce/0", &redemption("a", now() + HOUR));
+    let second = worker.message("nonce/0", &redemption(1, now() + HOUR));
     assert!(!second.reply, "{second:?}");
     assert_eq!((second.spent["rows"], second.spent["calls"]), (0, 0));
 }
@@ -214,14 +231,8 @@ fn h12_oversized_bodies_reach_no_partition() {
 }
 
 /// The table of each kind of record; all others are in `kv`.
-const TABLES: [(&str, &str); 6] = [
-    ("cert", "kept"),
-    ("serial", "sorted"),
-    ("ending", "sorted"),
-    ("latest", "sorted"),
-    ("member", "sorted"),
-    ("audit", "sorted"),
-];
+const TABLES: [(&str, &str); 5] =
+    [("cert", "kept"), ("serial", "sorted"), ("latest", "sorted"), ("member", "sorted"), ("audit", "sorted")];
 
 #[test]
 fn records_use_the_table_of_their_kind() {
@@ -255,7 +266,7 @@ fn records_use_the_table_of_their_kind() {
             }
         }
     }
-    for kind in TABLES.iter().map(|(kind, _)| *kind).chain(["account", "order", "authz"]) {
+    for kind in TABLES.iter().map(|(kind, _)| *kind).chain(["account", "order", "pool"]) {
         assert!(found.contains(kind), "no {kind} was stored: {found:?}");
     }
 }
@@ -264,11 +275,10 @@ fn records_use_the_table_of_their_kind() {
 fn alarms_are_set_moved_earlier_and_kept() {
     let (_folder, server) = start();
     let mut worker = Observed::start(server);
-    let home = "nonce/0";
+    let home = "operations/ca";
     let begun = now();
-    let redeem = |worker: &Observed, name: &str, expires: u64| {
-        let envelope = worker.message(home, &redemption(name, expires));
-        assert!(envelope.reply, "{name}: {envelope:?}");
+    let put = |worker: &Observed, name: &str, expires: u64| {
+        worker.message(home, &replacement(name, expires));
         worker.stored(home)
     };
     assert_eq!(worker.stored(home), empty());
@@ -280,31 +290,29 @@ fn alarms_are_set_moved_earlier_and_kept() {
         ("between", begun + HOUR + 1, begun + HOUR, 0),
     ] {
         worker.seen();
-        let stored = redeem(&worker, name, expires);
+        let stored = put(&worker, name, expires);
         assert_eq!(worker.seen().called, vec!["setAlarm"; called], "{name}");
-        assert_eq!(stored.alarm, Some(alarm + SKEW + SLACK), "{name}");
+        assert_eq!(stored.alarm, Some(alarm + SLACK), "{name}");
         assert_eq!(stored.purge, [stored.alarm], "{name}");
     }
     let before = worker.stored(home);
-    worker.message(home, &redemption("earlier", begun));
-    assert_eq!(worker.stored(home), before, "a nonce that was redeemed changes nothing");
     worker.restart();
     assert_eq!(worker.stored(home), before, "after a restart");
     assert_eq!(
-        redeem(&worker, "much later", begun + 4 * HOUR).alarm,
+        put(&worker, "much later", begun + 4 * HOUR).alarm,
         before.alarm,
         "an alarm from before a restart stays"
     );
-    assert_eq!(redeem(&worker, "soon", begun + HOUR / 2).alarm, Some(begun + HOUR / 2 + SKEW + SLACK));
+    assert_eq!(put(&worker, "soon", begun + HOUR / 2).alarm, Some(begun + HOUR / 2 + SLACK));
     // One that is due goes off: what expired is deleted, and the next alarm is for what is left.
-    redeem(&worker, "over", now() - SKEW - SLACK);
+    put(&worker, "over", now() - SLACK);
     let left = wait(&worker, home, |stored| stored.alarm.is_some_and(|at| at > now() + HOUR / 4));
     let keys: Vec<&str> = left.tables["kv"].iter().map(|row| row.key.as_str()).collect();
     assert_eq!(
         keys,
-        ["between", "earlier", "first", "later", "much later", "soon"].map(|name| format!("nonce/{name}"))
+        ["between", "earlier", "first", "later", "much later", "soon"].map(|name| format!("replace/{name}"))
     );
-    assert_eq!(left.alarm, Some(begun + HOUR / 2 + SKEW + SLACK));
+    assert_eq!(left.alarm, Some(begun + HOUR / 2 + SLACK));
     assert_eq!(left.purge, [left.alarm]);
 }
 
@@ -326,8 +334,8 @@ fn alarms_are_cancelled_with_the_last_row() {
     let (_folder, server) = start();
     let mut worker = Observed::start(server);
     // All rows expired.
-    worker.message("nonce/1", &redemption("over", now() - SKEW - SLACK));
-    wait(&worker, "nonce/1", |stored| *stored == empty());
+    worker.message("operations/ca", &replacement("over", now() - SLACK));
+    wait(&worker, "operations/ca", |stored| *stored == empty());
     // The last row is deleted by a message.
     let thumbprint = ClientKey::generate(SigAlg::Es256).thumbprint();
     let key = format!("key/{thumbprint}");
@@ -344,6 +352,6 @@ fn alarms_are_cancelled_with_the_last_row() {
     assert_eq!(worker.seen().called, ["deleteAlarm", "deleteAll"]);
     // And what comes after that sets its own.
     let expires = now() + HOUR;
-    worker.message("nonce/1", &redemption("next", expires));
-    assert_eq!(worker.stored("nonce/1").alarm, Some(expires + SKEW + SLACK));
+    worker.message("operations/ca", &replacement("next", expires));
+    assert_eq!(worker.stored("operations/ca").alarm, Some(expires + SLACK));
 }

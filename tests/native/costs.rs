@@ -27,11 +27,18 @@ fn cost(world: &World, names: &[&str], mut issue: impl FnMut(&[&str])) -> (u64, 
     (after.0 - before.0 + ledger.0 - began.0, after.1 - before.1 + ledger.1 - began.1)
 }
 
-/// A CA with an account that has issued before and was idle since.
+/// A CA with an account that has issued before and was idle since. The issuer has certificates on all of its CRLs.
 fn idle() -> (World, Client) {
     let world = World::new();
     let client = Client::registered(&world);
-    client.issue(&["before.test"], &new_key(SigAlg::Es256));
+    let key = new_key(SigAlg::Es256);
+    let shards = usize::from(world.settings().published.as_ref().unwrap().shards);
+    for n in 0.. {
+        client.at(&world).issue(&[&format!("before{n}.test")], &key);
+        if world.records("shard/").len() == shards {
+            break;
+        }
+    }
     world.live(DAY * 8);
     (world, client)
 }

@@ -13,12 +13,12 @@ use selvedge::jose::testing::ClientKey;
 use selvedge::pki::certificate::parse_presented;
 use selvedge::policy::Policy;
 use selvedge::records::acme::account::{ExternalUse, KeyOwner, Tombstone};
-use selvedge::records::acme::nonce::RedeemedNonce;
 use selvedge::records::acme::persist::PersistRecord;
+use selvedge::records::acme::redeemed::RedeemedNonces;
 use selvedge::records::acme::reuse::AuthorizationByIdentifier;
 use selvedge::records::ledger::crl::{CrlPieceRecord, CrlRecord, RevokedRecord, ShardRecord};
 use selvedge::records::ledger::entry::{CompromisedKey, LedgerEntry};
-use selvedge::records::ledger::inventory::{ExpiryIndex, IndexedRecord, LatestByNames, ReplaceRecord, RosterEntry};
+use selvedge::records::ledger::inventory::{LatestByNames, ReplaceRecord, RosterEntry};
 use selvedge::records::operations::audit::{AuditHead, AuditRecord};
 use selvedge::records::operations::external_key::{ExternalKeyEntry, ExternalKeyRecord};
 use selvedge::records::operations::limit::{FailingRecord, LimitRecord};
@@ -93,7 +93,7 @@ fn golden_examples_round_trip_and_every_record_has_one() {
         golden::<RevokedRecord>(),
         golden::<CrlRecord>(),
         golden::<CrlPieceRecord>(),
-        golden::<RedeemedNonce>(),
+        golden::<RedeemedNonces>(),
         golden::<ActivityRecord>(),
         golden::<NoticeRecord>(),
         golden::<WebhookQueueRecord>(),
@@ -108,9 +108,7 @@ fn golden_examples_round_trip_and_every_record_has_one() {
         golden::<AuditHead>(),
         golden::<ExternalKeyEntry>(),
         golden::<ExternalKeyRecord>(),
-        golden::<ExpiryIndex>(),
         golden::<LatestByNames>(),
-        golden::<IndexedRecord>(),
         golden::<ReplaceRecord>(),
         golden::<RosterEntry>(),
         golden::<PolicyRecord>(),
@@ -130,7 +128,7 @@ fn prefixes(folder: &Path) -> BTreeSet<String> {
     for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
         if entry.is_dir() {
             found.extend(prefixes(&entry));
-        } else {
+        } else if entry.file_name().is_none_or(|name| name != "tests.rs") {
             let text = fs::read_to_string(&entry).unwrap();
             let code = text.split("#[cfg(test)]").next().unwrap();
             let lines = code.lines().filter_map(|line| line.trim().strip_prefix("const PREFIX: &'static str = \""));
@@ -178,8 +176,8 @@ fn stored_records_fit_their_schemas() {
         check(&prefix, &serde_json::from_str(&json).unwrap());
         seen.insert(prefix);
     }
-    let wanted = "account activity authz cert compromised counters crl ending failing indexed job latest limit member nonce \
-                  notice order outgoing owner persist proof revoked scan serial shard use";
+    let wanted = "account activity authz cert compromised counters crl failing job latest limit member notice \
+                  order outgoing owner persist proof redeemed revoked scan serial shard use";
     let wanted: BTreeSet<String> = wanted.split(' ').map(str::to_owned).collect();
     assert_eq!(seen, wanted);
 }
@@ -252,7 +250,7 @@ fn operator_records_fit_their_schemas() {
 fn every_kind_of_job_fits_the_schema() {
     let id = || Id::from_random([1; 16]);
     let key = "ab".repeat(32);
-    let plain = [Work::Index, Work::Notify, Work::List];
+    let plain = [Work::Notify, Work::List];
     let named = [Work::Validate(id(), "dns-01".into()), Work::Issue(id()), Work::Block(key, "0a".into())];
     for work in named.into_iter().chain(plain) {
         check(

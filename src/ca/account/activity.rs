@@ -5,8 +5,8 @@
 use super::kind::Account;
 use crate::ca::runtime::jobs::Work;
 use crate::ca::runtime::ports::PartitionPorts;
-use crate::records::Problem;
 use crate::records::acme::redeemed::RedeemedNonces;
+use crate::records::{AuthorizationRecord, Problem};
 use crate::store::{Kv, Record, Table, Txn};
 use crate::values::{Id, Time};
 use serde::{Deserialize, Serialize};
@@ -18,13 +18,29 @@ pub struct ActivityRecord {
     pub nonces: RedeemedNonces,
     /// The jobs that requests began. Completed ones are removed when the next job begins.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub begun: Vec<Work>,
+    pub begun: Vec<BegunJob>,
     /// The theoretical arrival time of the limit of new orders.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub new_orders: Option<Time>,
     /// The latest orders that may be open, by their requests; the latest is the last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub placed: Vec<PlacedOrder>,
+}
+
+/// A job that a request began, without a row of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BegunJob {
+    /// Its work.
+    pub work: Work,
+    /// The key authorization of a challenge when the client responded. Its authorization need not have it yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_authorization: Option<String>,
+}
+
+impl From<Work> for BegunJob {
+    fn from(work: Work) -> Self {
+        Self { work, key_authorization: None }
+    }
 }
 
 /// An order that is returned again for an equivalent request.
@@ -42,6 +58,19 @@ pub struct PlacedOrder {
 const MAX_PLACED: usize = 32;
 
 impl ActivityRecord {
+    /// Marks the challenges of an authorization to which the client responded.
+    ///
+    /// The response is stored here only, which saves a row: the authorization is written with the result.
+    pub fn mark_responses(&self, authorization: &mut AuthorizationRecord, now: Time) {
+        for BegunJob { work, key_authorization } in &self.begun {
+            if let Work::Validate(id, kind) = work
+                && *id == authorization.id
+            {
+                authorization.respond(kind, key_authorization.clone().unwrap_or_default(), now);
+            }
+        }
+    }
+
     /// Adds an order; expired ones, and the oldest of too many, are removed.
     pub fn place(&mut self, placed: PlacedOrder, now: Time) {
         self.placed.retain(|other| other.request != placed.request && other.expires > now);
@@ -67,5 +96,15 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// When the storage fails.
     pub(in crate::ca) fn activity(&self, txn: &Txn<'_, K>) -> Result<ActivityRecord, Problem> {
         Ok(txn.get::<ActivityRecord>("")?.unwrap_or_default())
+    }
+
+    /// Returns the authorization with this id, if any, with the responses to its challenges.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub fn find_authorization(&self, txn: &Txn<'_, K>, id: &Id) -> Result<Option<AuthorizationRecord>, Problem> {
+        let Some(mut authorization) = txn.get::<AuthorizationRecord>(id.as_str())? else { return Ok(None) };
+        self.activity(txn)?.mark_responses(&mut authorization, self.ports.now());
+        Ok(Some(authorization))
     }
 }

@@ -26,7 +26,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// # Errors
     /// 404 `malformed`.
     pub fn authorization(&self, txn: &Txn<'_, K>, id: &Id) -> Result<AuthorizationRecord, Problem> {
-        txn.get::<AuthorizationRecord>(id.as_str())?.ok_or_else(|| Problem::not_found("authorization"))
+        self.find_authorization(txn, id)?.ok_or_else(|| Problem::not_found("authorization"))
     }
 
     /// Creates an authorization without an order: newAuthz
@@ -54,7 +54,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
                 return Ok(self.authorization_response(200, &authorization));
             }
             self.count_authorization(txn, &identifier)?;
-            let authorization = self.authorization_for(txn, &identifier, None, permit)?;
+            let authorization = self.authorization_for(txn, &identifier, self.fresh_id()?, permit)?;
             txn.put(authorization.id.as_str(), &authorization)?;
             self.index_authorization(txn, &authorization)?;
             Ok(self.authorization_response(201, &authorization))

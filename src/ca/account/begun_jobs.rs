@@ -4,12 +4,13 @@
 //! [`super::jobs`]. After a crash, the next message to the account finds it in its
 //! [activity](super::activity::ActivityRecord).
 
+use super::activity::BegunJob;
 use super::kind::Account;
 use crate::ca::runtime::jobs::{JOBS, JobRecord, Work};
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::ca::runtime::running::LEASE;
+use crate::records::Problem;
 use crate::records::acme::authorization::ChallengeStatus;
-use crate::records::{AuthorizationRecord, OrderRecord, Problem};
 use crate::store::{Kv, Txn};
 use crate::values::Time;
 use core::time::Duration;
@@ -22,15 +23,16 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     ///
     /// # Errors
     /// When the storage fails.
-    pub(in crate::ca) fn begin_unrecorded(&self, txn: &mut Txn<'_, K>, work: Work) -> Result<JobRecord, Problem> {
+    pub(in crate::ca) fn begin_unrecorded(&self, txn: &mut Txn<'_, K>, job: BegunJob) -> Result<JobRecord, Problem> {
         let mut activity = self.activity(txn)?;
+        let work = job.work.clone();
         let mut begun = Vec::with_capacity(activity.begun.len().saturating_add(1));
         for other in activity.begun {
-            if other != work && self.is_unfinished(txn, &other)? {
+            if other.work != work && self.is_unfinished(txn, &other.work)? {
                 begun.push(other);
             }
         }
-        begun.push(work.clone());
+        begun.push(job);
         activity.begun = begun;
         if let Work::Issue(id) = &work {
             // It is not open any more.
@@ -48,9 +50,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         let now = self.ports.now();
         self.transact(|txn| {
             let mut begun = self.activity(txn)?.begun;
-            begun.retain(|work| !self.running.has(&work.name(), now));
+            begun.retain(|job| !self.running.has(&job.work.name(), now));
             // The run that was cut off counts, as for recorded jobs.
-            begun.into_iter().try_for_each(|work| self.record_unfinished(txn, &JobRecord::begun(work, due)))
+            begun.into_iter().try_for_each(|job| self.record_unfinished(txn, &JobRecord::begun(job.work, due)))
         })?;
         self.running.settle(now);
         Ok(())
@@ -61,7 +63,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// # Errors
     /// When the storage fails.
     pub(in crate::ca) fn record_unfinished(&self, txn: &mut Txn<'_, K>, job: &JobRecord) -> Result<(), Problem> {
-        if self.is_unfinished(txn, &job.work)? && txn.get::<JobRecord>(&job.work.name())?.is_none() {
+        if self.is_unfinished(txn, &job.work)? && !txn.has::<JobRecord>(&job.work.name())? {
             self.record(txn, job)?;
         }
         Ok(())
@@ -83,7 +85,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     pub(in crate::ca) fn works(&self, txn: &Txn<'_, K>) -> Result<Vec<Work>, Problem> {
         let jobs = txn.list::<JobRecord>(None, JOBS)?;
         let mut works: Vec<Work> = jobs.into_iter().map(|(_, job)| job.work).collect();
-        for work in self.activity(txn)?.begun {
+        for BegunJob { work, .. } in self.activity(txn)?.begun {
             if !works.contains(&work) && self.is_unfinished(txn, &work)? {
                 works.push(work);
             }
@@ -91,14 +93,14 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         Ok(works)
     }
 
-    /// Whether the row that a job is about says that it is underway.
+    /// Whether what a job is about is underway.
     fn is_unfinished(&self, txn: &Txn<'_, K>, work: &Work) -> Result<bool, Problem> {
         Ok(match work {
-            Work::Validate(id, kind) => txn.get::<AuthorizationRecord>(id.as_str())?.is_some_and(|authorization| {
+            Work::Validate(id, kind) => self.find_authorization(txn, id)?.is_some_and(|authorization| {
                 authorization.challenge(kind).is_some_and(|found| found.status == ChallengeStatus::Processing)
             }),
-            Work::Issue(id) => txn.get::<OrderRecord>(id.as_str())?.is_some_and(|order| order.is_being_issued()),
-            Work::Block(..) | Work::Index | Work::Notify | Work::List => false,
+            Work::Issue(id) => self.find_order(txn, id)?.is_some_and(|order| order.is_being_issued()),
+            Work::Block(..) | Work::Notify | Work::List => false,
         })
     }
 }

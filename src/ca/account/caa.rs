@@ -98,7 +98,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         let caa_checked = Some(self.ports.now());
         self.transact(|txn| {
             for id in checked {
-                if let Some(found) = txn.get::<AuthorizationRecord>(id.as_str())? {
+                if let Some(found) = self.find_authorization(txn, id)? {
                     txn.put(id.as_str(), &AuthorizationRecord { caa_checked, ..found })?;
                 }
             }

@@ -1,6 +1,7 @@
 //! Challenges: their resource and the client's response
 //! ([RFC 8555 §7.5.1](https://www.rfc-editor.org/rfc/rfc8555#section-7.5.1)).
 
+use super::activity::BegunJob;
 use super::authorization::VALIDATION_RETRY;
 use super::kind::Account;
 use super::request::{Admitted, payload};
@@ -61,9 +62,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
             self.may_validate(txn, &authorization.identifier)?;
         }
         let token = authorization.challenge(kind).map(|c| c.token.clone()).unwrap_or_default();
-        if authorization.respond(kind, key_authorization(&token, admitted.jws.thumbprint()), now) {
-            txn.put(authorization.id.as_str(), authorization)?;
-            return self.begin_unrecorded(txn, work.clone()).map(Some);
+        let key_authorization = key_authorization(&token, admitted.jws.thumbprint());
+        if authorization.respond(kind, key_authorization.clone(), now) {
+            let job = BegunJob { work: work.clone(), key_authorization: Some(key_authorization) };
+            return self.begin_unrecorded(txn, job).map(Some);
         }
         // The job waits for its next try, and the client is ready now. A running try is not interrupted.
         let waiting = txn.get::<JobRecord>(&work.name())?.filter(|job| job.waiting && job.due > now);

@@ -10,8 +10,8 @@ use crate::store::{Kv, Txn};
 use crate::values::{Id, Identifier};
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
-    /// Makes a new authorization. A pre-authorised one is valid from the start and has no challenges, since none was
-    /// validated (RFC 8555 §7.1.4).
+    /// Makes a new authorization with this id. A pre-authorised one is valid from the start and has no challenges, since
+    /// none was validated (RFC 8555 §7.1.4).
     ///
     /// # Errors
     /// `serverInternal` without randomness.
@@ -19,7 +19,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         &self,
         txn: &Txn<'_, K>,
         identifier: &Identifier,
-        order: Option<&Id>,
+        id: Id,
         permit: &Grant,
     ) -> Result<AuthorizationRecord, Problem> {
         let mut challenges = Vec::new();
@@ -31,13 +31,14 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         } else {
             (AuthorizationStatus::Pending, authorization::PENDING_LIFETIME)
         };
+        let order = Some(id.numbered(0)).filter(|order| *order != id);
         Ok(AuthorizationRecord {
-            id: self.fresh_id()?,
+            id,
             identifier: identifier.base(),
             wildcard: identifier.is_wildcard(),
             state,
             expires: self.ports.now().plus(self.ports.settings().life(lifetime)),
-            order: order.cloned(),
+            order,
             challenges,
             caa_checked: None,
         })

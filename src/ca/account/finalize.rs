@@ -84,7 +84,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
             self.count_certificate(txn, &order)?;
             self.record_caa_checks(txn, &authorizations, &checks.caa?)?;
             txn.put(id.as_str(), &order)?;
-            self.begin_unrecorded(txn, Work::Issue(id.clone())).map(Some)
+            self.begin_unrecorded(txn, Work::Issue(id.clone()).into()).map(Some)
         })?;
         if let Some(job) = begun {
             self.run_begun(job, ISSUANCE_WAIT).await;
@@ -161,7 +161,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         let wish = RequestedPeriod { not_before: order.not_before, not_after: order.not_after };
         let period = self.terms(permits, profile, order.created).period(wish, now);
         let period = period.map_err(|fault| Problem::malformed(fault.to_string()))?;
-        let serial = Serial::from_random(self.ports.random()?);
+        let serial = Serial::of_leaf(period.not_after, self.ports.random()?);
         let issuer = self.ports.issuer();
         let published = settings.published.as_ref();
         let shard = published.filter(|_| profile.crl_pointer).map(|published| published.shard_of(&serial));

@@ -32,7 +32,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// When a step fails; the job is rescheduled, or the order becomes invalid after too many tries.
     pub async fn finish_issuance(&self, id: &Id, this_attempt: Attempt) -> Result<(), Problem> {
         let work = Work::Issue(id.clone());
-        let order = self.transact(|txn| Ok(txn.get::<OrderRecord>(id.as_str())?))?;
+        let order = self.transact(|txn| self.find_order(txn, id))?;
         let open = order.filter(OrderRecord::is_being_issued);
         let Some((order, issuance)) = open.and_then(|order| order.issuance.clone().map(|i| (order, i))) else {
             return self.transact(|txn| self.end(txn, &work));
@@ -66,7 +66,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         issued.map(|_| ())
     }
 
-    /// Stores the certificate of an order, which makes the order valid.
+    /// Stores the certificate of an order. The order is valid by it, and is not written again.
     fn finish(
         &self,
         txn: &mut Txn<'_, K>,
@@ -87,7 +87,6 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         };
         order.certificate = Some(issuance.serial.clone());
         txn.put(&certificate.serial, &certificate)?;
-        txn.put(order.id.as_str(), &order)?;
         self.seal_replaced(txn, &order)
     }
 

@@ -17,7 +17,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
             Work::Validate(authorization, kind) => self.validate(authorization, kind, self.this_attempt(job)).await,
             Work::Issue(order) => self.finish_issuance(order, self.this_attempt(job)).await,
             Work::List => self.update_roster(job.attempts).await,
-            Work::Block(..) | Work::Index | Work::Notify => Err(job.work.misplaced()),
+            Work::Block(..) | Work::Notify => Err(job.work.misplaced()),
         }
     }
 

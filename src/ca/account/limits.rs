@@ -105,7 +105,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         let mut tat = txn.get::<FailingRecord>(&identifier_id(&base, false))?.map(|record| record.tat);
         for work in self.works(txn)? {
             let Work::Validate(id, _) = &work else { continue };
-            let underway = txn.get::<AuthorizationRecord>(id.as_str())?;
+            let underway = self.find_authorization(txn, id)?;
             // A deactivated authorization already counts as failed.
             let open = |one: &AuthorizationRecord| one.status(now) == AuthorizationStatus::Pending;
             if underway.is_some_and(|underway| underway.identifier.base() == base && open(&underway)) {
@@ -119,8 +119,11 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     }
 }
 
-/// The key of the certificate limit for exactly these names.
+/// The key of the certificate limit for exactly these names. A single one shares the row of its other records.
 fn set_of(identifiers: &[Identifier]) -> String {
+    if let [identifier] = identifiers {
+        return identifier_id(&identifier.base(), identifier.is_wildcard());
+    }
     let names: BTreeSet<&Identifier> = identifiers.iter().collect();
     format!("set:{}", b64::encode(&Sha256::digest(json!(names).to_string())))
 }

@@ -53,12 +53,12 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         let mut expires =
             now.plus(self.ports.settings().life(order::LIFETIME)).min(not_after.unwrap_or(Time::from_millis(u64::MAX)));
         let mut authorizations = Vec::new();
-        for identifier in &wanted.identifiers {
+        for (identifier, number) in wanted.identifiers.iter().zip(1..) {
             let permit = wanted.permits.of(identifier)?;
             let authorization = match self.proven(txn, identifier, permit)? {
                 Some(authorization) => authorization,
                 None => {
-                    let mut fresh = self.authorization_for(txn, identifier, Some(&id), permit)?;
+                    let mut fresh = self.authorization_for(txn, identifier, id.numbered(number), permit)?;
                     self.prove(txn, &mut fresh, proofs)?;
                     txn.put(fresh.id.as_str(), &fresh)?;
                     fresh

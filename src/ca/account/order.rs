@@ -5,7 +5,7 @@ use super::request::{Admitted, only_read};
 use crate::ca::http::message::{Answer, Response};
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::acme::order::{OrderStatus, OrderUrls};
-use crate::records::{AuthorizationRecord, OrderRecord, Problem};
+use crate::records::{AuthorizationRecord, CertificateRecord, OrderRecord, Problem};
 use crate::store::{Kv, Txn};
 use crate::values::Id;
 
@@ -23,9 +23,13 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         txn: &Txn<'_, K>,
         order: &OrderRecord,
     ) -> Result<Vec<AuthorizationRecord>, Problem> {
+        let (activity, now) = (self.activity(txn)?, self.ports.now());
         let mut found = Vec::with_capacity(order.authorizations.len());
         for id in &order.authorizations {
-            found.extend(txn.get::<AuthorizationRecord>(id.as_str())?);
+            if let Some(mut authorization) = txn.get::<AuthorizationRecord>(id.as_str())? {
+                activity.mark_responses(&mut authorization, now);
+                found.push(authorization);
+            }
         }
         Ok(found)
     }
@@ -35,7 +39,23 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// # Errors
     /// 404 `malformed`.
     pub fn order(&self, txn: &Txn<'_, K>, id: &Id) -> Result<OrderRecord, Problem> {
-        txn.get::<OrderRecord>(id.as_str())?.ok_or_else(|| Problem::not_found("order"))
+        self.find_order(txn, id)?.ok_or_else(|| Problem::not_found("order"))
+    }
+
+    /// Returns the order with this id, if there is one. Its certificate is known by the certificate's record.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub fn find_order(&self, txn: &Txn<'_, K>, id: &Id) -> Result<Option<OrderRecord>, Problem> {
+        let Some(mut order) = txn.get::<OrderRecord>(id.as_str())? else { return Ok(None) };
+        if order.certificate.is_none()
+            && order.error.is_none()
+            && let Some(issuance) = &order.issuance
+            && txn.has::<CertificateRecord>(&issuance.serial)?
+        {
+            order.certificate = Some(issuance.serial.clone());
+        }
+        Ok(Some(order))
     }
 
     /// The response that shows an order. It always has `Location`: Go's x/crypto/acme polls that URL, also after

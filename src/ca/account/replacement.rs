@@ -100,7 +100,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         if replacement.certificate.is_some() {
             return Ok(true);
         }
-        let Some(order) = txn.get::<OrderRecord>(replacement.order.as_str())? else { return Ok(false) };
+        let Some(order) = self.find_order(txn, &replacement.order)? else { return Ok(false) };
         let authorizations = self.authorizations_of(txn, &order)?;
         Ok(order.status(&authorizations, self.ports.now()) != OrderStatus::Invalid)
     }

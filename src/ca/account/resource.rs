@@ -214,7 +214,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
             let Some((last, _)) = page.last() else { return Ok(()) };
             after = Some(last.clone());
             for (id, mut order) in page {
-                if order.certificate.is_none() && order.issuance.is_none() && order.error.is_none() {
+                if order.issuance.is_none() && order.error.is_none() {
                     order.canceled = true;
                     txn.put(&id, &order)?;
                 }

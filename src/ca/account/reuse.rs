@@ -1,9 +1,8 @@
 //! Reuse of valid authorizations and open orders
 //! ([RFC 8555 §7.1.3](https://www.rfc-editor.org/rfc/rfc8555#section-7.1.3), §7.4).
 //!
-//! Reuse costs one small row written for each proven name, and one row read for each name. For each name that need not
-//! be proven again, it saves the rows that an authorization and its validation write, and three or more client requests,
-//! each with its nonce.
+//! Reuse costs one row written for each proven name, and one or two rows read for each name. For each name that need not
+//! be proven again, it saves the rows that its validation writes, and three or more client requests, each with its nonce.
 
 use super::activity::PlacedOrder;
 use super::kind::Account;
@@ -54,7 +53,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     ) -> Result<Option<AuthorizationRecord>, Problem> {
         let id = identifier_id(&identifier.base(), identifier.is_wildcard());
         let Some(proof) = txn.get::<AuthorizationByIdentifier>(&id)? else { return Ok(None) };
-        let found = txn.get::<AuthorizationRecord>(proof.authorization.as_str())?;
+        let found = self.find_authorization(txn, &proof.authorization)?;
         Ok(found.filter(|authorization| self.lasts(authorization.expires)))
     }
 
@@ -84,7 +83,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         let request = wanted.digest();
         let placed = self.activity(txn)?.placed.into_iter().find(|placed| placed.request == request);
         let Some(placed) = placed else { return Ok(None) };
-        let Some(order) = txn.get::<OrderRecord>(placed.order.as_str())? else { return Ok(None) };
+        let Some(order) = self.find_order(txn, &placed.order)? else { return Ok(None) };
         let status = order.status(&self.authorizations_of(txn, &order)?, self.ports.now());
         let open = matches!(status, OrderStatus::Pending | OrderStatus::Ready) && self.lasts(order.expires);
         Ok(Some(order).filter(|_| open))

@@ -10,8 +10,8 @@ use crate::ca::ledger::revocation_request::{read, revoke};
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::pki::certificate::PresentedCertificate;
 use crate::records::acme::authorization::AuthorizationStatus;
-use crate::records::{AuthorizationRecord, Kind, Problem};
-use crate::store::{Kv, Txn};
+use crate::records::{AuthorizationRecord, Kind, OrderRecord, Problem};
+use crate::store::{Kv, Record, Txn};
 use crate::values::Identifier;
 use std::collections::BTreeSet;
 
@@ -43,19 +43,34 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
             return Ok(false);
         }
         let mut missing: BTreeSet<Identifier> = presented.names.clone();
-        let mut after: Option<String> = None;
-        while !missing.is_empty() {
-            let page = txn.list::<AuthorizationRecord>(after.as_deref(), 100)?;
-            let Some((last, _)) = page.last() else { return Ok(false) };
-            after = Some(last.clone());
-            for (_, authorization) in page {
-                if authorization.status(self.ports.now()) == AuthorizationStatus::Valid {
-                    missing.retain(|name| {
-                        name.base() != authorization.identifier || name.is_wildcard() != authorization.wildcard
-                    });
-                }
+        let mut strike = |authorization: &AuthorizationRecord| {
+            if authorization.status(self.ports.now()) == AuthorizationStatus::Valid {
+                missing.retain(|name| {
+                    name.base() != authorization.identifier || name.is_wildcard() != authorization.wildcard
+                });
+            }
+            missing.is_empty()
+        };
+        // Those of newAuthz have rows of their own; the others are those of orders.
+        Ok(any(txn, |authorization: &AuthorizationRecord| Ok(strike(authorization)))?
+            || any(txn, |order: &OrderRecord| Ok(self.authorizations_of(txn, order)?.iter().any(&mut strike)))?)
+    }
+}
+
+/// Whether a listed record of this type is one for which `found` returns `true`.
+fn any<R: Record, K: Kv>(
+    txn: &Txn<'_, K>,
+    mut found: impl FnMut(&R) -> Result<bool, Problem>,
+) -> Result<bool, Problem> {
+    let mut after: Option<String> = None;
+    loop {
+        let page = txn.list::<R>(after.as_deref(), 100)?;
+        let Some((last, _)) = page.last() else { return Ok(false) };
+        after = Some(last.clone());
+        for (_, record) in &page {
+            if found(record)? {
+                return Ok(true);
             }
         }
-        Ok(true)
     }
 }

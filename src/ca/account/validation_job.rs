@@ -7,7 +7,7 @@ use crate::ca::runtime::ports::PartitionPorts;
 use crate::ca::telemetry::events;
 use crate::ca::telemetry::events::{AttemptOutcome, ValidationAttempt};
 use crate::records::acme::authorization::{AuthorizationStatus, ChallengeStatus};
-use crate::records::{AccountStatus, AuthorizationRecord, Kind, Problem};
+use crate::records::{AccountStatus, Kind, Problem};
 use crate::store::{Kv, Txn};
 use crate::validation;
 use crate::validation::ExpectedRecord;
@@ -98,7 +98,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
 
     /// Returns the input of the validation; `None` if the challenge was decided or deactivated meanwhile.
     fn input(&self, txn: &Txn<'_, K>, id: &Id, kind: &str) -> Result<Option<ValidationInput>, Problem> {
-        let Some(authorization) = txn.get::<AuthorizationRecord>(id.as_str())? else { return Ok(None) };
+        let Some(authorization) = self.find_authorization(txn, id)? else { return Ok(None) };
         let challenge = authorization.challenge(kind).filter(|c| c.status == ChallengeStatus::Processing);
         let Some(challenge) = challenge.cloned() else { return Ok(None) };
         let offer = challenge.persistent;
@@ -139,7 +139,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
             Err(failure) if again => AttemptOutcome::Retry(failure.problem.clone()),
             Err(failure) => AttemptOutcome::Invalid(failure.problem.clone()),
         };
-        let Some(mut authorization) = txn.get::<AuthorizationRecord>(id.as_str())? else { return Ok(tried) };
+        let Some(mut authorization) = self.find_authorization(txn, id)? else { return Ok(tried) };
         match outcome {
             Ok(proof) => {
                 if authorization.succeed(kind, now, self.proven_until(proof.until)) {

@@ -191,7 +191,8 @@ fn alternates(
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicationUrls {
     urls: Urls,
-    shards: u16,
+    /// Number of CRL shards.
+    pub shards: u16,
 }
 
 impl PublicationUrls {

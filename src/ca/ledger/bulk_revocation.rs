@@ -46,7 +46,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         let scanned = self.transact(|txn| {
             revoked.clear();
             let rules = self.rules_to_replace(txn)?;
-            filter.scan(txn, |txn, _, serial, entry| {
+            filter.scan(txn, |txn, serial, entry| {
                 if revoked.len() == step.query.limit {
                     return Ok(ControlFlow::Break(()));
                 }

@@ -8,10 +8,10 @@ use super::kind::{Ledger, LedgerAt};
 use crate::ca::config::settings::Settings;
 use crate::ca::notices::delivery::NewNotice;
 use crate::ca::runtime::ports::{PartitionPorts, Ports};
-use crate::pki::{Issuer, profile};
+use crate::pki::{Issuer, Serial, profile};
 use crate::records::Problem;
 use crate::records::ledger::entry::LedgerEntry;
-use crate::records::ledger::inventory::{ExpiryIndex, LatestByNames, expiry_id, parse_expiry_id};
+use crate::records::ledger::inventory::LatestByNames;
 use crate::records::operations::notice::{
     IssuerDates, IssuerNotice, NoticeKind, ScanCursor, ScanStateRecord, issuer_notices_due, remind_at,
 };
@@ -145,19 +145,18 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         let longest = profile::all().iter().map(|profile| profile.validity).max().unwrap_or_default();
         let before = look.at.plus(longest / 6);
         self.transact(|txn| {
-            let mut at = look.after.clone().unwrap_or_else(|| expiry_id(look.at, ""));
+            let mut at = look.after.clone().unwrap_or_else(|| Serial::first_of(look.at));
             let (mut found, mut seen) = (Vec::new(), 0);
             loop {
-                let page = txn.list::<ExpiryIndex>(Some(&at), PAGE)?;
+                let page = txn.list::<LedgerEntry>(Some(&at), PAGE)?;
                 let more = page.len() == PAGE;
-                for (id, ExpiryIndex {}) in page {
-                    let Some((end, serial)) = parse_expiry_id(&id) else { continue };
-                    if end > before {
+                for (serial, entry) in page {
+                    if entry.not_after > before {
                         return Ok(ScanPage { found, after: None });
                     }
-                    found.extend(near(txn, look, serial)?);
+                    at.clone_from(&serial);
+                    found.extend(near(txn, look, serial, entry)?);
                     seen += 1;
-                    at = id;
                     if found.len() >= MAX_FOUND {
                         return Ok(ScanPage { found, after: Some(at) });
                     }
@@ -284,18 +283,18 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
 }
 
 /// Returns the certificate of this serial number, if it matches the scan.
-pub(in crate::ca) fn near<K: Kv>(
+fn near<K: Kv>(
     txn: &Txn<'_, K>,
     look: &ScanExpiring,
-    serial: &str,
+    serial: String,
+    entry: LedgerEntry,
 ) -> Result<Option<Candidate>, Problem> {
-    let Some(entry) = txn.get::<LedgerEntry>(serial)? else { return Ok(None) };
     let remind = remind_at(entry.not_before, entry.not_after);
     let wanted = remind <= look.at && look.since.is_none_or(|since| remind > since) && entry.not_after > look.at;
-    if !wanted || entry.revoked.is_some() || is_renewed(txn, serial, &entry)? {
+    if !wanted || entry.revoked.is_some() || is_renewed(txn, &serial, &entry)? {
         return Ok(None);
     }
-    let (serial, set) = (serial.to_owned(), set_of(&entry));
+    let set = set_of(&entry);
     let LedgerEntry { names, not_after, account, profile, .. } = entry;
     Ok(Some(Candidate { serial, set, names, not_after, account, profile }))
 }

@@ -1,10 +1,11 @@
-//! Filters of certificates, and the index scan that applies them.
+//! Filters of certificates, and the scan that applies them.
 
 use super::replacements::covers;
+use crate::pki::Serial;
 use crate::policy::Pattern;
 use crate::records::Problem;
 use crate::records::ledger::entry::LedgerEntry;
-use crate::records::ledger::inventory::{ExpiryIndex, Selection, expiry_id, parse_expiry_id};
+use crate::records::ledger::inventory::Selection;
 use crate::store::{Kv, Txn};
 use crate::values::{Time, unicode};
 use core::ops::ControlFlow;
@@ -44,7 +45,7 @@ pub struct Query {
     pub ends_before: Option<Time>,
     /// The time before which they were issued.
     pub issued_before: Option<Time>,
-    /// The cursor, in the order of expiry: see [`crate::records::ledger::inventory::expiry_id`].
+    /// The cursor, in the order of expiry: a serial number.
     pub after: Option<String>,
     /// Maximum number of certificates.
     pub limit: usize,
@@ -151,26 +152,23 @@ impl<'a> Filter<'a> {
     pub fn scan<K: Kv>(
         &self,
         txn: &mut Txn<'_, K>,
-        mut each: impl FnMut(&mut Txn<'_, K>, &str, &str, &LedgerEntry) -> Result<ControlFlow<()>, Problem>,
+        mut each: impl FnMut(&mut Txn<'_, K>, &str, &LedgerEntry) -> Result<ControlFlow<()>, Problem>,
     ) -> Result<Scanned, Problem> {
-        let first = expiry_id(self.from(), "");
+        let first = Serial::first_of(self.from());
         let mut at = self.query.after.clone().filter(|after| *after > first).unwrap_or(first);
         let mut seen = 0;
         loop {
-            let page = txn.list::<ExpiryIndex>(Some(&at), PAGE)?;
+            let page = txn.list::<LedgerEntry>(Some(&at), PAGE)?;
             let more = page.len() == PAGE;
-            for (id, ExpiryIndex {}) in page {
-                let Some((end, serial)) = parse_expiry_id(&id) else { continue };
-                if end >= self.before() {
+            for (serial, entry) in page {
+                if entry.not_after >= self.before() {
                     return Ok(Scanned { reached: at, complete: true });
                 }
-                if let Some(entry) = txn.get::<LedgerEntry>(serial)?
-                    && each(txn, &id, serial, &entry)?.is_break()
-                {
+                if each(txn, &serial, &entry)?.is_break() {
                     return Ok(Scanned { reached: at, complete: false });
                 }
                 seen += 1;
-                at = id;
+                at = serial;
             }
             if !more || seen >= MAX_SCANNED {
                 return Ok(Scanned { reached: at, complete: !more });

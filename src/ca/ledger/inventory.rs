@@ -6,7 +6,7 @@ use super::view::FoundEntry;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
 use crate::records::ledger::entry::LedgerEntry;
-use crate::records::ledger::inventory::{ReplaceRecord, expiry_id};
+use crate::records::ledger::inventory::ReplaceRecord;
 use crate::store::{Kv, Txn};
 use core::ops::ControlFlow;
 use serde::{Deserialize, Serialize};
@@ -36,12 +36,12 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
                 return Ok(SearchPage { found: one, reached: String::new(), complete: true });
             }
             let mut found = Vec::new();
-            let Scanned { reached, complete } = filter.scan(txn, |txn, id, serial, entry| {
+            let Scanned { reached, complete } = filter.scan(txn, |txn, serial, entry| {
                 if found.len() == query.limit {
                     return Ok(ControlFlow::Break(()));
                 }
                 if filter.fits(serial, entry) {
-                    found.push(self.found(txn, (id, serial), entry, &rules)?);
+                    found.push(self.found(txn, serial, entry, &rules)?);
                 }
                 Ok(ControlFlow::Continue(()))
             })?;
@@ -58,12 +58,11 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         rules: &[ReplaceRecord],
     ) -> Result<Vec<FoundEntry>, Problem> {
         let Some(entry) = txn.get::<LedgerEntry>(serial)? else { return Ok(Vec::new()) };
-        let id = expiry_id(entry.not_after, serial);
         let lies = entry.not_after >= filter.from() && entry.not_after < filter.before();
-        let further = filter.query.after.as_ref().is_none_or(|after| id > *after);
+        let further = filter.query.after.as_ref().is_none_or(|after| serial > after.as_str());
         if !(lies && further && filter.fits(serial, &entry)) {
             return Ok(Vec::new());
         }
-        Ok(vec![self.found(txn, (&id, serial), &entry, rules)?])
+        Ok(vec![self.found(txn, serial, &entry, rules)?])
     }
 }

@@ -1,4 +1,4 @@
-//! The jobs of a ledger: blocking keys, indexing, notices.
+//! The jobs of a ledger: blocking keys, notices.
 
 use super::kind::Ledger;
 use crate::ca::runtime::jobs::{JobRecord, Work};
@@ -14,7 +14,6 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     pub(in crate::ca) async fn do_job(&self, job: &JobRecord) -> Result<(), Problem> {
         match &job.work {
             Work::Block(key, serial) => self.block_key(key, serial, job.attempts).await,
-            Work::Index => self.index(),
             Work::Notify => self.notices().deliver_due().await,
             Work::Validate(..) | Work::Issue(_) | Work::List => Err(job.work.misplaced()),
         }
@@ -25,7 +24,6 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     /// # Errors
     /// When the storage fails.
     pub(in crate::ca) fn resume(&self) -> Result<(), Problem> {
-        self.expect_inventory()?;
         self.notices().resume()?;
         self.resume_scan()?;
         self.expect_lists()

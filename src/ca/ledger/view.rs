@@ -68,12 +68,12 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     pub(in crate::ca) fn found(
         &self,
         txn: &Txn<'_, K>,
-        (id, serial): (&str, &str),
+        serial: &str,
         entry: &LedgerEntry,
         rules: &[ReplaceRecord],
     ) -> Result<FoundEntry, Problem> {
         let shown = self.entry_shown(txn, serial, entry, rules)?;
-        Ok(FoundEntry { id: id.to_owned(), set: set_of(entry), shown })
+        Ok(FoundEntry { id: serial.to_owned(), set: set_of(entry), shown })
     }
 
     /// Returns a certificate with its revocation data; `None` if it is not in the ledger.
@@ -84,7 +84,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         self.transact(|txn| {
             let Some(entry) = txn.get::<LedgerEntry>(serial)? else { return Ok(None) };
             let rules = self.rules_to_replace(txn)?;
-            let found = self.found(txn, ("", serial), &entry, &rules)?;
+            let found = self.found(txn, serial, &entry, &rules)?;
             Ok(Some(ShownEntry { found, tbs_digest: entry.tbs_digest, account: entry.account }))
         })
     }

@@ -16,7 +16,7 @@ use crate::ca::runtime::ports::Ports;
 use crate::pki::{Serial, profile};
 use crate::policy::Pattern;
 use crate::records::ledger::entry::check_reason;
-use crate::records::ledger::inventory::{Selection, parse_expiry_id};
+use crate::records::ledger::inventory::Selection;
 use crate::records::{Kind, Problem};
 use crate::values::{Id, Time, unicode};
 use serde_json::{Value, json};
@@ -75,10 +75,8 @@ fn query<P: Ports>(ports: &P, input: &Input) -> Result<Query, Problem> {
     let text = input.parsed("q", "at most 100 characters long", |text| {
         (text.chars().count() <= MAX_TEXT).then(|| text.to_owned())
     })?;
-    let after = input.parsed("cursor", "`next` of the previous page", |text| {
-        let (_, serial) = parse_expiry_id(text)?;
-        Serial::from_hex(serial).map(|_| text.to_owned())
-    })?;
+    let after = input
+        .parsed("cursor", "`next` of the previous page", |text| Serial::from_hex(text).map(|_| text.to_owned()))?;
     let serial = input.parsed("serial", "a serial number in hex", |text| {
         Serial::from_hex(&text.to_ascii_lowercase().replace(':', "")).map(|serial| serial.hex())
     })?;

@@ -14,9 +14,10 @@ use crate::ca::ledger::bulk_revocation::{RevokeNext, RevokedPart};
 use crate::ca::ledger::filter::Query;
 use crate::ca::ledger::kind::LedgerAt;
 use crate::ca::runtime::ports::Ports;
+use crate::pki::Serial;
 use crate::records::Problem;
 use crate::records::ledger::entry::{KEY_COMPROMISE, check_reason};
-use crate::records::ledger::inventory::{Selection, parse_expiry_id};
+use crate::records::ledger::inventory::Selection;
 use crate::values::Time;
 use serde_json::json;
 
@@ -82,7 +83,7 @@ fn place<P: Ports>(ports: &P, selection: &Selection, members: &Input) -> Result<
     let found = members.parsed("cursor", "`next` of the previous step", |text| {
         let (issuer, after) = text.split_once('.')?;
         let issuer = issuers(ports, selection).find(|id| *id == issuer)?;
-        let after = if after.is_empty() { None } else { Some(parse_expiry_id(after).map(|_| after.to_owned())?) };
+        let after = if after.is_empty() { None } else { Some(Serial::from_hex(after).map(|serial| serial.hex())?) };
         Some((issuer.to_owned(), after))
     })?;
     let first = || issuers(ports, selection).next().map(|id| (id.to_owned(), None));

@@ -5,7 +5,8 @@ use crate::ca::runtime::jws::used_nonce;
 use crate::ca::runtime::kind::{asks, partition_kind};
 use crate::ca::runtime::message::{NONCE_SHARDS, PartitionId};
 use crate::ca::runtime::ports::Ports;
-use crate::records::acme::nonce::RedeemedNonce;
+use crate::records::acme::nonce::NonceNumber;
+use crate::records::acme::redeemed::RedeemedNonces;
 use crate::records::{Home, Nonce, Problem};
 use crate::store::{Kv, Txn};
 use crate::values::Time;
@@ -68,7 +69,7 @@ impl From<&Nonce> for Redeem {
 
 asks! {
     NonceShard at NonceShardAt, |shard, ask|
-    + Redeem = shard.transact(|txn| redeem(txn, &ask));
+    + Redeem = shard.transact(|txn| redeem(txn, &ask, shard.ports.now()));
 }
 
 /// Redeems a nonce in another partition.
@@ -86,10 +87,12 @@ pub async fn redeem_remotely<P: Ports>(ports: &P, nonce: &Nonce) -> Result<(), P
 ///
 /// # Errors
 /// When the storage fails.
-pub fn redeem<K: Kv>(txn: &mut Txn<'_, K>, nonce: &Redeem) -> Result<bool, Problem> {
-    if txn.get::<RedeemedNonce>(&nonce.name)?.is_some() {
-        return Ok(false);
+pub fn redeem<K: Kv>(txn: &mut Txn<'_, K>, nonce: &Redeem, now: Time) -> Result<bool, Problem> {
+    let Some(number) = NonceNumber::of(&nonce.name) else { return Ok(false) };
+    let mut redeemed = txn.get::<RedeemedNonces>("")?.unwrap_or_default();
+    let first = redeemed.redeem(number, nonce.expires, now);
+    if first {
+        txn.put("", &redeemed)?;
     }
-    txn.put(&nonce.name, &RedeemedNonce { expires: nonce.expires })?;
-    Ok(true)
+    Ok(first)
 }

@@ -45,8 +45,6 @@ pub enum Work {
     /// Blocks the key with this SHA-256 everywhere. The second value is the serial number of the certificate revoked
     /// for it.
     Block(String, String),
-    /// Adds certificates to the inventory that are older than the inventory.
-    Index,
     /// Sends notices to the webhook.
     Notify,
     /// Updates the account's entry in the list of accounts.
@@ -105,7 +103,6 @@ impl Work {
             Self::Validate(authorization, kind) => format!("validate-{authorization}-{kind}"),
             Self::Issue(order) => format!("issue-{order}"),
             Self::Block(key, _) => format!("block-{key}"),
-            Self::Index => "index".to_owned(),
             Self::Notify => "notify".to_owned(),
             Self::List => "list".to_owned(),
         }
@@ -131,7 +128,7 @@ impl JobRecord {
         match &self.work {
             Work::Block(..) => jobs::pause(self.attempts.saturating_sub(MAX_CRASHES)),
             // Notices have their own counters and delays.
-            Work::Validate(..) | Work::Issue(_) | Work::Index | Work::Notify | Work::List => Duration::ZERO,
+            Work::Validate(..) | Work::Issue(_) | Work::Notify | Work::List => Duration::ZERO,
         }
     }
 }
@@ -142,7 +139,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
         match work {
             Work::Validate(..) => Some(self.ports.settings().validation.tries),
             Work::Issue(_) => Some(jobs::ATTEMPTS),
-            Work::Block(..) | Work::Index | Work::Notify | Work::List => None,
+            Work::Block(..) | Work::Notify | Work::List => None,
         }
     }
 

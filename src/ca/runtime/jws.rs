@@ -165,7 +165,8 @@ const MAX_DRAWS: usize = 64;
 /// # Errors
 /// `serverInternal` without randomness.
 pub fn fresh_nonce<P: Ports>(ports: &P, shard: u8, fresh: Fresh) -> Result<String, Problem> {
-    let random = draw(ports, fresh)?;
+    let mut random = draw(ports, fresh)?;
+    ports.memory().next_nonce(shard, || ports.random())?.write(&mut random);
     Ok(nonce::issue(&ports.settings().nonce_key, &Home::Shard(shard), ports.now(), random))
 }
 

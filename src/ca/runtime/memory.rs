@@ -1,9 +1,10 @@
-//! The memory cache of an isolate, which may be lost at any time. It contains only limits against load, counts on their
-//! way to a metrics partition, and, for a short time, CRLs, the overview of issuers, policies, absent names and the
-//! keys of the Access team.
+//! The memory cache of an isolate, which may be lost at any time. It contains only limits against load, the numbers of the
+//! nonces without an account, counts on their way to a metrics partition, and, for a short time, CRLs, the overview of
+//! issuers, policies, absent names and the keys of the Access team.
 
 use super::policy_cache::{InForce, KeyRule, POLICY_AGE};
 use crate::jose::access::KeyCache;
+use crate::records::acme::nonce::{NonceNumber, NonceSeries};
 use crate::records::ledger::crl::CrlRecord;
 use crate::records::operations::limit::Limit;
 use crate::records::operations::metrics;
@@ -52,6 +53,8 @@ pub struct Memory {
     overview: RefCell<Option<(Time, Value)>>,
     access_keys: RefCell<KeyCache>,
     absent: RefCell<BTreeMap<String, Time>>,
+    /// The numbers of the nonces without an account, by shard.
+    nonces: RefCell<BTreeMap<u8, NonceSeries>>,
 }
 
 /// The time of caching, and the CRL; `None` for a missing CRL.
@@ -140,6 +143,14 @@ impl Memory {
         if size + length(list) <= MAX_CRL_SIZE {
             lists.insert((issuer.to_owned(), shard), (now, list.cloned()));
         }
+    }
+
+    /// Returns the next number of a shard's nonces. `random` draws a series.
+    ///
+    /// # Errors
+    /// That of `random`.
+    pub fn next_nonce<E>(&self, shard: u8, random: impl FnOnce() -> Result<[u8; 8], E>) -> Result<NonceNumber, E> {
+        self.nonces.borrow_mut().entry(shard).or_default().next(random)
     }
 
     /// Whether a name was found absent less than a minute ago.

@@ -19,12 +19,12 @@ const SLACK: Duration = Duration::from_secs(3600);
 const ACCOUNT_SLACK: Duration = Duration::from_secs(3 * 86_400);
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
-    /// Returns a new unpredictable id.
+    /// Returns a new unpredictable id, with the number 0.
     ///
     /// # Errors
     /// `serverInternal` without randomness.
     pub fn fresh_id(&self) -> Result<Id, Problem> {
-        Ok(Id::from_random(self.ports.random()?))
+        Ok(Id::from_random(self.ports.random()?).numbered(0))
     }
 }
 
@@ -52,6 +52,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     pub fn transact<T>(&self, act: impl FnOnce(&mut Txn<'_, K>) -> Result<T, Problem>) -> Result<T, Problem> {
         let mut kv = self.kv.try_borrow_mut().map_err(|_| Problem::internal("a transaction within a transaction"))?;
         let mut txn = Txn::begin(&mut *kv);
+        txn.at(self.ports.now());
         txn.purge_within(self.purge_slack());
         if let Some(longest) = self.ports.settings().longest_life {
             // A record may stay readable after its expiry for as long as its lifetime.

@@ -4,8 +4,9 @@ use super::world::World;
 use crate::ca::account::activity::ActivityRecord;
 use crate::ca::runtime::jobs::Work;
 use crate::records::acme::authorization::ChallengeStatus;
+use crate::records::acme::redeemed::RedeemedNonces;
 use crate::records::{AuthorizationRecord, OrderRecord};
-use crate::store::Record as _;
+use crate::store::Record;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
@@ -25,24 +26,37 @@ impl World {
 
     /// The number of stored redemptions of nonces.
     pub fn redeemed_nonces(&self) -> u64 {
-        let rows = self.rows();
-        let of_accounts = rows.iter().filter(|((_, key), _)| key == ActivityRecord::PREFIX);
-        let read = |row: &String| serde_json::from_str::<ActivityRecord>(row).expect("a row that fits").nonces.count();
-        of_accounts.map(|(_, row)| read(row)).sum::<u64>() + self.records("nonce/").len() as u64
+        self.redeemed_in("")
+    }
+
+    /// The number of redemptions that partitions with this name prefix have stored.
+    pub fn redeemed_in(&self, prefix: &str) -> u64 {
+        let rows = self.rows().into_iter().filter(|((partition, _), _)| partition.starts_with(prefix));
+        let count = |((_, key), row): ((String, String), String)| match key.as_str() {
+            ActivityRecord::PREFIX => read::<ActivityRecord>(&row).nonces.count(),
+            RedeemedNonces::PREFIX => read::<RedeemedNonces>(&row).count(),
+            _ => 0,
+        };
+        rows.map(count).sum()
     }
 
     /// Names of the jobs that are recorded, or underway in an order or a challenge.
     pub fn works(&self) -> Vec<String> {
-        let mut works = Vec::new();
-        for ((_, key), row) in self.rows() {
+        let (rows, mut works) = (self.rows(), Vec::new());
+        for ((partition, key), row) in &rows {
             match key.split_once('/') {
                 Some(("job", name)) => works.push(name.to_owned()),
                 Some(("order", _)) => {
-                    let order: OrderRecord = serde_json::from_str(&row).expect("an order");
-                    works.extend(order.is_being_issued().then(|| Work::Issue(order.id).name()));
+                    let order: OrderRecord = read(row);
+                    let serial = order.issuance.as_ref().map(|issuance| issuance.serial.as_str()).unwrap_or_default();
+                    let issued = rows.contains_key(&(partition.clone(), format!("cert/{serial}")));
+                    works.extend((order.is_being_issued() && !issued).then(|| Work::Issue(order.id).name()));
                 }
                 Some(("authz", _)) => {
-                    let authorization: AuthorizationRecord = serde_json::from_str(&row).expect("an authorization");
+                    let mut authorization: AuthorizationRecord = read(row);
+                    if let Some(activity) = rows.get(&(partition.clone(), ActivityRecord::PREFIX.to_owned())) {
+                        read::<ActivityRecord>(activity).mark_responses(&mut authorization, self.now());
+                    }
                     let open = authorization.challenges.iter().filter(|c| c.status == ChallengeStatus::Processing);
                     let id = &authorization.id;
                     works.extend(open.map(|challenge| Work::Validate(id.clone(), challenge.kind.clone()).name()));
@@ -54,4 +68,8 @@ impl World {
         works.dedup();
         works
     }
+}
+
+fn read<R: Record>(row: &str) -> R {
+    serde_json::from_str(row).expect("a record that fits")
 }

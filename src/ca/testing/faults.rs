@@ -2,8 +2,8 @@
 
 use super::operations::{Injected, Operations};
 use crate::ca::account::activity::ActivityRecord;
-use crate::records::acme::redeemed::RedeemedSeries;
-use crate::store::{Key, Kv, MemoryKv, Record as _, StoreFailure, Table, Write};
+use crate::records::acme::redeemed::{RedeemedNonces, RedeemedSeries};
+use crate::store::{Key, Kv, MemoryKv, Record, StoreFailure, Table, Write};
 use crate::values::Time;
 use core::time::Duration;
 use std::cell::{Cell, RefCell};
@@ -94,33 +94,39 @@ impl SharedKv {
 
     /// Notes redemptions that overwrite another: a nonce accepted twice.
     fn watch(&self, writes: &[(Key, Write)]) {
-        for (Key { name: key, .. }, write) in writes.iter().filter(|(key, _)| key.name.starts_with("nonce/")) {
-            let known = self.rows.borrow().rows().any(|(stored, _, _)| stored == key);
-            if known && matches!(write, Write::Put { .. }) {
-                self.operations.accepted_twice.borrow_mut().push(format!("{} {key}", self.name));
-            }
-        }
-        for (key, write) in writes.iter().filter(|(key, _)| key.name == ActivityRecord::PREFIX) {
+        for (key, write) in writes {
             let Write::Put { value, .. } = write else { continue };
-            let read = |row: &str| serde_json::from_str::<ActivityRecord>(row).expect("a row that fits");
             let stored = self.rows.borrow().get(key.table, &key.name).ok().flatten();
-            if !grows(&stored.as_deref().map(read).unwrap_or_default(), &read(value)) {
+            let grows = match key.name.as_str() {
+                RedeemedNonces::PREFIX => redeems(&read(stored.as_deref()), &read(Some(value))),
+                ActivityRecord::PREFIX => changes(&read(stored.as_deref()), &read(Some(value))),
+                _ => true,
+            };
+            if !grows {
                 self.operations.accepted_twice.borrow_mut().push(format!("{} {}", self.name, key.name));
             }
         }
     }
 }
 
-/// Whether a write of the row redeems a nonce, or changes something else.
+fn read<R: Record + Default>(row: Option<&str>) -> R {
+    row.map(|row| serde_json::from_str(row).expect("a row that fits")).unwrap_or_default()
+}
+
+/// Whether a write redeems a nonce.
+fn redeems(before: &RedeemedNonces, after: &RedeemedNonces) -> bool {
+    after.series.iter().any(|series| {
+        let mut known = before.series.iter().filter(|known| known.id == series.id);
+        series.count() > known.next().map_or(0, RedeemedSeries::count)
+    })
+}
+
+/// Whether a write of an account's activity redeems a nonce, or changes something else.
 ///
 /// In the second case, the request may have a nonce of a shard.
-fn grows(before: &ActivityRecord, after: &ActivityRecord) -> bool {
-    let redeems = after.nonces.series.iter().any(|series| {
-        let mut known = before.nonces.series.iter().filter(|known| known.id == series.id);
-        series.count() > known.next().map_or(0, RedeemedSeries::count)
-    });
+fn changes(before: &ActivityRecord, after: &ActivityRecord) -> bool {
     let others = |row: &ActivityRecord| (row.begun.clone(), row.new_orders, row.placed.clone());
-    redeems || others(before) != others(after)
+    redeems(&before.nonces, &after.nonces) || others(before) != others(after)
 }
 
 impl Kv for SharedKv {

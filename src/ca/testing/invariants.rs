@@ -7,10 +7,10 @@ use super::world::World;
 use crate::ca::account::activity::ActivityRecord;
 use crate::ca::dispatch::alarm::RETRY;
 use crate::ca::partitions::compromised_keys;
-use crate::ca::runtime::jobs::Work;
 use crate::jose::testing::ClientKey;
 use crate::pki::{certificate, pem};
 use crate::records::acme::authorization::GRACE;
+use crate::records::acme::redeemed::RedeemedNonces;
 use crate::records::ledger::entry::Revocation;
 use crate::store::Record as _;
 use crate::values::{Time, b64};
@@ -43,7 +43,6 @@ pub fn violations(world: &World) -> Vec<String> {
         stored.keys(),
         stored.nonces(world),
         stored.certificates(),
-        stored.orders(),
         stored.entries(world.now()),
         stored.compromised_keys(),
         stored.work(),
@@ -104,7 +103,7 @@ impl Stored {
         Self {
             accounts: of("account"),
             owners: of("owner"),
-            nonces: of("nonce"),
+            nonces: of(RedeemedNonces::PREFIX),
             orders: of("order"),
             authorizations: of("authz"),
             certificates: of("cert"),
@@ -141,9 +140,13 @@ impl Stored {
     fn nonces(&self, world: &World) -> Vec<String> {
         let twice = world.operations().accepted_twice.borrow();
         let mut wrong: Vec<String> = twice.iter().map(|nonce| format!("{nonce} was accepted twice")).collect();
-        let mut seen = BTreeSet::new();
-        let again = self.nonces.iter().filter(|(_, name, _)| !seen.insert(name));
-        wrong.extend(again.map(|(partition, name, _)| format!("nonce {name} of {partition} has two homes")));
+        let mut seen: BTreeSet<String> = BTreeSet::new();
+        for (partition, _, record) in &self.nonces {
+            let redeemed: RedeemedNonces = serde_json::from_value(record.clone()).expect("redeemed nonces");
+            // An isolate has a series for each home.
+            let again = redeemed.series.into_iter().filter(|series| !seen.insert(series.id.clone()));
+            wrong.extend(again.map(|series| format!("series {} of {partition} has two homes", series.id)));
+        }
         wrong
     }
 
@@ -162,7 +165,7 @@ impl Stored {
             wrong.extend(self.certificate_and_entry(partition, certificate));
             // Orders are deleted some time after their expiry; certificates stay.
             if let Some(order) = find(&self.orders, partition, order)
-                && order["certificate"] != *id
+                && text(&order["issuance"], "serial") != id
             {
                 wrong.push(format!("certificate {serial} is one that its order does not know"));
             }
@@ -188,13 +191,6 @@ impl Stored {
             }
             Some(_) => None,
         }
-    }
-
-    /// An order with a certificate has it.
-    fn orders(&self) -> Vec<String> {
-        let with = self.orders.iter().filter(|(_, _, order)| !order["certificate"].is_null());
-        let without = with.filter(|(at, _, order)| find(&self.certificates, at, text(order, "certificate")).is_none());
-        without.map(|(_, id, _)| format!("order {id} has a certificate that is not there")).collect()
     }
 
     /// Ledger entries are unique by order and serial number, and match their orders.
@@ -257,20 +253,27 @@ impl Stored {
         wrong
     }
 
+    fn is_being_issued(&self, partition: &str, order: &Value) -> bool {
+        let serial = text(&order["issuance"], "serial");
+        !order["issuance"].is_null()
+            && order["error"].is_null()
+            && find(&self.certificates, partition, serial).is_none()
+    }
+
     /// Nothing is stuck: each processing object has a job, recorded or begun by a request.
     fn work(&self) -> Vec<String> {
         let begun = |partition: &str| -> Vec<String> {
             let activity = self.activities.iter().find(|(at, ..)| at == partition);
             let record =
                 activity.and_then(|(_, _, record)| serde_json::from_value::<ActivityRecord>(record.clone()).ok());
-            record.unwrap_or_default().begun.iter().map(Work::name).collect()
+            record.unwrap_or_default().begun.iter().map(|job| job.work.name()).collect()
         };
         let has = |partition: &str, name: String| {
             find(&self.jobs, partition, &name).is_some() || begun(partition).contains(&name)
         };
         let mut wrong = Vec::new();
         for (partition, id, order) in &self.orders {
-            if being_issued(order) && !has(partition, format!("issue-{id}")) {
+            if self.is_being_issued(partition, order) && !has(partition, format!("issue-{id}")) {
                 wrong.push(format!("order {id} is stuck: it is being processed by nobody"));
             }
         }
@@ -309,8 +312,4 @@ impl Stored {
         }
         wrong
     }
-}
-
-fn being_issued(order: &Value) -> bool {
-    !order["issuance"].is_null() && order["certificate"].is_null() && order["error"].is_null()
 }

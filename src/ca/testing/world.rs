@@ -15,7 +15,9 @@ use crate::ca::runtime::ports::Task;
 use crate::ca::runtime::running::Running;
 use crate::pki::{Issuer, Issuers};
 use crate::records::acme::nonce::NonceSeries;
-use crate::store::{Record, Write};
+use crate::records::acme::redeemed::RedeemedNonces;
+use crate::records::{AuthorizationRecord, OrderRecord};
+use crate::store::{Record, SharedRow, Write};
 use crate::values::Time;
 use core::time::Duration;
 use std::cell::{Cell, RefCell};
@@ -29,7 +31,7 @@ pub const BASE: &str = "https://ca.test";
 /// Start of a world's time: 24 November 2026, about noon.
 pub const START: Time = Time::from_secs(1_795_521_600);
 
-/// All stored rows: partition, key, JSON.
+/// All stored records: partition, key, JSON.
 pub type Rows = BTreeMap<(String, String), String>;
 
 /// A whole CA. Clones are handles to the same one.
@@ -313,11 +315,17 @@ impl World {
         first.is_some()
     }
 
-    /// All stored rows.
+    /// All stored records, with those that share rows.
     pub fn rows(&self) -> Rows {
         let mut rows = Rows::new();
+        let record = |name: &str, key: &str, json: &str| ((name.to_owned(), key.to_owned()), json.to_owned());
         for (name, kv) in self.state.partitions.borrow().iter() {
-            rows.extend(kv.copy().rows().map(|(key, json, _)| ((name.clone(), key.to_owned()), json.to_owned())));
+            for (key, json, _) in kv.copy().rows() {
+                match SharedRow::read(key, json) {
+                    Ok(row) => rows.extend(row.records().map(|(key, json)| record(name, key, json))),
+                    Err(_) => rows.extend([record(name, key, json)]),
+                }
+            }
         }
         rows
     }
@@ -334,12 +342,10 @@ impl World {
         partitions.iter().filter(|(name, _)| name.starts_with(prefix)).map(|(_, kv)| kv.copy().rows_read()).sum()
     }
 
-    /// All stored rows except redeemed nonces.
+    /// All stored records except redeemed nonces.
     pub fn rows_but_nonces(&self) -> Rows {
-        self.rows()
-            .into_iter()
-            .filter(|((_, key), _)| !key.starts_with("nonce") && key != ActivityRecord::PREFIX)
-            .collect()
+        let of_nonces = [RedeemedNonces::PREFIX, ActivityRecord::PREFIX];
+        self.rows().into_iter().filter(|((_, key), _)| !of_nonces.contains(&key.as_str())).collect()
     }
 
     /// Records with this key prefix as JSON, with their partitions.
@@ -353,13 +359,23 @@ impl World {
         self.cell(partition).transact(|txn| Ok(txn.put(id, record)?)).expect("the record is stored");
     }
 
-    /// Writes or deletes any row of a partition, for tests of tests.
-    pub fn plant(&self, partition: &str, key: &str, row: Option<&serde_json::Value>) {
-        let write = match row {
-            Some(row) => Write::Put { value: row.to_string(), expires: None },
-            None => Write::Delete,
+    /// Writes or deletes any record of a partition, for tests of tests.
+    pub fn plant(&self, partition: &str, key: &str, record: Option<&serde_json::Value>) {
+        let storage = self.storage(partition);
+        let write = |text: Option<String>| text.map_or(Write::Delete, |value| Write::Put { value, expires: None });
+        let home = match key.split_once('/') {
+            Some((OrderRecord::PREFIX, id)) => OrderRecord::row(id),
+            Some((AuthorizationRecord::PREFIX, id)) => AuthorizationRecord::row(id),
+            _ => return storage.plant(key, write(record.map(ToString::to_string))),
         };
-        self.storage(partition).plant(key, write);
+        let stored = storage.copy().rows().find(|(row, ..)| *row == home).map(|(_, text, _)| text.to_owned());
+        let mut row =
+            stored.map_or_else(SharedRow::default, |text| SharedRow::read(&home, &text).expect("a shared row"));
+        match record {
+            Some(record) => row.insert(key, record.to_string(), None).expect("JSON"),
+            None => drop(row.remove(key)),
+        }
+        storage.plant(&home, write((!row.is_empty()).then(|| row.text().expect("JSON"))));
     }
 
     /// Notes an issued nonce. `false` if it was issued before.

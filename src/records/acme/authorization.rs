@@ -2,7 +2,7 @@
 
 use super::problem::Named;
 use crate::records::Problem;
-use crate::store::{Record, Table};
+use crate::store::{Layout, Record, Table, key_of};
 use crate::values::{Id, Identifier, Time};
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
@@ -82,6 +82,9 @@ pub struct PersistentOffer {
 }
 
 /// An authorization, stored as `authz/{id}` in its account's partition.
+///
+/// Its id is that of its order with the number 1 or above; it shares the order's row. One of newAuthz has the number 0,
+/// and a row of its own.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct AuthorizationRecord {
     /// Name in its URL.
@@ -108,6 +111,12 @@ pub struct AuthorizationRecord {
 impl Record for AuthorizationRecord {
     const PREFIX: &'static str = "authz";
     const TABLE: Table = Table::Expiring;
+    const LAYOUT: Layout = Layout::Shared;
+
+    fn row(id: &str) -> String {
+        let order = Id::parse(id).filter(|id| id.number() != 0).map(|id| id.numbered(0));
+        order.map_or_else(|| key_of::<Self>(id), |order| format!("order/{order}"))
+    }
 
     fn expires(&self) -> Option<Time> {
         Some(self.expires.plus(GRACE))
@@ -278,7 +287,17 @@ impl AuthorizationRecord {
 
 #[cfg(test)]
 mod tests {
+    use crate::records::OrderRecord;
     use crate::records::acme::authorization::*;
+
+    #[test]
+    fn an_authorization_shares_the_row_of_its_order() {
+        let id = Id::from_random([7; 16]);
+        let order = key_of::<OrderRecord>(id.numbered(0).as_str());
+        assert_eq!(AuthorizationRecord::row(id.as_str()), order);
+        assert_eq!(OrderRecord::row(id.numbered(0).as_str()), order);
+        assert_eq!(AuthorizationRecord::row(id.numbered(0).as_str()), format!("authz/{}", id.numbered(0)));
+    }
 
     fn proven_by(kind: &str) -> AuthorizationRecord {
         let mut challenge = ChallengeRecord::new(kind, "token".into());

@@ -3,12 +3,10 @@
 //! A nonce is a MAC over the partition that redeems it, the time, and random bits. Issuing one writes nothing, and
 //! only a nonce that was issued here can cause a write.
 
-use crate::store::{Record, Table};
 use crate::values::{Id, Time, b64, id::ID_BYTES};
 use core::cell::Cell;
 use core::time::Duration;
 use hmac::{Hmac, KeyInit, Mac};
-use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 /// Lifetime of a nonce. cert-manager and Caddy pool nonces, so at least an hour; a longer one costs storage for
@@ -52,10 +50,12 @@ impl Nonce {
     }
 }
 
-/// The unique part of an account's nonce: a series, and a number within it.
+/// The unique part of a nonce: a series, and a number within it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NonceNumber {
-    /// The series: random bytes, drawn when the partition came into memory.
+    /// The series: random bytes.
+    ///
+    /// They are drawn when the issuer comes into memory: an account's partition, or an isolate.
     pub series: [u8; 8],
     /// The number within the series, below 2^48.
     pub number: u64,
@@ -78,8 +78,10 @@ impl NonceNumber {
     }
 }
 
-/// The numbers of an account's nonces while its partition is in memory.
-#[derive(Debug, Default)]
+/// The numbers of the nonces that an issuer issues while it is in memory.
+///
+/// An issuer is an account's partition, or an isolate for a shard.
+#[derive(Clone, Debug, Default)]
 pub struct NonceSeries {
     id: Cell<Option<[u8; 8]>>,
     next: Cell<u64>,
@@ -178,23 +180,6 @@ pub(in crate::records) fn mac(key: &[u8; 32], purpose: &[u8]) -> Hmac<Sha256> {
 /// Derives 32 octets from a secret for one purpose and one name. `purpose` ends with a zero octet.
 pub fn derived(secret: &[u8; 32], purpose: &[u8], name: &[u8]) -> [u8; 32] {
     mac(secret, purpose).chain_update(name).finalize().into_bytes().into()
-}
-
-/// The redemption of a nonce without an account, stored as `nonce/{name}` at its home.
-#[derive(Serialize, Deserialize)]
-pub struct RedeemedNonce {
-    /// Time at which the nonce's age refuses it.
-    pub expires: Time,
-}
-
-impl Record for RedeemedNonce {
-    const PREFIX: &'static str = "nonce";
-    const TABLE: Table = Table::Expiring;
-
-    fn expires(&self) -> Option<Time> {
-        // A minute more than the nonce, for clock differences.
-        Some(self.expires.plus(SKEW))
-    }
 }
 
 #[cfg(test)]

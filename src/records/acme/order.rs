@@ -2,7 +2,7 @@
 
 use super::authorization::{AuthorizationStatus, GRACE};
 use crate::records::{AuthorizationRecord, Kind, Problem};
-use crate::store::{Record, Table};
+use crate::store::{Layout, Record, Table};
 use crate::values::{Id, Identifier, Time};
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
@@ -55,7 +55,7 @@ pub struct Issuance {
     pub not_after: Time,
 }
 
-/// An order, stored as `order/{id}` in its account's partition.
+/// An order, stored as `order/{id}` in its account's partition, in a row with its authorizations.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct OrderRecord {
     /// Name in its URL.
@@ -82,8 +82,8 @@ pub struct OrderRecord {
     /// The issuance, from finalize on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issuance: Option<Issuance>,
-    /// Serial number of the certificate in hex, once issued.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Serial number of the certificate in hex, once issued. Not stored: the certificate's own record says so.
+    #[serde(skip)]
     pub certificate: Option<String>,
     /// The error of an order that failed outside its authorizations.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -96,6 +96,7 @@ pub struct OrderRecord {
 impl Record for OrderRecord {
     const PREFIX: &'static str = "order";
     const TABLE: Table = Table::Expiring;
+    const LAYOUT: Layout = Layout::Shared;
 
     fn expires(&self) -> Option<Time> {
         Some(self.expires.plus(GRACE))

@@ -1,16 +1,19 @@
-//! The redeemed nonces of an account, as part of one row.
+//! The redeemed nonces of an account or of a shard, in one row.
 //!
-//! An account numbers its nonces. Clients use nearly all of them, in about the order of their issue, so the numbers of the
-//! redeemed ones are a few ranges. A row for each nonce would be written, and deleted again after two hours.
+//! Nonces are numbered. Clients use nearly all of them, in about the order of their issue, so the numbers of the redeemed
+//! ones are a few ranges. A row for each nonce would be written, and deleted again after two hours.
 
 use super::nonce::NonceNumber;
+use crate::store::{Record, Table};
 use crate::values::{Time, b64};
 use serde::{Deserialize, Serialize};
 
 /// Maximum number of ranges in the row: at most about 40 kB.
 const MAX_RANGES: usize = 512;
 
-/// The redeemed nonces of an account.
+/// The redeemed nonces of an account or of a shard.
+///
+/// An account has them in its activity; a shard stores them as `redeemed`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RedeemedNonces {
     /// Nonces that expire at this time or before count as redeemed.
@@ -31,12 +34,24 @@ pub struct RedeemedSeries {
     pub used: Vec<(u64, u64)>,
 }
 
+impl Record for RedeemedNonces {
+    const PREFIX: &'static str = "redeemed";
+    const TABLE: Table = Table::Expiring;
+
+    fn expires(&self) -> Option<Time> {
+        None
+    }
+}
+
 impl RedeemedNonces {
     /// Whether a nonce counts as redeemed.
     pub fn has(&self, nonce: NonceNumber, expires: Time) -> bool {
-        let id = b64::encode(&nonce.series);
+        self.has_in(&b64::encode(&nonce.series), nonce.number, expires)
+    }
+
+    fn has_in(&self, id: &str, number: u64, expires: Time) -> bool {
         self.floor.is_some_and(|floor| expires <= floor)
-            || self.series.iter().any(|series| series.id == id && series.has(nonce.number))
+            || self.series.iter().any(|series| series.id == id && series.has(number))
     }
 
     /// Redeems a nonce; `false` if it was redeemed before. Expired series are removed.
@@ -44,10 +59,10 @@ impl RedeemedNonces {
     /// If the row is full, its oldest unused nonces are refused from then on: their clients retry with the fresh nonce of
     /// the refusal.
     pub fn redeem(&mut self, nonce: NonceNumber, expires: Time, now: Time) -> bool {
-        if self.has(nonce, expires) {
+        let id = b64::encode(&nonce.series);
+        if self.has_in(&id, nonce.number, expires) {
             return false;
         }
-        let id = b64::encode(&nonce.series);
         match self.series.iter_mut().find(|series| series.id == id) {
             Some(series) => series.add(nonce.number, expires),
             None => self.series.push(RedeemedSeries { id, expires, used: vec![(nonce.number, nonce.number)] }),

@@ -2,7 +2,8 @@
 //!
 //! newOrder reads one key for each name and never scans.
 
-use crate::store::{Record, Table};
+use super::authorization::GRACE;
+use crate::store::{Layout, Record, Table, pooled_row};
 use crate::values::{Id, Identifier, Time};
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
@@ -23,9 +24,15 @@ pub struct AuthorizationByIdentifier {
 impl Record for AuthorizationByIdentifier {
     const PREFIX: &'static str = "proof";
     const TABLE: Table = Table::Expiring;
+    const LAYOUT: Layout = Layout::Pooled;
+
+    fn row(id: &str) -> String {
+        pooled_row(id)
+    }
 
     fn expires(&self) -> Option<Time> {
-        Some(self.expires)
+        // With the authorization, so that both share a purge.
+        Some(self.expires.plus(GRACE))
     }
 }
 

@@ -8,30 +8,6 @@ use crate::values::{Id, Time, b64};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// An entry of the expiry index, stored as `ending/{second, 12 digits}-{serial in hex}`; never deleted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ExpiryIndex {}
-
-impl Record for ExpiryIndex {
-    const PREFIX: &'static str = "ending";
-    const TABLE: Table = Table::Sorted;
-
-    fn expires(&self) -> Option<Time> {
-        None
-    }
-}
-
-/// The id of an [`ExpiryIndex`]; an empty serial number sorts before all of its second.
-pub fn expiry_id(not_after: Time, serial: &str) -> String {
-    format!("{:012}-{serial}", not_after.secs())
-}
-
-/// Parses the second and the serial number of an [`ExpiryIndex`]'s id.
-pub fn parse_expiry_id(id: &str) -> Option<(Time, &str)> {
-    let (second, serial) = id.split_once('-')?;
-    Some((Time::from_secs(second.parse().ok()?), serial))
-}
-
 /// The latest-expiring certificate of a set of names, stored as `latest/{digest of the names}`; never deleted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LatestByNames {
@@ -57,23 +33,6 @@ pub fn set_id(names: &[String], client: bool) -> String {
     names.sort_unstable();
     let text = format!("{}\n{}", if client { "client" } else { "server" }, names.join("\n"));
     b64::encode(Sha256::digest(text).get(..16).unwrap_or_default())
-}
-
-/// Progress of indexing a ledger's older entries, stored as `indexed`. Entries are indexed step by step.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct IndexedRecord {
-    /// The last indexed serial number; `None` when all are indexed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub after: Option<String>,
-}
-
-impl Record for IndexedRecord {
-    const PREFIX: &'static str = "indexed";
-    const TABLE: Table = Table::Expiring;
-
-    fn expires(&self) -> Option<Time> {
-        None
-    }
 }
 
 /// A selection of certificates. All given members have to match.
@@ -205,15 +164,6 @@ impl Record for RosterEntry {
 #[cfg(test)]
 mod tests {
     use crate::records::ledger::inventory::*;
-
-    #[test]
-    fn expiry_index_sorts_by_expiry() {
-        let (early, late) = (Time::from_secs(999), Time::from_secs(1_795_521_600));
-        assert!(expiry_id(early, "ff") < expiry_id(late, "00"));
-        assert!(expiry_id(late, "") < expiry_id(late, "00"));
-        assert_eq!(parse_expiry_id(&expiry_id(late, "0a")), Some((late, "0a")));
-        assert_eq!(parse_expiry_id("x"), None);
-    }
 
     #[test]
     fn set_id_ignores_the_order_of_names() {

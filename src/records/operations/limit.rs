@@ -3,7 +3,7 @@
 //! All that is stored is the theoretical arrival time (TAT): counting writes one small record, which expires by
 //! itself.
 
-use crate::store::{Record, Table};
+use crate::store::{Layout, Record, Table, pooled_row};
 use crate::values::Time;
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
@@ -65,6 +65,11 @@ pub struct LimitRecord {
 impl Record for LimitRecord {
     const PREFIX: &'static str = "limit";
     const TABLE: Table = Table::Expiring;
+    const LAYOUT: Layout = Layout::Pooled;
+
+    fn row(id: &str) -> String {
+        pooled_row(id)
+    }
 
     fn expires(&self) -> Option<Time> {
         Some(self.tat.plus(SLACK))
@@ -109,6 +114,11 @@ impl FailingRecord {
 impl Record for FailingRecord {
     const PREFIX: &'static str = "failing";
     const TABLE: Table = Table::Expiring;
+    const LAYOUT: Layout = Layout::Pooled;
+
+    fn row(id: &str) -> String {
+        pooled_row(id)
+    }
 
     fn expires(&self) -> Option<Time> {
         Some(self.last.plus(if self.paused.is_some() { PAUSED } else { REMEMBERED }))

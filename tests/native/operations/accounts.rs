@@ -71,9 +71,9 @@ fn deactivated_account_is_refused_and_keeps_certificates() {
     assert_eq!(operator.see(&format!("certificates/{serial}"))["status"], "valid");
     let orders = operator.world.records("order/");
     assert!(
-        orders.iter().all(|(_, order)| order["certificate"].is_string()
-            || order["error"].is_object()
-            || order["canceled"] == true),
+        orders
+            .iter()
+            .all(|(_, order)| order["issuance"].is_object() || order["error"].is_object() || order["canceled"] == true),
         "{orders:?}"
     );
     assert_eq!(operator.noted(2), ["account.deactivate attempted", "account.deactivate done"]);

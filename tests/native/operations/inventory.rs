@@ -1,8 +1,9 @@
-//! The inventory: order, pages over issuers, interrupted searches, and ledgers without an index.
+//! The inventory: order, pages over issuers, and interrupted searches.
 
-use super::operator::{DAY, Operator, SECOND, issue, texts};
-use selvedge::ca::testing::{START, World};
+use super::operator::{DAY, Operator, SECOND, issue, serial_of, texts};
+use selvedge::ca::testing::START;
 use selvedge::pki::ceremony::{create_intermediate, create_root};
+use selvedge::values::Time;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -13,7 +14,7 @@ fn with_another_issuer(operator: &Operator) -> Operator {
     Operator { world: operator.world.with_issuer(&issuer, operator.world.now()), ..operator.with(&operator.token, 1) }
 }
 
-/// Copies of a ledger's entry named `n{n}.test` with different expiries, without an index.
+/// Copies of a ledger's entry named `n{n}.test` with different expiries.
 fn plant(operator: &Operator, issuer: &str, serial: &str, count: u64) {
     let ledger = format!("ledger/{issuer}");
     let row = operator.world.rows()[&(ledger.clone(), format!("serial/{serial}"))].clone();
@@ -24,22 +25,9 @@ fn plant(operator: &Operator, issuer: &str, serial: &str, count: u64) {
         copy["names"] = json!([format!("n{n}.test")]);
         // Two and two with the same end.
         copy["not_after"] = (end + n / 2 * 1_000).into();
-        operator.world.plant(&ledger, &format!("serial/4a{:030x}", n * 7919 % 100_003), Some(&copy));
+        let serial = serial_of(Time::from_millis(end + n / 2 * 1_000), n);
+        operator.world.plant(&ledger, &format!("serial/{serial}"), Some(&copy));
     }
-}
-
-/// Takes away what a ledger from before the inventory does not have.
-fn age(world: &World) {
-    for (partition, key) in world.rows().into_keys() {
-        if ["ending", "latest", "indexed"].contains(&key.split('/').next().unwrap()) {
-            world.plant(&partition, &key, None);
-        }
-    }
-    world.restart();
-}
-
-fn rows(world: &World, prefix: &str) -> usize {
-    world.rows().keys().filter(|(_, key)| key.split('/').next() == Some(prefix)).count()
 }
 
 #[test]
@@ -96,8 +84,6 @@ fn search_that_stops_early_resumes_and_finds_all() {
     let (_, serial) = issue(&client, &["needle-first.test"], json!({}));
     plant(&first, first.world.issuer().id(), &serial, 4_500);
     let operator = with_another_issuer(&first);
-    age(&operator.world);
-    operator.world.live(SECOND * 20);
     let client = client.at(&operator.world);
     issue(&client, &["needle-early.test"], json!({ "profile": "shortlived" }));
     operator.world.pass(SECOND * 3_000);
@@ -120,53 +106,4 @@ fn search_that_stops_early_resumes_and_finds_all() {
     }
     // All of them, in pages that are full.
     assert_eq!(operator.pages("certificates", "certificates", 200).len(), 4_503);
-}
-
-#[test]
-fn ledger_without_inventory_is_indexed_in_steps() {
-    let operator = Operator::new();
-    let client = operator.client();
-    let (_, serial) = issue(&client, &["a.test"], json!({}));
-    operator.world.pass(DAY);
-    let (_, newer) = issue(&client, &["a.test"], json!({}));
-    plant(&operator, operator.world.issuer().id(), &serial, 1_300);
-    age(&operator.world);
-    assert_eq!((rows(&operator.world, "ending"), rows(&operator.world, "indexed")), (0, 1));
-    let mut steps = vec![0];
-    // What is issued meanwhile is found too.
-    let (_, meanwhile) = issue(&client, &["b.test"], json!({}));
-    for _ in 0..6 {
-        operator.world.run_due_alarms();
-        steps.push(rows(&operator.world, "ending"));
-        operator.world.pass(SECOND);
-        // A restart on the way is none of its business.
-        operator.world.restart();
-    }
-    assert!(steps[1] < 1_303 && steps.is_sorted(), "{steps:?}");
-    assert_eq!((steps[6], rows(&operator.world, "job")), (1_303, 0), "{steps:?}");
-    let all = operator.pages("certificates", "certificates", 200);
-    assert_eq!(texts(&all, "serial").into_iter().collect::<BTreeSet<_>>().len(), 1_303);
-    assert_eq!(operator.see(&format!("certificates/{serial}"))["renewed"], true);
-    for last in [newer, meanwhile] {
-        assert_eq!(operator.see(&format!("certificates/{last}"))["renewed"], false);
-    }
-    // Nothing is left to do.
-    operator.world.restart();
-    assert_eq!(rows(&operator.world, "job"), 0);
-}
-
-#[test]
-fn inventory_recovers_from_faults() {
-    let operator = Operator::new();
-    let (_, serial) = issue(&operator.client(), &["a.test"], json!({}));
-    plant(&operator, operator.world.issuer().id(), &serial, 600);
-    age(&operator.world);
-    for n in [1, 40, 700] {
-        operator.world.store_fault().once(n);
-        operator.world.run_due_alarms();
-        operator.world.heal();
-        operator.world.pass(SECOND * 90);
-    }
-    operator.world.live(SECOND * 5);
-    assert_eq!((rows(&operator.world, "ending"), rows(&operator.world, "job")), (601, 0));
 }

@@ -1,11 +1,11 @@
 //! Notices: their creation, their delivery to the webhook, and the operator's list.
 
 use super::operating::{DAY, another_issuer, let_pass, operate, operated};
+use super::operator::serial_of;
 use core::time::Duration;
 use selvedge::ca::testing::{Client, Delivered, START, World, check_all, new_key};
 use selvedge::records::Kind;
 use selvedge::records::ledger::entry::LedgerEntry;
-use selvedge::records::ledger::inventory::{ExpiryIndex, expiry_id};
 use selvedge::values::{Id, SigAlg};
 use serde_json::{Value, json};
 
@@ -231,10 +231,9 @@ fn hundreds_of_notices_are_created_in_steps_once_each() {
     let (ledger, entry) = world.records("serial/").remove(0);
     let entry: LedgerEntry = serde_json::from_value(entry).unwrap();
     for n in 0..450_u32 {
-        let (serial, names) = (format!("{n:08x}"), vec![format!("{n}.test")]);
+        let (serial, names) = (serial_of(entry.not_after, u64::from(n)), vec![format!("{n}.test")]);
         let order = Id::from_random([7; 16]);
         world.put(&ledger, &serial, &LedgerEntry { names, order, ..entry.clone() });
-        world.put(&ledger, &expiry_id(entry.not_after, &serial), &ExpiryIndex {});
     }
     world.pass(80 * DAY);
     world.receiver().answers(Err("down"));

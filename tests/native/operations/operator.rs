@@ -6,7 +6,9 @@ use selvedge::ca::config::admin_tokens::AdminTokens;
 use selvedge::ca::http::address::ClientAddress;
 use selvedge::ca::http::message::{Body, Request};
 use selvedge::ca::testing::{Answered, Client, World, new_key};
-use selvedge::values::{SigAlg, b64};
+use selvedge::pki::Serial;
+use selvedge::pki::serial::LEAF_RANDOM_BYTES;
+use selvedge::values::{SigAlg, Time, b64};
 use serde_json::{Value, json};
 use std::sync::LazyLock;
 
@@ -158,6 +160,13 @@ pub fn issue(client: &Client, names: &[&str], members: Value) -> (Vec<u8>, Strin
     let der = client.at(&client.world).issue_with(names, members, &new_key(SigAlg::Es256));
     let serial = selvedge::pki::certificate::parse_presented(&der).unwrap().serial.hex();
     (der, serial)
+}
+
+/// The serial number of the `n`-th certificate that a test makes up.
+pub fn serial_of(not_after: Time, n: u64) -> String {
+    let mut random = [0x4a; LEAF_RANDOM_BYTES];
+    random[..8].copy_from_slice(&(n * 7919 % 100_003).to_be_bytes());
+    Serial::of_leaf(not_after, random).hex()
 }
 
 /// The texts of one member.

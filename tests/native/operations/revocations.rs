@@ -1,14 +1,14 @@
 //! Revoking many certificates, step by step.
 
-use super::operator::{Operator, SECOND, issue, texts};
+use super::operator::{Operator, SECOND, issue, serial_of, texts};
 use selvedge::ca::testing::{Client, CsrShape, START, new_key};
 use selvedge::pki::ceremony::{create_intermediate, create_root};
 use selvedge::records::Kind;
-use selvedge::values::SigAlg;
+use selvedge::values::{SigAlg, Time};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-/// Copies of a ledger's entry with these names, indexed as if issued.
+/// Copies of a ledger's entry with these names.
 fn stock(operator: &Operator, serial: &str, names: impl Iterator<Item = String>) {
     let ledger = format!("ledger/{}", operator.world.issuer().id());
     let row = operator.world.rows()[&(ledger.clone(), format!("serial/{serial}"))].clone();
@@ -18,9 +18,8 @@ fn stock(operator: &Operator, serial: &str, names: impl Iterator<Item = String>)
         let (n, mut copy) = (n as u64, entry.clone());
         (copy["names"], copy["key"]) = (json!([name]), format!("{n:064x}").into());
         copy["not_after"] = (end + n / 3 * 1_000).into();
-        let serial = format!("4a{:030x}", n * 7919 % 100_003);
+        let serial = serial_of(Time::from_millis(end + n / 3 * 1_000), n);
         operator.world.plant(&ledger, &format!("serial/{serial}"), Some(&copy));
-        operator.world.plant(&ledger, &format!("ending/{:012}-{serial}", end / 1_000 + n / 3), Some(&json!({})));
     }
 }
 
@@ -59,7 +58,7 @@ fn thousand_revocations_run_in_bounded_resumable_steps() {
     for round in 0.. {
         // The fourth step is lost on the way, the sixth with the machine, after which nobody knows the cursor.
         if round == 3 {
-            operator.world.store_fault().once(100);
+            operator.world.store_fault().once(4);
             operator.post("revocations", &body).refused(500, Kind::ServerInternal);
             operator.world.heal();
             assert_eq!(standing(&operator, "*.corp.test", "revoked").len(), revoked.len(), "a step is done or not");
@@ -92,7 +91,7 @@ fn thousand_revocations_run_in_bounded_resumable_steps() {
     operator.world.live(SECOND * 12);
     let last: Vec<u64> =
         operator.world.records("crl").iter().map(|(_, list)| list["entries"].as_u64().unwrap()).collect();
-    assert_eq!(last, [1_000], "all of them stand on it");
+    assert!(last.contains(&1_000) && last.iter().sum::<u64>() == 1_000, "all of them stand on one: {last:?}");
     let entries: Vec<String> = operator.audit().iter().map(|e| format!("{} {}", e["target"], e["detail"])).collect();
     assert!(
         entries.iter().any(|e| e.contains("name *.corp.test") && e.contains("100 revoked, reason 4")),

@@ -3,6 +3,7 @@
 use const_oid::ObjectIdentifier;
 use der::asn1::{Ia5String, OctetString};
 use der::{Decode, Encode};
+use selvedge::ca::config::settings::Settings;
 use selvedge::ca::http::message::Request;
 use selvedge::ca::testing::{Client, CsrShape, World, new_key};
 use selvedge::pki::pem;
@@ -52,7 +53,8 @@ fn issue(client: &Client, csr: &[u8]) -> Vec<u8> {
 
 #[test]
 fn c04_a_csrs_extensions_and_attributes_have_no_effect() {
-    let client = Client::registered(&World::new());
+    let one_list = |settings: &mut Settings| settings.published.iter_mut().for_each(|published| published.shards = 1);
+    let client = Client::registered(&World::new().reconfigured(one_list));
     let key = new_key(SigAlg::Es256);
     let modest = issue(&client, &CsrShape::dns(&["a.test"]).build(&key));
     let subject = "CN=a.test,O=Honest Ltd,OU=Root CA,C=DE".to_owned();
