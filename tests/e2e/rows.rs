@@ -10,7 +10,7 @@ use std::process::Command;
 ///
 /// Accounts with their used nonces, key owners, certificates, the ledger with its inventory, CRLs, compromised keys, metrics, audit and
 /// policies.
-const LASTING: [&str; 21] = [
+const LASTING: [&str; 24] = [
     "account",
     "owner",
     "cert",
@@ -20,6 +20,9 @@ const LASTING: [&str; 21] = [
     "crl",
     "crlpiece",
     "compromised",
+    "subscriber",
+    "subscription",
+    "blocked",
     "counters",
     "member",
     "activity",

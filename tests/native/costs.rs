@@ -82,3 +82,22 @@ fn issuance_in_a_busy_account_writes_fewer() {
     });
     assert_eq!((rows / COUNT, requests / COUNT), documented(1), "rows and requests");
 }
+
+/// What an issuance by http-01 asks of others, and how often it commits.
+///
+/// The isolate knows policy and keys, and the ledger the blocked keys.
+#[test]
+fn issuance_asks_little_of_others() {
+    let (world, client) = idle();
+    let client = client.at(&world);
+    client.issue(&["warm.test"], &new_key(SigAlg::Es256));
+    let before = world.operations().log().len();
+    client.issue(&["a.test"], &new_key(SigAlg::Es256));
+    let log = world.operations().log().split_off(before);
+    let count = |what: &str| log.iter().filter(|line| line.contains(what)).count();
+    let asked = [count(": look up"), count(": converse"), count(": call RecordCertificate")];
+    assert_eq!(asked, [2, 1, 1], "{log:#?}");
+    let posts = count(": call Post");
+    assert_eq!(count(": call "), posts + 1, "each POST is a call to the account: {log:#?}");
+    assert_eq!(count(": apply"), posts + 3, "one more with the validation, the issuance, and in the ledger: {log:#?}");
+}

@@ -176,6 +176,9 @@ fn unblocked_compromised_key_and_wrongly_blocked_key_are_found() {
     let record = json!({ "issuer": "x", "serial": sound.certificate["serial"], "since": sound.world.now() });
     sound.world.plant("compromised/keys", &key, Some(&record));
     sound.is_found("is refused, and no certificate was revoked for that");
+    sound.is_found(&format!("has not learned that {} is blocked", "ab".repeat(32)));
+    sound.world.plant(&sound.ledger, &format!("blocked/{}", "cd".repeat(32)), Some(&json!({})));
+    sound.is_found(&format!("refuses {}, which is not blocked", "cd".repeat(32)));
 }
 
 #[test]

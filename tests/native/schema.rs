@@ -16,8 +16,9 @@ use selvedge::records::acme::account::{ExternalUse, KeyOwner, Tombstone};
 use selvedge::records::acme::persist::PersistRecord;
 use selvedge::records::acme::redeemed::RedeemedNonces;
 use selvedge::records::acme::reuse::AuthorizationByIdentifier;
+use selvedge::records::ledger::compromise::{BlockedKeyRecord, CompromisedKey, SubscriberRecord, SubscriptionRecord};
 use selvedge::records::ledger::crl::{CrlPieceRecord, CrlRecord, RevokedRecord, ShardRecord};
-use selvedge::records::ledger::entry::{CompromisedKey, LedgerEntry};
+use selvedge::records::ledger::entry::LedgerEntry;
 use selvedge::records::ledger::inventory::{LatestByNames, ReplaceRecord, RosterEntry};
 use selvedge::records::operations::audit::{AuditHead, AuditRecord};
 use selvedge::records::operations::external_key::{ExternalKeyEntry, ExternalKeyRecord};
@@ -89,6 +90,9 @@ fn golden_examples_round_trip_and_every_record_has_one() {
         golden::<CertificateRecord>(),
         golden::<LedgerEntry>(),
         golden::<CompromisedKey>(),
+        golden::<SubscriberRecord>(),
+        golden::<SubscriptionRecord>(),
+        golden::<BlockedKeyRecord>(),
         golden::<ShardRecord>(),
         golden::<RevokedRecord>(),
         golden::<CrlRecord>(),
@@ -176,8 +180,8 @@ fn stored_records_fit_their_schemas() {
         check(&prefix, &serde_json::from_str(&json).unwrap());
         seen.insert(prefix);
     }
-    let wanted = "account activity authz cert compromised counters crl failing job latest limit member notice \
-                  order outgoing owner persist proof redeemed revoked scan serial shard use";
+    let wanted = "account activity authz blocked cert compromised counters crl failing job latest limit member notice \
+                  order outgoing owner persist proof redeemed revoked scan serial shard subscriber subscription use";
     let wanted: BTreeSet<String> = wanted.split(' ').map(str::to_owned).collect();
     assert_eq!(seen, wanted);
 }

@@ -25,7 +25,6 @@ use crate::records::{Kind, OrderRecord, Problem};
 use crate::store::Kv;
 use crate::values::{Id, Identifier, b64};
 use core::time::Duration;
-use futures_util::future::join;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
@@ -36,14 +35,6 @@ const ISSUANCE_WAIT: Duration = Duration::from_secs(10);
 #[derive(Deserialize)]
 struct Finalize {
     csr: String,
-}
-
-/// The results of the external checks before an order is finalized.
-struct RemoteChecks {
-    /// The authorizations whose use CAA permits.
-    caa: Result<Vec<Id>, Problem>,
-    /// Whether the CSR's key may be used.
-    key: Result<(), Problem>,
 }
 
 // A CSR of maximum size, base64url-encoded inside a base64url-encoded payload, leaves this much of a request for the
@@ -64,7 +55,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// `invalidProfile`, `rateLimited` or `caa`, which leave the order ready; 404 for an unknown order.
     pub async fn post_finalize(&self, admitted: &Admitted, id: &Id) -> Answer {
         let presented = self.presented(admitted).await;
-        let checks = self.remote_checks(admitted, id, presented.as_ref().ok()).await;
+        let digest = presented.as_ref().map(|presented| presented.digest.clone()).unwrap_or_default();
+        let checked = self.check_caa_of(admitted, id).await;
         // Read again after the external checks, which take time: permissions withdrawn meanwhile no longer apply.
         let governing = self.governing().await;
         let begun = self.transact_as_account(admitted, |txn, _account| {
@@ -79,10 +71,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
             }
             let governing = governing.as_ref().map_err(Clone::clone)?;
             let permits = self.check_still_permitted(governing, &order, &authorizations)?;
-            checks.key?;
             order.issuance = Some(self.prepare(&order, &presented, &permits)?);
             self.count_certificate(txn, &order)?;
-            self.record_caa_checks(txn, &authorizations, &checks.caa?)?;
+            self.record_caa_checks(txn, &authorizations, &checked?)?;
             txn.put(id.as_str(), &order)?;
             self.begin_unrecorded(txn, Work::Issue(id.clone()).into()).map(Some)
         })?;
@@ -91,37 +82,23 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         }
         self.transact(|txn| {
             let order = self.order(txn, id)?;
-            self.order_response(txn, 200, &order)
+            match &order.issuance {
+                Some(issuance) if issuance.csr_digest == digest => self.order_response(txn, 200, &order),
+                // The ledger refused its key, and the order is ready again.
+                _ => Err(compromised_keys::refusal(Use::Certificate)),
+            }
         })
     }
 
-    /// Runs the external checks in parallel: CAA, and whether the CSR's key is compromised.
-    ///
-    /// A key that is blocked between this check and the record still gets its certificate, as with a slightly earlier
-    /// request.
-    async fn remote_checks(&self, admitted: &Admitted, id: &Id, presented: Option<&Presented>) -> RemoteChecks {
-        let found = self.precheck(admitted, |txn, _account| {
+    /// Checks CAA where it is due, before the order is finalized. Returns the authorizations whose use CAA permits.
+    async fn check_caa_of(&self, admitted: &Admitted, id: &Id) -> Result<Vec<Id>, Problem> {
+        let (due, identifiers) = self.precheck(admitted, |txn, _account| {
             let order = self.order(txn, id)?;
             let authorizations = self.authorizations_of(txn, &order)?;
             let identifiers = order.identifiers.len();
-            Ok((order.issuance.is_none(), self.due_for_caa(&order, authorizations), identifiers))
-        });
-        let (open, due, identifiers) = match found {
-            Ok(found) => found,
-            Err(problem) => return RemoteChecks { caa: Err(problem.clone()), key: Err(problem) },
-        };
-        let key = async {
-            match presented.filter(|_| open) {
-                Some(presented) => {
-                    let spki_der = presented.csr.public_key().spki_der();
-                    compromised_keys::check(&self.ports, Use::Certificate, spki_der).await
-                }
-                // The CSR is already refused, or the outcome is decided.
-                None => Ok(()),
-            }
-        };
-        let (caa, key) = join(self.check_caa(admitted, due, identifiers), key).await;
-        RemoteChecks { caa, key }
+            Ok((self.due_for_caa(&order, authorizations), identifiers))
+        })?;
+        self.check_caa(admitted, due, identifiers).await
     }
 
     /// Reads the CSR, verifies its self-signature, and refuses the account's own key (RFC 8555 §11.1).

@@ -4,7 +4,8 @@
 
 use super::kind::Account;
 use crate::ca::config::issuers::PublicationUrls;
-use crate::ca::ledger::entry::RecordCertificate;
+use crate::ca::config::key_policy::Use;
+use crate::ca::ledger::entry::{RecordCertificate, Recorded};
 use crate::ca::ledger::kind::LedgerAt;
 use crate::ca::partitions::compromised_keys;
 use crate::ca::runtime::jobs::{Attempt, Work};
@@ -48,6 +49,11 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
                     return Ok(false);
                 }
                 Ok(pem) => self.finish(txn, order, &issuance, pem)?,
+                // The key is blocked. Nothing was recorded, and the order is ready for another CSR.
+                Err(problem) if problem.kind == Kind::BadCsr => {
+                    order.issuance = None;
+                    txn.put(id.as_str(), &order)?;
+                }
                 Err(_) if this_attempt.again => {
                     self.retry(txn, work.clone(), this_attempt, self.ports.now().plus(RETRY))?;
                     return Ok(false);
@@ -63,7 +69,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         if ended {
             events::issued(&self.ports, &self.id, (&order, &issuance), this_attempt.number, issued.as_ref().err());
         }
-        issued.map(|_| ())
+        match issued {
+            Err(problem) if problem.kind != Kind::BadCsr => Err(problem),
+            _ => Ok(()),
+        }
     }
 
     /// Stores the certificate of an order. The order is valid by it, and is not written again.
@@ -111,8 +120,12 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
             revoked: None,
         };
         let record = RecordCertificate { serial: issuance.serial.clone(), entry };
-        if !self.ports.ask(&LedgerAt(issuance.issuer.clone()), &record).await? {
-            return Err(Problem::internal("the serial number is taken by another certificate"));
+        match self.ports.ask(&LedgerAt(issuance.issuer.clone()), &record).await? {
+            Recorded::Yes => {}
+            Recorded::SerialTaken => {
+                return Err(Problem::internal("the serial number is taken by another certificate"));
+            }
+            Recorded::KeyBlocked => return Err(compromised_keys::refusal(Use::Certificate)),
         }
         let signature = self.ports.sign(issuer, tbs.as_bytes()).await?;
         leaf::assemble(&tbs, &signature)

@@ -2,7 +2,7 @@
 
 use super::bulk_revocation::{RevokeNext, RevokedPart};
 use super::crl::{CrlPage, CurrentCrl, ListCrls};
-use super::entry::{RecordCertificate, RenewalInfo, RevokeCertificate};
+use super::entry::{RecordCertificate, Recorded, RenewalInfo, RevokeCertificate};
 use super::expiry_scan::{LatestExpiry, ScanExpiring, ScanPage};
 use super::filter::Query;
 use super::inventory::SearchPage;
@@ -10,6 +10,7 @@ use super::issuer::ListShards;
 use super::kind::{Ledger, LedgerAt};
 use super::view::{ShowEntry, ShownEntry};
 use crate::ca::notices::delivery::{CountNotices, ListNotices};
+use crate::ca::partitions::compromised_keys::LearnKey;
 use crate::ca::partitions::operations::replacements::PutReplacement;
 use crate::ca::runtime::kind::asks;
 use crate::ca::runtime::ports::PartitionPorts;
@@ -21,7 +22,7 @@ use std::collections::BTreeMap;
 
 asks! {
     Ledger at LedgerAt, |ledger, ask|
-    RecordCertificate -> bool = ledger.record(&ask.serial, &ask.entry);
+    RecordCertificate -> Recorded = ledger.record(&ask.serial, &ask.entry).await;
     RenewalInfo -> Option<Renewable> = ledger.renewable(&ask.serial);
     RevokeCertificate -> () = ledger.revoke_entry(&ask).await;
     CurrentCrl -> Option<CrlRecord> = ledger.current_crl(ask.shard).await;
@@ -33,6 +34,7 @@ asks! {
     ScanExpiring -> ScanPage = ledger.scan_expiring(&ask);
     LatestExpiry -> BTreeMap<String, Time> = ledger.latest(&ask.sets);
     + PutReplacement = ledger.put_replacement(&ask.0);
+    + LearnKey = ledger.learn_key(&ask.key);
     + ListNotices = ledger.notices().newest(ask.limit);
     + CountNotices = ledger.notices().counts();
 }

@@ -1,11 +1,13 @@
 //! Recording, renewal data and revocation of ledger entries. Each ask changes the ledger in one transaction.
 
+use super::block_key::put_blocked;
 use super::kind::Ledger;
 use super::replacements::{renewable_by, rule_for};
 use crate::ca::notices::delivery::NewNotice;
 use crate::ca::runtime::jobs::Work;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::ca::telemetry::events;
+use crate::records::ledger::compromise::BlockedKeyRecord;
 use crate::records::ledger::entry::{Authority, LedgerEntry, not_issued_here};
 use crate::records::ledger::inventory::ReplaceRecord;
 use crate::records::operations::notice::NoticeKind;
@@ -14,13 +16,24 @@ use crate::store::{Kv, Txn};
 use crate::values::Id;
 use serde::{Deserialize, Serialize};
 
-/// Records a certificate before it is signed. Replies `false` if another one has the serial number.
+/// Records a certificate before it is signed, unless its key is blocked.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RecordCertificate {
     /// The serial number in hex.
     pub serial: String,
     /// The entry.
     pub entry: LedgerEntry,
+}
+
+/// Whether a certificate was recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Recorded {
+    /// It is recorded, now or before.
+    Yes,
+    /// Another certificate has the serial number.
+    SerialTaken,
+    /// Its key is blocked.
+    KeyBlocked,
 }
 
 /// Asks for the renewal data of a certificate. Replies `None` if it is not in the ledger.
@@ -73,19 +86,22 @@ impl Requester {
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
-    /// Records a certificate before it is signed. Returns `false` if another one has the serial number.
+    /// Records a certificate before it is signed, unless its key is blocked.
     ///
     /// # Errors
-    /// When the storage fails.
-    pub fn record(&self, serial: &str, entry: &LedgerEntry) -> Result<bool, Problem> {
+    /// When the storage fails; at its first certificate, when the partition of the compromised keys does not answer.
+    pub async fn record(&self, serial: &str, entry: &LedgerEntry) -> Result<Recorded, Problem> {
+        self.know_blocked_keys().await?;
         self.transact(|txn| match txn.get::<LedgerEntry>(serial)? {
-            Some(old) => Ok(old.order == entry.order && old.tbs_digest == entry.tbs_digest),
+            Some(old) if old.order == entry.order && old.tbs_digest == entry.tbs_digest => Ok(Recorded::Yes),
+            Some(_) => Ok(Recorded::SerialTaken),
+            None if txn.has::<BlockedKeyRecord>(&entry.key)? => Ok(Recorded::KeyBlocked),
             None => {
                 txn.put(serial, entry)?;
                 self.add_to_shard(txn, entry)?;
                 self.add_to_inventory(txn, serial, entry)?;
                 self.begin_scan(txn)?;
-                Ok(true)
+                Ok(Recorded::Yes)
             }
         })
     }
@@ -165,6 +181,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         self.notices().enqueue(txn, NewNotice { kind: NoticeKind::CertificateRevoked, what: &what, data })?;
         if entry.blocks_key() {
             // In the transaction of the revocation, so that the key gets blocked even after a crash.
+            put_blocked(txn, &entry.key)?;
             self.begin(txn, Work::Block(entry.key.clone(), serial.to_owned()), 0)?;
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! The ledger partition: its handle and its address.
 
 use crate::ca::notices::delivery::{NoticeStore, Notices};
+use crate::ca::partitions::compromised_keys::SubscriberAt;
 use crate::ca::partitions::operations::replacements::ReplacementStore;
 use crate::ca::runtime::ask::Address;
 use crate::ca::runtime::kind::partition_kind;
@@ -35,6 +36,12 @@ impl From<&str> for LedgerAt {
 impl From<LedgerAt> for NoticeStore {
     fn from(LedgerAt(issuer): LedgerAt) -> Self {
         Self::Ledger(issuer)
+    }
+}
+
+impl From<LedgerAt> for SubscriberAt {
+    fn from(LedgerAt(issuer): LedgerAt) -> Self {
+        Self(issuer)
     }
 }
 

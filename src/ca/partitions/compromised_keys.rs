@@ -3,17 +3,19 @@
 //! Such a revocation comes from a proven holder of the key or from an operator. All issuers then refuse the key in CSRs
 //! and for accounts.
 //!
-//! One partition stores all of them. The ledger records a job in the transaction of the revocation, blocks the key
-//! before it answers, and retries the job until it succeeds. So a revoked certificate's key is blocked eventually, even
-//! after a crash, and no key is blocked without a revocation.
+//! One partition stores all of them, and each ledger has a copy, with which it checks a certificate before it records it.
+//! A ledger subscribes before its first certificate: it gets all keys, and from then on each new one. The ledger of a
+//! revocation records a job in the same transaction, blocks the key before it answers, and retries the job until the
+//! partition and all subscribers have stored the key. So a revoked certificate's key is blocked eventually, even after a
+//! crash, and no key is blocked without a revocation.
 
 use crate::ca::config::key_policy::Use;
-use crate::ca::runtime::ask::Address;
+use crate::ca::runtime::ask::{Address, Ask};
 use crate::ca::runtime::kind::{asks, partition_kind};
 use crate::ca::runtime::message::PartitionId;
 use crate::ca::runtime::ports::{PartitionPorts, Ports};
 use crate::records::Problem;
-use crate::records::ledger::entry::CompromisedKey;
+use crate::records::ledger::compromise::{CompromisedKey, SubscriberRecord};
 use crate::store::Kv;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -49,10 +51,58 @@ pub struct IsBlocked {
     pub key: String,
 }
 
+/// Subscribes a ledger to the blocked keys. Replies the next known ones.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SubscribeToKeys {
+    /// The ledger's issuer.
+    pub issuer: String,
+    /// The last key that the ledger has stored of the earlier replies.
+    pub after: Option<String>,
+}
+
+/// A part of the blocked keys.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct KeysPage {
+    /// The keys, as in [`BlockKey`], in byte order.
+    pub keys: Vec<String>,
+    /// Whether these are the last.
+    pub complete: bool,
+}
+
+/// A subscribed ledger: the address of the messages to it.
+#[derive(Clone, Debug)]
+pub struct SubscriberAt(pub String);
+
+impl Address for SubscriberAt {
+    fn partition(&self) -> PartitionId {
+        PartitionId::Ledger(self.0.clone())
+    }
+}
+
+/// Has a subscriber store a blocked key.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LearnKey {
+    /// As in [`BlockKey`].
+    pub key: String,
+}
+
+impl Ask for LearnKey {
+    type At = SubscriberAt;
+    type Reply = ();
+    const NAME: &'static str = "LearnKey";
+}
+
+/// Maximum number of keys in a reply.
+const PAGE: usize = 500;
+
+/// Maximum number of subscribers. A CA has a ledger for each of its issuers.
+const MAX_SUBSCRIBERS: usize = 1_000;
+
 asks! {
     CompromisedKeys at CompromisedKeysAt, |keys, ask|
-    BlockKey -> () = keys.block_key(&ask.key, &ask.compromised);
+    BlockKey -> () = keys.block_key(&ask.key, &ask.compromised).await;
     IsBlocked -> bool = keys.is_blocked(&ask.key);
+    SubscribeToKeys -> KeysPage = keys.subscribe(&ask);
 }
 
 /// Returns the fingerprint of a key, in the form of `BLOCKED_KEYS`.
@@ -62,16 +112,21 @@ pub fn fingerprint(spki_der: &[u8]) -> String {
     crate::values::hex::encode(&Sha256::digest(spki_der))
 }
 
-/// Checks that a new key is not blocked.
+/// Checks that a new account key is not blocked. Keys of certificates are checked by the ledger.
 ///
 /// # Errors
-/// `badPublicKey`, or `badCSR` for a CSR's key, if it is blocked; `serverInternal` when the partition does not answer.
+/// `badPublicKey` if it is blocked; `serverInternal` when the partition does not answer.
 pub async fn check<P: Ports>(ports: &P, for_what: Use, spki_der: &[u8]) -> Result<(), Problem> {
-    if !ports.ask(&CompromisedKeysAt, &IsBlocked { key: fingerprint(spki_der) }).await? {
-        return Ok(());
+    match ports.ask(&CompromisedKeysAt, &IsBlocked { key: fingerprint(spki_der) }).await? {
+        true => Err(refusal(for_what)),
+        false => Ok(()),
     }
+}
+
+/// The refusal of a blocked key.
+pub fn refusal(for_what: Use) -> Problem {
     let whose = for_what.label();
-    Err(for_what.refuse(&format!("a certificate with {whose} was revoked for keyCompromise; make a new key")))
+    for_what.refuse(&format!("a certificate with {whose} was revoked for keyCompromise; make a new key"))
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> CompromisedKeys<P, K> {
@@ -80,20 +135,43 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> CompromisedKeys<P, K> {
     /// # Errors
     /// When the storage fails.
     pub(in crate::ca) fn is_blocked(&self, key: &str) -> Result<bool, Problem> {
-        self.transact(|txn| Ok(txn.get::<CompromisedKey>(key)?.is_some()))
+        self.transact(|txn| Ok(txn.has::<CompromisedKey>(key)?))
     }
 
-    /// Blocks the key of this fingerprint.
+    /// Blocks the key of this fingerprint, also at all subscribers. It is idempotent.
+    ///
+    /// # Errors
+    /// When the storage fails, or a subscriber does not answer.
+    pub(in crate::ca) async fn block_key(&self, key: &str, compromised: &CompromisedKey) -> Result<(), Problem> {
+        let subscribers = self.transact(|txn| {
+            // Keeps the first record, which has the time of the first revocation.
+            if !txn.has::<CompromisedKey>(key)? {
+                txn.put(key, compromised)?;
+            }
+            Ok(txn.list::<SubscriberRecord>(None, MAX_SUBSCRIBERS)?)
+        })?;
+        // The ledger of the revocation has stored it already.
+        for (issuer, _) in subscribers.into_iter().filter(|(issuer, _)| *issuer != compromised.issuer) {
+            self.ports.ask(&SubscriberAt(issuer), &LearnKey { key: key.to_owned() }).await?;
+        }
+        Ok(())
+    }
+
+    /// Subscribes a ledger, and returns the known keys.
+    ///
+    /// It is subscribed before it reads: so no key falls between the known ones and the new ones.
     ///
     /// # Errors
     /// When the storage fails.
-    pub(in crate::ca) fn block_key(&self, key: &str, compromised: &CompromisedKey) -> Result<(), Problem> {
+    fn subscribe(&self, ask: &SubscribeToKeys) -> Result<KeysPage, Problem> {
         self.transact(|txn| {
-            // Keeps the first record, which has the time of the first revocation.
-            if txn.get::<CompromisedKey>(key)?.is_none() {
-                txn.put(key, compromised)?;
+            if !txn.has::<SubscriberRecord>(&ask.issuer)? {
+                txn.put(&ask.issuer, &SubscriberRecord {})?;
             }
-            Ok(())
+            let mut keys = txn.list::<CompromisedKey>(ask.after.as_deref(), PAGE + 1)?;
+            let complete = keys.len() <= PAGE;
+            keys.truncate(PAGE);
+            Ok(KeysPage { keys: keys.into_iter().map(|(key, _)| key).collect(), complete })
         })
     }
 }

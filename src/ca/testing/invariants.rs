@@ -74,6 +74,8 @@ struct Stored {
     certificates: Records,
     entries: Records,
     blocked: Records,
+    copies: Records,
+    subscriptions: Records,
     jobs: Records,
     activities: Records,
     notices: Records,
@@ -109,6 +111,8 @@ impl Stored {
             certificates: of("cert"),
             entries: of("serial"),
             blocked: of("compromised"),
+            copies: of("blocked"),
+            subscriptions: of("subscription"),
             jobs: of("job"),
             activities: of(ActivityRecord::PREFIX),
             notices: of("notice"),
@@ -242,6 +246,23 @@ impl Stored {
             let refused = self.blocked.iter().any(|(_, id, _)| *id == key);
             if !refused && find(&self.jobs, ledger, &format!("block-{key}")).is_none() {
                 wrong.push(format!("the key of certificate {serial} was compromised and is not refused"));
+            }
+        }
+        for (ledger, _, _) in self.subscriptions.iter().filter(|(_, _, record)| record["complete"] == true) {
+            for (_, key, _) in &self.blocked {
+                let name = format!("block-{key}");
+                let told =
+                    find(&self.copies, ledger, key).is_some() || self.jobs.iter().any(|(_, job, _)| *job == name);
+                if !told {
+                    wrong.push(format!("{ledger} has not learned that {key} is blocked"));
+                }
+            }
+        }
+        for (ledger, key, _) in &self.copies {
+            let name = format!("block-{key}");
+            let known = self.blocked.iter().any(|(_, blocked, _)| blocked == key);
+            if !known && !self.jobs.iter().any(|(_, job, _)| *job == name) {
+                wrong.push(format!("{ledger} refuses {key}, which is not blocked"));
             }
         }
         for (_, key, record) in &self.blocked {

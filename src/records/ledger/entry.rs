@@ -82,27 +82,6 @@ pub enum Authority {
     Operator(String),
 }
 
-/// A blocked key, after a revocation for keyCompromise. Stored as `compromised/{SHA-256 of its DER
-/// SubjectPublicKeyInfo in hex}` in the compromised-keys partition.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CompromisedKey {
-    /// Issuer of the first revoked certificate.
-    pub issuer: String,
-    /// Its serial number in hex.
-    pub serial: String,
-    /// Time of blocking.
-    pub since: Time,
-}
-
-impl Record for CompromisedKey {
-    const PREFIX: &'static str = "compromised";
-    const TABLE: Table = Table::Expiring;
-
-    fn expires(&self) -> Option<Time> {
-        None
-    }
-}
-
 impl Record for LedgerEntry {
     const PREFIX: &'static str = "serial";
     const TABLE: Table = Table::Sorted;

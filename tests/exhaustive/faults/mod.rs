@@ -2,6 +2,7 @@
 //!
 //! `selvedge::ca::testing::Operations` defines an operation.
 
+mod compromise;
 mod fixture;
 mod notices;
 mod requests;

@@ -1,5 +1,6 @@
 //! A request of every kind, and what else a CA does: its alarms.
 
+use super::compromise::copying;
 use super::fixture::{ADMIN, Fixture, SECRET, TOKEN};
 use super::notices::{reminding, telling};
 use selvedge::ca::http::address::ClientAddress;
@@ -46,6 +47,7 @@ pub fn cases(fixture: &Fixture) -> Vec<Case<'_>> {
     all.extend(resumption(fixture));
     all.extend(operations(fixture));
     all.extend(telling(fixture));
+    all.extend(copying(fixture));
     all.push(reminding(fixture));
     let after: After<'_> = Box::new(|world, what| {
         let client = fixture.client.at(world);

@@ -7,6 +7,7 @@ use selvedge::ca::testing::{Answered, Client, CsrShape, OperationFault, World, c
 use selvedge::jose::testing::ClientKey;
 use selvedge::pki::ceremony::{create_intermediate, create_root};
 use selvedge::records::Kind;
+use selvedge::records::ledger::compromise::CompromisedKey;
 use selvedge::values::SigAlg;
 use serde_json::json;
 
@@ -81,12 +82,18 @@ impl Fixture {
 
 #[track_caller]
 fn refused(client: &Client, request: Request, whose: &str) {
-    let before = client.world.rows_but_nonces();
+    // The first request to a ledger makes it copy the blocked keys.
+    let rows = |world: &World| {
+        let mut rows = world.rows_but_nonces();
+        rows.retain(|(_, key), _| !["subscriber", "subscription", "blocked"].contains(&key.split('/').next().unwrap()));
+        rows
+    };
+    let before = rows(&client.world);
     let kind = if whose == "the CSR's key" { Kind::BadCsr } else { Kind::BadPublicKey };
     let detail = client.send(request).refused(400, kind).detail().to_owned();
     assert!(detail.contains(&format!("a certificate with {whose} was revoked for keyCompromise")), "{detail}");
     assert!(detail.contains("make a new key"), "{detail}");
-    assert_eq!(client.world.rows_but_nonces(), before, "{whose}");
+    assert_eq!(rows(&client.world), before, "{whose}");
 }
 
 #[test]
@@ -260,24 +267,97 @@ fn r07_s01_key_is_blocked_before_acknowledgement_or_soon_after() {
 
 /// While a key cannot be checked, its requests fail; existing accounts are still found.
 #[test]
-fn s01_issuance_stops_while_compromised_keys_are_unavailable() {
+fn s01_new_account_keys_are_refused_while_compromised_keys_are_unavailable() {
     let client = Client::registered(&World::new());
-    let (url, order) = client.ready_order(&["a.test"]);
-    let csr = CsrShape::dns(&["a.test"]).build(&new_key(SigAlg::Es256));
     let fresh = Client::new(&client.world);
-    let requests = [
-        client.finalize_request(&order, &csr),
-        client.key_change_request(&fresh.key),
-        fresh.sign(&fresh.url("new-account"), Some(json!({}))),
-    ];
+    let requests = [client.key_change_request(&fresh.key), fresh.sign(&fresh.url("new-account"), Some(json!({})))];
     for request in requests {
         let world = client.world.fork();
         let before = world.rows_but_nonces();
         assert_eq!(send_without(&world, request, "IsBlocked").status(), 500);
         assert_eq!(world.rows_but_nonces(), before);
-        assert_eq!(client.at(&world).get(&url).is(200).json()["status"], "ready");
     }
     let known = Client::with_key(&client.world, client.key.clone());
     let request = known.sign(&known.url("new-account"), Some(json!({})));
     assert_eq!(send_without(&client.world, request, "IsBlocked").is(200).location(), client.account());
+}
+
+/// A ledger records no certificate before it has the blocked keys.
+///
+/// After that it asks no other partition.
+#[test]
+fn s01_first_issuance_waits_for_compromised_keys() {
+    let client = Client::registered(&World::new());
+    let world = &client.world;
+    let (url, order) = client.ready_order(&["a.test"]);
+    let csr = CsrShape::dns(&["a.test"]).build(&new_key(SigAlg::Es256));
+    let answered = send_without(world, client.finalize_request(&order, &csr), "SubscribeToKeys");
+    assert_eq!(answered.is(200).json()["status"], "processing");
+    assert!(world.records("serial/").is_empty(), "nothing is recorded");
+    check_all(world, "while they are unavailable");
+    world.live(Duration::from_secs(10));
+    assert_eq!(client.get(&url).is(200).json()["status"], "valid");
+    let calls = |world: &World| world.cost("compromised/").1;
+    let before = calls(world);
+    client.issue(&["b.test"], &new_key(SigAlg::Es256));
+    assert_eq!(calls(world), before);
+}
+
+/// The world with a second issuer, which signs from now on, and has signed.
+fn with_two_ledgers(fixture: &Fixture) -> Fixture {
+    let world = &fixture.client.world;
+    let root = create_root("Next Root", world.now(), 10).unwrap();
+    let next = create_intermediate(&root, "Next Issuer", world.now(), 5).unwrap();
+    let world = world.with_issuer(&next, world.now());
+    let two = Fixture {
+        client: fixture.client.at(&world),
+        holder: fixture.holder.at(&world),
+        certificate: fixture.certificate.clone(),
+    };
+    two.client.issue(&["next.test"], &new_key(SigAlg::Es256));
+    assert_eq!(world.records("subscription").len(), 2);
+    two
+}
+
+/// Every ledger has the key before the revocation is acknowledged, or soon after.
+#[test]
+fn r07_s01_other_ledgers_learn_of_a_blocked_key() {
+    let two = with_two_ledgers(&fixture());
+    let world = &two.client.world;
+    let request = two.holder.revoke_request(&two.certificate, Some(1));
+    assert_eq!(send_without(world, request, "LearnKey").status(), 500);
+    check_all(world, "after the fault");
+    assert_eq!((world.records("blocked/").len(), world.works().len()), (1, 1));
+    world.live(Duration::from_secs(10));
+    assert_eq!((world.records("blocked/").len(), world.works().len()), (2, 0));
+    two.is_blocked();
+    check_all(world, "after the retry");
+}
+
+/// A new ledger copies all keys in parts, and goes on where it stopped.
+#[test]
+fn r07_thousands_of_blocked_keys_are_copied_in_parts() {
+    let client = Client::registered(&World::new());
+    let world = &client.world;
+    let blocked = |n: u32| format!("{n:064x}");
+    for n in 0..1_300 {
+        let compromised = CompromisedKey { issuer: "x".to_owned(), serial: "01".to_owned(), since: world.now() };
+        world.put("compromised/keys", &blocked(n), &compromised);
+    }
+    let (url, order) = client.ready_order(&["a.test"]);
+    let csr = CsrShape::dns(&["a.test"]).build(&new_key(SigAlg::Es256));
+    let request = client.finalize_request(&order, &csr);
+    let dry = world.fork();
+    dry.send(request.clone());
+    let log = dry.operations().log();
+    let calls: Vec<usize> = (0..log.len()).filter(|n| log[*n].ends_with("call SubscribeToKeys")).collect();
+    assert_eq!(calls.len(), 3);
+    // The second is lost.
+    world.operations().plan(&[(calls[1], OperationFault::Fails)]);
+    client.send(request).is(200);
+    world.heal();
+    assert_eq!(world.records("blocked/").len(), 500);
+    world.live(Duration::from_secs(10));
+    assert_eq!(client.get(&url).is(200).json()["status"], "valid");
+    assert_eq!(world.records("blocked/").len(), 1_300);
 }

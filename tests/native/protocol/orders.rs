@@ -242,5 +242,17 @@ fn dev_mode_lifetimes_may_be_short_and_rows_are_deleted() {
     world.live(life * 4);
     let kept = kinds();
     assert!(account.contains("redeemed") && !kept.contains("order"));
-    assert!(kept.difference(&account).eq(["activity", "cert", "crl", "latest", "serial", "shard"]), "{kept:?}");
+    assert!(
+        kept.difference(&account).eq([
+            "activity",
+            "cert",
+            "crl",
+            "latest",
+            "serial",
+            "shard",
+            "subscriber",
+            "subscription"
+        ]),
+        "{kept:?}"
+    );
 }

@@ -141,7 +141,20 @@ fn t22_t23_abandoned_orders_are_deleted() {
         world.rows().keys().map(|(_, key)| key.split('/').next().unwrap().to_owned()).collect();
     assert_eq!(
         kinds.into_iter().collect::<Vec<_>>(),
-        ["account", "activity", "cert", "crl", "latest", "member", "owner", "redeemed", "serial", "shard"]
+        [
+            "account",
+            "activity",
+            "cert",
+            "crl",
+            "latest",
+            "member",
+            "owner",
+            "redeemed",
+            "serial",
+            "shard",
+            "subscriber",
+            "subscription"
+        ]
     );
     let client = client.at(&world);
     client.get(&abandoned[0]).refused(404, Kind::Malformed);
