@@ -18,7 +18,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use common::host::say;
+use common::host::{print, say};
 use tools::{Built, Toolbox};
 
 /// Selvedge, an ACME certificate authority that runs at the edge: the companion for your machine.
@@ -33,6 +33,8 @@ struct Cli {
 enum Command {
     /// Run the whole authority on this machine, with the wasm module and runtime of deployments.
     Dev(dev::Options),
+    /// Create a folder with a commented wrangler.toml to start from.
+    New(deploy::NewOptions),
     /// Create a persistent CA: a root (encrypted key), an issuer below it, and its settings in wrangler.toml.
     Init(ceremony::InitOptions),
     /// Create, import and revoke a persistent CA's issuers, below its own root or a company's.
@@ -79,6 +81,14 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    // Asks git and hashes the module, which other commands need not wait for.
+    if let (Some(first), None) = (arguments.next(), arguments.next()) {
+        if first == "--version" || first == "-V" {
+            print(&tools::version());
+            return ExitCode::SUCCESS;
+        }
+    }
     match run(Cli::parse().command) {
         Ok(code) => code,
         Err(error) => {
@@ -90,6 +100,7 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     match &command {
+        Command::New(options) => return deploy::new_folder(options).map(|()| ExitCode::SUCCESS),
         Command::Init(options) => return ceremony::init(options).map(|()| ExitCode::SUCCESS),
         Command::Issuer { command } => return ceremony::issuer(command).map(|()| ExitCode::SUCCESS),
         Command::SecretKey(options) => return deploy::store_key(options).map(|()| ExitCode::SUCCESS),
@@ -100,14 +111,16 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     let toolbox = Toolbox::locate()?;
     match command {
         // Handled above: these commands need no tools.
-        Command::Init(_)
+        Command::New(_)
+        | Command::Init(_)
         | Command::Issuer { .. }
         | Command::SecretKey(_)
         | Command::Status(_)
         | Command::Operations(_) => {}
-        Command::Dev(options) => dev::run(&options, || dev::Program::build(&toolbox))?,
+        Command::Dev(options) => dev::run(&options, || dev::Program::build(&toolbox, options.wrangler.as_deref()))?,
         Command::Deploy(options) => return deploy::run(&options, &toolbox),
         Command::Setup => {
+            toolbox.needs_checkout("setup")?;
             toolbox.ensure_npm_runtime()?;
             toolbox.ensure_wasm_std()?;
             toolbox.ensure_build_tools()?;
@@ -115,10 +128,17 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             say("every tool is installed");
         }
         Command::Build => {
+            toolbox.needs_checkout("build")?;
             say(describe(&toolbox, &toolbox.build_wasm()?));
         }
-        Command::Wasm { args } => return toolbox.wasm_cargo(&args),
-        Command::Deny { args } => return toolbox.cargo_deny(&args),
+        Command::Wasm { args } => {
+            toolbox.needs_checkout("wasm")?;
+            return toolbox.wasm_cargo(&args);
+        }
+        Command::Deny { args } => {
+            toolbox.needs_checkout("deny")?;
+            return toolbox.cargo_deny(&args);
+        }
         Command::Tool { name, args } => return toolbox.run_npm_tool(name, &args),
     }
     Ok(ExitCode::SUCCESS)

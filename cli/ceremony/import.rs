@@ -18,6 +18,7 @@ use super::report;
 use crate::common::ca_paths::CaPaths;
 use crate::common::config_edit::ConfigEdit;
 use crate::common::host::say;
+use crate::common::invocation::companion;
 use crate::common::{files, host};
 
 /// Options of `issuer import`.
@@ -148,7 +149,7 @@ fn text(
     let deploy = if slot == FIRST {
         report::deploy(folder, slot)
     } else {
-        format!("{}  cargo run -- deploy\n", report::secret_line(folder, slot))
+        format!("{}  {} deploy\n", report::secret_line(folder, slot), companion())
     };
     let _ = write!(out, "To deploy it to Cloudflare:\n\n{deploy}");
     Ok(out)

@@ -17,6 +17,7 @@ use super::{report, root_crl};
 use crate::common::ca_paths::CaPaths;
 use crate::common::config_edit::ConfigEdit;
 use crate::common::host;
+use crate::common::invocation::companion;
 
 /// Options of `issuer new`.
 #[derive(Clone, Debug, clap::Args)]
@@ -150,8 +151,9 @@ fn text(folder: &CaFolder, settings: &ConfigEdit, slot: u8, from: Time, created:
     let _ = writeln!(
         out,
         "\nTake the root's key offline again. Leave the present issuer's key and settings as they are: it signs \
-         until\nthen, and its certificates keep its chain. Deploy before then:\n\n{}  cargo run -- deploy",
-        report::secret_line(folder, slot)
+         until\nthen, and its certificates keep its chain. Deploy before then:\n\n{}  {} deploy",
+        report::secret_line(folder, slot),
+        companion()
     );
     Ok(out)
 }

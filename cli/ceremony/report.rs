@@ -13,6 +13,7 @@ use selvedge::values::x509::Parts;
 use super::folder::{CaFolder, issuer_file, setting};
 use super::tokens::ADMIN_TOKENS;
 use super::{folder, names};
+use crate::common::invocation::companion;
 use crate::common::shell::quoted;
 
 /// A certificate (the first of a PEM) in two lines: name, key, dates; fingerprint.
@@ -45,30 +46,31 @@ pub fn constraints(constraints: &Constraints) -> String {
 
 /// The command to try the CA on this machine.
 pub fn try_here(ca: &Path) -> String {
-    format!("  cargo run -- dev --ca {}\n", quoted(ca))
+    format!("  {} dev --ca {}\n", companion(), quoted(ca))
 }
 
 /// The command that stores an issuer's key as a secret of the Worker.
 pub fn secret_line(folder: &CaFolder, slot: u8) -> String {
     let file = folder.path(&issuer_file(slot, "key"));
-    format!("  cargo run -- tool wrangler secret put {} < {}\n", setting("ISSUER_KEY", slot), quoted(&file))
+    format!("  {} tool wrangler secret put {} < {}\n", companion(), setting("ISSUER_KEY", slot), quoted(&file))
 }
 
 /// All commands up to a running Worker.
 pub fn deploy(folder: &CaFolder, slot: u8) -> String {
     let nonce = folder.path(folder::NONCE_KEY);
-    let mut out = String::from("  cargo run -- tool wrangler login\n");
+    let me = companion();
+    let mut out = format!("  {me} tool wrangler login\n");
     out.push_str(&secret_line(folder, slot));
-    let _ = writeln!(out, "  cargo run -- tool wrangler secret put NONCE_KEY < {}", quoted(&nonce));
+    let _ = writeln!(out, "  {me} tool wrangler secret put NONCE_KEY < {}", quoted(&nonce));
     let tokens = folder.path(ADMIN_TOKENS);
     if tokens.exists() {
         let _ = writeln!(out, "  {}", tokens_line(&tokens));
     }
-    out.push_str("  cargo run -- deploy\n");
+    let _ = writeln!(out, "  {me} deploy");
     out
 }
 
 /// The command that stores the admin tokens.
 pub fn tokens_line(file: &Path) -> String {
-    format!("cargo run -- tool wrangler secret put ADMIN_TOKENS < {}", quoted(file))
+    format!("{} tool wrangler secret put ADMIN_TOKENS < {}", companion(), quoted(file))
 }

@@ -13,6 +13,7 @@ use super::names::{Permits, ca_name, issuer_name};
 use super::report;
 use crate::common::ca_paths::CaPaths;
 use crate::common::host;
+use crate::common::invocation::companion;
 use crate::common::shell::quoted;
 
 /// Options of `issuer request`.
@@ -73,7 +74,8 @@ fn text(options: &Options, folder: &CaFolder, slot: u8, constraints: &Constraint
     let takes_over = if slot == FIRST { "" } else { " --takes-over 2027-01-31T00:00:00Z" };
     let _ = writeln!(
         out,
-        "  cargo run -- issuer import --ca {ca} --certificate chain.pem --root company-root.pem{takes_over}"
+        "  {} issuer import --ca {ca} --certificate chain.pem --root company-root.pem{takes_over}",
+        companion()
     );
     out
 }

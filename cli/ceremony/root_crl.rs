@@ -20,6 +20,7 @@ use super::passphrase::open_key;
 use super::report;
 use crate::common::ca_paths::CaPaths;
 use crate::common::config_edit::ConfigEdit;
+use crate::common::invocation::companion;
 use crate::common::{files, host};
 
 /// The root's CRL.
@@ -217,8 +218,9 @@ pub fn revoke(options: &RevokeOptions) -> Result<()> {
     let _ = writeln!(
         out,
         "\nVerifiers that check it refuse every certificate of this issuer once they have the new CRL. If it still \
-         signs,\ncreate another first (`selvedge issuer new --takes-over`, a few minutes ahead). Then:\n\n  cargo run \
-         -- deploy"
+         signs,\ncreate another first (`selvedge issuer new --takes-over`, a few minutes ahead). Then:\n\n  {} \
+         deploy",
+        companion()
     );
     host::print(&out);
     Ok(())
@@ -267,7 +269,7 @@ pub fn renew(options: &CrlOptions) -> Result<()> {
     folder.write(&[file], Some(&settings))?;
     let mut out = String::from("The root's CRL was renewed.\n\n");
     summary(&mut out, &folder, &settings, &list)?;
-    out.push_str("\nTo publish it:\n\n  cargo run -- deploy\n");
+    let _ = writeln!(out, "\nTo publish it:\n\n  {} deploy", companion());
     host::print(&out);
     Ok(())
 }

@@ -9,6 +9,7 @@ use selvedge::pki::ceremony::{IssuerRequest, Root};
 use super::passphrase::open_key;
 use super::report;
 use crate::common::files::{Readers, Staged};
+use crate::common::invocation::companion;
 use crate::common::shell::quoted;
 use crate::common::{files, host};
 
@@ -62,7 +63,8 @@ pub fn run(options: &Options) -> Result<()> {
     let _ = writeln!(
         out,
         "\nOn the machine where the request was made, with both certificates (and --takes-over for every issuer but the\n\
-         first):\n\n  cargo run -- issuer import --certificate {} --root {}",
+         first):\n\n  {} issuer import --certificate {} --root {}",
+        companion(),
         quoted(&options.out),
         quoted(&options.root_certificate)
     );

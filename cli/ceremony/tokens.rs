@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use crate::common::host;
+use crate::common::invocation::companion;
 
 /// The file.
 pub const ADMIN_TOKENS: &str = "admin.tokens";
@@ -103,7 +104,8 @@ impl Tokens {
         if self.0.len() == 1 {
             bail!(
                 "{name:?} is the only token. Create another first; or, to switch operations off, delete {ADMIN_TOKENS} and the \
-                 secret (`cargo run -- tool wrangler secret delete ADMIN_TOKENS`)"
+                 secret (`{} tool wrangler secret delete ADMIN_TOKENS`)",
+                companion()
             );
         }
         self.0.retain(|(other, _)| other != name);

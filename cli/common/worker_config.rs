@@ -7,8 +7,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
+use super::route::Route;
+
 /// The BASE_URL of the `wrangler.toml` in the repository: a placeholder.
 pub const EXAMPLE_BASE_URL: &str = "https://ca.example.org";
+
+/// The binding and the class that every `wrangler.toml` of a CA has.
+const BINDING: &str = "PARTITION";
+const CLASS: &str = "Partition";
 
 /// The Worker's configuration.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,7 +27,10 @@ pub struct WorkerConfig {
     pub workers_dev: Option<bool>,
     /// The plain variables by name.
     pub vars: BTreeMap<String, Var>,
-    main: Option<String>,
+    /// The hosts at which Cloudflare runs the Worker, besides workers.dev.
+    pub routes: Vec<Route>,
+    /// The entry module, relative to the file. Without one `deploy` passes that of the companion.
+    pub main: Option<String>,
     compatibility_date: Option<String>,
     compatibility_flags: Vec<String>,
     objects: Vec<ObjectBinding>,
@@ -33,8 +42,6 @@ pub struct WorkerConfig {
 pub struct Runtime {
     /// The Worker's name.
     pub name: String,
-    /// The compiled entry module, relative to the project.
-    pub main: String,
     /// The date whose behaviour of the platform the Worker expects.
     pub compatibility_date: String,
     /// Behaviours of the platform beyond that date.
@@ -81,6 +88,9 @@ struct File {
     name: Option<String>,
     account_id: Option<String>,
     workers_dev: Option<bool>,
+    route: Option<Route>,
+    #[serde(default)]
+    routes: Vec<Route>,
     main: Option<String>,
     compatibility_date: Option<String>,
     #[serde(default)]
@@ -145,6 +155,7 @@ impl WorkerConfig {
             account: read.account_id,
             workers_dev: read.workers_dev,
             vars: vars.collect::<Result<_>>()?,
+            routes: read.route.into_iter().chain(read.routes).collect(),
             main: read.main,
             compatibility_date: read.compatibility_date,
             compatibility_flags: read.compatibility_flags,
@@ -164,6 +175,11 @@ impl WorkerConfig {
     /// When the file has none.
     pub fn name(&self) -> Result<&str> {
         self.required("name", self.name.as_deref())
+    }
+
+    /// Whether it runs this CA's module, by the class that the module exports.
+    pub fn is_selvedge(&self) -> bool {
+        self.objects.iter().any(|binding| binding.name == BINDING && binding.class_name == CLASS)
     }
 
     /// A variable as the Worker reads it; `None` where it is unset or empty.
@@ -193,7 +209,6 @@ impl WorkerConfig {
         }
         Ok(Runtime {
             name: self.name()?.to_owned(),
-            main: self.required("main", self.main.as_deref())?.to_owned(),
             compatibility_date: self.required("compatibility_date", self.compatibility_date.as_deref())?.to_owned(),
             compatibility_flags: self.compatibility_flags,
             objects: self.objects,
@@ -272,7 +287,7 @@ LIMITS = { orders = 3, names = ["a"] }
     fn everything_that_the_runtime_needs_is_read() {
         let config = parse(WORKER);
         let read = config.clone().runtime().unwrap();
-        assert_eq!((read.name.as_str(), read.main.as_str()), ("selvedge", "build/index.js"));
+        assert_eq!((read.name.as_str(), config.main.as_deref()), ("selvedge", Some("build/index.js")));
         assert_eq!(read.compatibility_date, "2026-10-01");
         assert_eq!(read.compatibility_flags, ["global_fetch_strictly_public"]);
         assert_eq!(read.objects, [ObjectBinding { name: "PARTITION".into(), class_name: "Partition".into() }]);

@@ -21,6 +21,7 @@ use super::{check, secret_key};
 use crate::ceremony::ADMIN_TOKENS;
 use crate::common::ca_paths::CaPaths;
 use crate::common::host::{disable_core_dumps, now, print, say};
+use crate::common::invocation::companion;
 use crate::common::secret::SecretFile;
 use crate::common::shell::quoted;
 use crate::common::web;
@@ -104,8 +105,12 @@ pub fn run(options: &Options, toolbox: &Toolbox) -> Result<ExitCode> {
     let program = program.map(Path::canonicalize).transpose().context("--wrangler-program")?;
     let wrangler = WranglerCli::new(toolbox, program.as_deref(), config.file())?;
     let required = required_secrets(&files, options.key_binding)?;
+    // Settings without a module get the companion's.
+    let module = if config.main.is_none() { Some(toolbox.build_wasm()?.js) } else { None };
+    let module = module.as_deref().map(|js| js.to_str().context("the module's path is not UTF-8")).transpose()?;
+    let deploy: Vec<&str> = std::iter::once("deploy").chain(module).collect();
     if options.dry_run {
-        wrangler.run(&["deploy", "--dry-run"])?;
+        wrangler.run(&[&deploy[..], &["--dry-run"]].concat())?;
         print(&commands(options, &required));
         return Ok(ExitCode::SUCCESS);
     }
@@ -128,7 +133,7 @@ pub fn run(options: &Options, toolbox: &Toolbox) -> Result<ExitCode> {
             stored.push(secret.name.clone());
         }
     }
-    wrangler.run(&["deploy"]).with_context(|| progress_summary(&stored))?;
+    wrangler.run(&deploy).with_context(|| progress_summary(&stored))?;
     print(&next(options, &config));
     Ok(ExitCode::SUCCESS)
 }
@@ -172,9 +177,10 @@ fn required_secrets(files: &CaFiles, key_binding: bool) -> Result<Vec<RequiredSe
 fn note_operations(files: &CaFiles, listed: &[ListedSecret]) {
     if files.tokens.is_none() && !listed.iter().any(|one| one.name == TOKENS) {
         say(format!(
-            "note: {} does not exist, so the operations API (`selvedge eab`, `certs`, `policy`, …) is off; `cargo run -- token new \
+            "note: {} does not exist, so the operations API (`selvedge eab`, `certs`, `policy`, …) is off; `{} token new \
              operator --ca {}` and another deployment enable it",
             files.path(ADMIN_TOKENS).display(),
+            companion(),
             quoted(&files.dir)
         ));
     }

@@ -5,8 +5,10 @@
 mod ca_files;
 mod check;
 mod deployment;
+mod project;
 mod secret_key;
 mod wrangler_cli;
 
 pub use deployment::{Options, run};
+pub use project::{Options as NewOptions, run as new_folder};
 pub use secret_key::{Options as SecretKeyOptions, run as store_key};

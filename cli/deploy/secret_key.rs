@@ -15,6 +15,7 @@ use super::check;
 use crate::ceremony::webcrypto;
 use crate::common::ca_paths::CaPaths;
 use crate::common::host::{disable_core_dumps, now, say};
+use crate::common::invocation::companion;
 use crate::common::secret::{PrivateKey, Secret};
 use crate::common::shell::quoted;
 use crate::common::web;
@@ -118,7 +119,8 @@ impl Api {
         let account = options.account.clone().or_else(|| set(ACCOUNT)).or(account).with_context(|| {
             format!(
                 "the Cloudflare account is unknown: give its ID with --account, in {ACCOUNT}, or as account_id in \
-                 wrangler.toml (`cargo run -- tool wrangler whoami` shows it)"
+                 wrangler.toml (`{} tool wrangler whoami` shows it)",
+                companion()
             )
         })?;
         for (what, text) in [("account ID", account.as_str()), ("name of a Worker", script)] {
@@ -220,7 +222,7 @@ fn advice(status: u16, codes: &[i64], name: &str) -> String {
 /// The command that stores this issuer's key.
 pub fn line(place: &CaPaths, number: u8) -> String {
     let number = if number == 1 { String::new() } else { format!(" --place {number}") };
-    format!("cargo run -- secret-key --ca {} --wrangler {}{number}", quoted(&place.ca), quoted(&place.wrangler))
+    format!("{} secret-key --ca {} --wrangler {}{number}", companion(), quoted(&place.ca), quoted(&place.wrangler))
 }
 
 #[cfg(test)]

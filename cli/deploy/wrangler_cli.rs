@@ -7,6 +7,7 @@ use std::process::{Command, ExitStatus, Output, Stdio};
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
+use crate::common::invocation::companion;
 use crate::common::secret::Secret;
 use crate::tools::{NpmTool, Toolbox};
 
@@ -118,9 +119,10 @@ fn read_list(worker: &str, output: &Output) -> Result<Option<Vec<ListedSecret>>>
         }
         let shown: String = all.trim().chars().take(MAX_EXCERPT).collect();
         bail!(
-            "`wrangler secret list` failed ({}): {shown}\nLog in with `cargo run -- tool wrangler login`, or set \
+            "`wrangler secret list` failed ({}): {shown}\nLog in with `{} tool wrangler login`, or set \
              CLOUDFLARE_API_TOKEN; with more than one account, set account_id in wrangler.toml",
-            output.status
+            output.status,
+            companion()
         );
     }
     // A notice about a newer version may precede the list.

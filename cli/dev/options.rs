@@ -24,6 +24,9 @@ pub struct Options {
     /// The folder of the disposable CA and of all accounts and certificates. Clients have to trust DIR/root.pem.
     #[arg(long, value_name = "DIR", default_value = ".selvedge")]
     pub state: PathBuf,
+    /// The Worker's settings. [default: a CA's wrangler.toml in this folder, else the companion's own]
+    #[arg(long, value_name = "FILE")]
+    pub wrangler: Option<PathBuf>,
     /// The folder of a persistent CA (see `init`) to try out. Stand-in issuers with the same names, kinds of keys and
     /// constraints sign, with throw-away keys below the root of the state folder.
     #[arg(long, value_name = "DIR")]

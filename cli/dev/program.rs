@@ -1,13 +1,18 @@
 //! The programs and files of the server.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use super::capnp::{Module, ModuleKind};
 use crate::ceremony;
+use crate::common::host::say;
+use crate::common::template;
 use crate::common::worker_config::{Runtime, WorkerConfig};
 use crate::tools::{Built, Toolbox};
+
+/// The name of the Worker's settings in a folder.
+const SETTINGS: &str = "wrangler.toml";
 
 /// The programs and files that make up the server.
 #[derive(Clone, Debug)]
@@ -21,20 +26,51 @@ pub struct Program {
 }
 
 impl Program {
-    /// Gets the tools and builds the wasm from the current sources.
+    /// Gets the tools and the wasm, in a checkout from the current sources.
+    ///
+    /// `wrangler` is the file with the Worker's settings, if one was named.
     ///
     /// # Errors
-    /// When a tool cannot be installed, or the sources do not compile.
-    pub fn build(toolbox: &Toolbox) -> Result<Self> {
+    /// When a tool cannot be installed, the sources do not compile, or the settings are malformed.
+    pub fn build(toolbox: &Toolbox, wrangler: Option<&Path>) -> Result<Self> {
+        let settings = settings(toolbox, wrangler)?;
         toolbox.ensure_npm_runtime()?;
         let Built { js, wasm, .. } = toolbox.build_wasm()?;
-        let file = toolbox.root().join("wrangler.toml");
         let module = |name: &str, kind, path| Module { name: name.to_owned(), kind, path };
         Ok(Self {
             workerd: toolbox.workerd()?,
             modules: vec![module("index.js", ModuleKind::Es, js), module("index_bg.wasm", ModuleKind::Wasm, wasm)],
             // These belong to the deployed CA.
-            worker: WorkerConfig::read(&file)?.without(&ceremony::public_settings()).runtime()?,
+            worker: settings.without(&ceremony::public_settings()).runtime()?,
         })
     }
+}
+
+/// The Worker's settings.
+///
+/// They are those of the named file, of a CA in this folder, or the companion's own.
+fn settings(toolbox: &Toolbox, named: Option<&Path>) -> Result<WorkerConfig> {
+    if let Some(named) = named {
+        let config = WorkerConfig::read(named)?;
+        if !config.is_selvedge() {
+            bail!(
+                "{} is not the configuration of a CA: it binds no PARTITION to the class Partition; pass another with \
+                 --wrangler, or start one with `selvedge new DIR`",
+                named.display()
+            );
+        }
+        return Ok(config);
+    }
+    let here = Path::new(SETTINGS);
+    if here.is_file() {
+        match WorkerConfig::read(here) {
+            Ok(config) if config.is_selvedge() => return Ok(config),
+            _ => say(format!("{SETTINGS} in this folder is not a CA's: it is not used (--wrangler names another)")),
+        }
+    }
+    let file = toolbox.root().join(SETTINGS);
+    if toolbox.is_checkout() {
+        return WorkerConfig::read(&file);
+    }
+    WorkerConfig::parse(&file, &template::wrangler_toml()?)
 }

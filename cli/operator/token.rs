@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use crate::ceremony::{ADMIN_TOKENS, CaFolder, Tokens, tokens_line};
 use crate::common::files::{Readers, Staged};
 use crate::common::host::{disable_core_dumps, print, say};
+use crate::common::invocation::companion;
 
 /// The commands for admin tokens.
 #[derive(Debug, clap::Subcommand)]
@@ -89,5 +90,6 @@ fn write(file: &Path, tokens: &Tokens) -> Result<()> {
 
 /// Prints how a change takes effect.
 fn stored(file: &Path) {
-    say(format!("to take effect, run `cargo run -- deploy --replace-secrets`, or only `{}`", tokens_line(file)));
+    let me = companion();
+    say(format!("to take effect, run `{me} deploy --replace-secrets`, or only `{}`", tokens_line(file)));
 }

@@ -8,6 +8,7 @@ use selvedge::values::Time;
 
 use super::facts::{Authority, Crl, Facts, Issuer, Overview, Root};
 use crate::ceremony::issuer_file;
+use crate::common::invocation::companion;
 use crate::common::moment::day;
 use crate::operator::OperatorAnswer;
 
@@ -232,12 +233,13 @@ fn retired(issuer: &Issuer, followed: Time, longest: Duration, now: Time) -> Opt
             format!("{} is retired, and all of its certificates have expired: it may be removed", named(issuer)),
             format!(
                 "remove {}, {} and {} from wrangler.toml, move {} and {} out of the CA's folder, `selvedge deploy`, then \
-                 delete the secret: `cargo run -- tool wrangler secret delete {}`",
+                 delete the secret: `{} tool wrangler secret delete {}`",
                 name("ISSUER_CHAIN"),
                 name("ISSUER_ACTIVE_FROM"),
                 name("ALTERNATE_CHAINS"),
                 file("pem"),
                 file("key"),
+                companion(),
                 name("ISSUER_KEY")
             ),
         )
@@ -247,8 +249,10 @@ fn retired(issuer: &Issuer, followed: Time, longest: Duration, now: Time) -> Opt
 /// The findings about the issuer's CRLs that are still renewed.
 fn lists(issuer: &Issuer, now: Time, found: &mut Vec<Finding>) {
     let who = named(issuer);
-    let todo = "check the Worker's log (`cargo run -- tool wrangler tail`), the issuer's key, and whether Cloudflare runs its \
-                alarms";
+    let me = companion();
+    let todo = &format!(
+        "check the Worker's log (`{me} tool wrangler tail`), the issuer's key, and whether Cloudflare runs its alarms"
+    );
     let renewed: Vec<&Crl> = issuer.crls.iter().filter(|list| list.due.is_some()).collect();
     let count = |is: &dyn Fn(&Crl) -> bool| renewed.iter().filter(|list| is(list)).count();
     let late = count(&|list| list.due.is_some_and(|due| due.plus(CRL_OVERDUE) < now));

@@ -6,6 +6,7 @@
 mod cargo;
 mod debian;
 mod fingerprint;
+mod home;
 mod installs;
 pub mod interrupt;
 mod npm;
@@ -14,9 +15,11 @@ mod stamp;
 mod step;
 mod sysroot;
 mod toolbox;
+mod version;
 mod wasm_build;
 mod wasm_std;
 
 pub use npm::NpmTool;
 pub use toolbox::Toolbox;
+pub use version::report as version;
 pub use wasm_build::Built;

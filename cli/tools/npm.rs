@@ -11,11 +11,14 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context, Result, bail};
 
 use super::fingerprint::digest;
+use super::home::node_module;
 use super::programs::{find_program, output_of, prepend_path};
 use super::stamp::Stamp;
 use super::step::Step;
 use super::toolbox::Toolbox;
 
+/// Wrangler's program, below `node_modules`.
+const WRANGLER: &str = "wrangler/bin/wrangler.js";
 /// The oldest node that wrangler accepts, as (major, minor).
 const WRANGLER_NODE: (u32, u32) = (22, 12);
 
@@ -29,11 +32,14 @@ pub enum NpmTool {
 }
 
 impl Toolbox {
-    /// Ensures workerd, esbuild and binaryen in ./node_modules.
+    /// Ensures workerd, esbuild and binaryen in ./node_modules. A package has workerd.
     ///
     /// # Errors
     /// When npm is missing or cannot install, and where these tools do not exist for this machine.
     pub fn ensure_npm_runtime(&self) -> Result<()> {
+        if !self.is_checkout() {
+            return self.workerd().map(|_| ());
+        }
         self.npm_ci(&self.root, "the runtime (workerd) and the wasm build's tools, about 80 MB, once", "npm-runtime")?;
         for file in [self.workerd()?, self.esbuild()?, self.wasm_opt()] {
             if !file.is_file() {
@@ -49,9 +55,15 @@ impl Toolbox {
 
     /// Ensures wrangler and a recent node; returns the node and wrangler's folder.
     ///
+    /// A package may have wrangler; else it is fetched into the user's cache.
+    ///
     /// # Errors
     /// When npm is missing or fails, or no recent node is available.
     pub fn ensure_npm_deploy(&self) -> Result<(PathBuf, PathBuf)> {
+        let packaged = self.root.join("tools/deploy/node_modules");
+        if !self.is_checkout() && packaged.join(WRANGLER).is_file() {
+            return Ok((wrangler_node(&packaged)?, packaged.join("wrangler")));
+        }
         let folder = self.dir.join("deploy");
         fs::create_dir_all(&folder).with_context(|| format!("cannot create the folder {}", folder.display()))?;
         for name in ["package.json", "package-lock.json"] {
@@ -75,7 +87,18 @@ impl Toolbox {
             ("macos", "aarch64") => "darwin-arm64",
             (system, machine) => bail!("Cloudflare's runtime, workerd, is not available for {system} on {machine}"),
         };
-        Ok(self.root.join(format!("node_modules/@cloudflare/workerd-{platform}/bin/workerd")))
+        let file = format!("@cloudflare/workerd-{platform}/bin/workerd");
+        if self.is_checkout() {
+            return Ok(self.root.join("node_modules").join(file));
+        }
+        // npm may have installed it beside the package, or further out.
+        node_module(&self.root, &file).with_context(|| {
+            format!(
+                "the package {} has no runtime for this machine, node_modules/{file}, nor has a folder around it: install \
+                 the package again (npm without `omit=optional`), for {platform}",
+                self.root.display()
+            )
+        })
     }
 
     /// The bundler that worker-build uses.

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+use super::home::{self, HOME, Home, Origin};
 use super::interrupt;
 use super::stamp::Stamp;
 use crate::common::host::say;
+use crate::common::invocation::target_folder;
 
 /// The Rust target of Workers.
 pub const TARGET: &str = "wasm32-unknown-unknown";
@@ -17,33 +19,55 @@ pub const TARGET: &str = "wasm32-unknown-unknown";
 /// Several processes may call them at once: one does the missing step while the others wait.
 #[derive(Clone)]
 pub struct Toolbox {
-    /// The repository.
+    /// The repository, or the folder of the package.
     pub(super) root: PathBuf,
+    /// Whether everything is built from sources here.
+    pub(super) origin: Origin,
     /// Cargo's target folder.
     pub(super) target: PathBuf,
-    /// The folder of the tools, inside the target folder.
+    /// The folder of the tools: inside the target folder, or the user's cache.
     pub(super) dir: PathBuf,
 }
 
 impl Toolbox {
-    /// Finds the repository (where this program was compiled) and the target folder (where it runs from).
+    /// Finds the package of this program, else the repository where it was compiled.
     ///
     /// # Errors
-    /// When the repository was moved since this program was compiled.
+    /// When neither exists, with what was looked at.
     pub fn locate() -> Result<Self> {
-        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-        if !root.join("Cargo.toml").is_file() {
-            bail!("the repository was moved from {}: run `cargo run` in its new folder", root.display());
-        }
-        // Cargo marks the top of a target folder with this file.
-        let marked = |folder: &&Path| folder.join("CACHEDIR.TAG").is_file();
         let program = std::env::current_exe().context("cannot find this program's path")?;
-        let target = program.ancestors().skip(1).take(5).find(marked).map_or(root.join("target"), Path::to_path_buf);
+        let Home { root, origin } = Home::find(&program, std::env::var_os(HOME).as_deref())?;
+        if origin == Origin::Package {
+            let cache = home::cache(&root);
+            return Ok(Self { target: cache.clone(), dir: cache, root, origin });
+        }
+        let target = target_folder(&program).unwrap_or_else(|| root.join("target"));
         let dir = target.join("selvedge-tools");
-        Ok(Self { root, target, dir })
+        Ok(Self { root, origin, target, dir })
     }
 
-    /// The repository's folder.
+    /// Refuses `command` in a package: there are no sources.
+    ///
+    /// # Errors
+    /// With what to use instead.
+    pub fn needs_checkout(&self, command: &str) -> Result<()> {
+        if self.origin == Origin::Package {
+            bail!(
+                "`selvedge {command}` works in a checkout of the sources, and this is a package ({}), whose module is \
+                 built already: run `selvedge dev` or `selvedge deploy`, or clone the repository and run `cargo run -- \
+                 {command}` there",
+                self.root.display()
+            );
+        }
+        Ok(())
+    }
+
+    /// Whether there are sources to build from.
+    pub fn is_checkout(&self) -> bool {
+        self.origin == Origin::Checkout
+    }
+
+    /// The folder of the repository or the package.
     pub fn root(&self) -> &Path {
         &self.root
     }

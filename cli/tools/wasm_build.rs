@@ -7,6 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use super::fingerprint::{Sources, compiled_sources};
+use super::home::MODULE;
 use super::stamp::Stamp;
 use super::step::Step;
 use super::toolbox::Toolbox;
@@ -45,7 +46,7 @@ const WASM_OPT: [&str; 8] = [
 ];
 
 impl Toolbox {
-    /// Builds the wasm module into ./build unless its sources are unchanged; ensures the tools.
+    /// Builds the wasm module into ./build unless its sources are unchanged; ensures the tools. A package has it.
     ///
     /// With `SELVEDGE_FAST_WASM=1` in the environment the build is quick and its result large: without
     /// link-time optimisation and `wasm-opt`. For development only.
@@ -53,6 +54,9 @@ impl Toolbox {
     /// # Errors
     /// When a tool is unavailable, or the sources do not compile.
     pub fn build_wasm(&self) -> Result<Built> {
+        if !self.is_checkout() {
+            return self.built();
+        }
         let fast = std::env::var("SELVEDGE_FAST_WASM").is_ok_and(|value| value == "1");
         let settings = format!("{}{WASM_OPT:?}\nfast {fast}\nstd {:?}\n", installs::versions(), StdSource::from_env()?);
         let wasm = self.root.join("build/index_bg.wasm");
@@ -159,7 +163,7 @@ impl Toolbox {
     }
 
     fn built(&self) -> Result<Built> {
-        let (js, wasm) = (self.root.join("build/index.js"), self.root.join("build/index_bg.wasm"));
+        let [js, wasm] = MODULE.map(|file| self.root.join(file));
         let size = |file: &PathBuf| {
             let about = fs::metadata(file).with_context(|| format!("the build made no {}", file.display()))?;
             anyhow::Ok(about.len())

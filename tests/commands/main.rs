@@ -14,4 +14,5 @@ mod command_documents;
 #[path = "../common/contract.rs"]
 mod contract;
 mod operate;
+mod package;
 mod server;

@@ -74,8 +74,11 @@ impl CliFixture {
     pub fn set(&mut self, name: &str, value: &str) {
         self.vars.insert(name.to_owned(), value.to_owned());
         let vars = toml::to_string(&self.vars).unwrap();
-        fs::write(self.path("wrangler.toml"), format!("name = 'test-ca'\nworkers_dev = false\n[vars]\n{vars}"))
-            .unwrap();
+        fs::write(
+            self.path("wrangler.toml"),
+            format!("name = 'test-ca'\nmain = 'x.js'\nworkers_dev = false\n[vars]\n{vars}"),
+        )
+        .unwrap();
     }
 
     /// Writes a file into the CA's folder.

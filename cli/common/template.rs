@@ -1,0 +1,41 @@
+//! The Worker's configuration that a new folder gets: `wrangler.toml` of the repository without its build.
+
+use anyhow::{Context, Result};
+use toml_edit::DocumentMut;
+
+/// The file in the repository.
+const REPOSITORY: &str = include_str!("../../wrangler.toml");
+
+/// The text of a new `wrangler.toml`.
+///
+/// It names no module: `deploy` and `dev` have one. So an update of the companion updates the Worker, too.
+///
+/// # Errors
+/// When the repository's file is not TOML.
+pub fn wrangler_toml() -> Result<String> {
+    let mut document: DocumentMut = REPOSITORY.parse().context("the companion's own wrangler.toml is malformed")?;
+    for name in ["main", "build"] {
+        document.remove(name);
+    }
+    Ok(document.to_string().replace("cargo run -- ", "selvedge "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::common::worker_config::WorkerConfig;
+    use std::path::Path;
+
+    #[test]
+    fn new_configuration_is_the_repositorys_without_its_build() {
+        let text = wrangler_toml().unwrap();
+        let read = |text: &str| WorkerConfig::parse(Path::new("wrangler.toml"), text).unwrap();
+        let (new, repository) = (read(&text), read(REPOSITORY));
+        assert_eq!((new.main.as_deref(), repository.main.as_deref()), (None, Some("build/index.js")));
+        assert_eq!(new.runtime().unwrap(), repository.runtime().unwrap());
+        for absent in ["[build]", "cargo", "build/", "Wrangler runs this"] {
+            assert!(!text.contains(absent), "{absent}: {text}");
+        }
+        assert!(text.contains("`selvedge init` makes the authority's keys"), "{text}");
+    }
+}

@@ -1,0 +1,216 @@
+//! The companion as a package, without its checkout, cargo or programs on the PATH.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A package that was unpacked into a temporary folder.
+struct Package(tempfile::TempDir);
+
+/// A running `dev`; ended with the value.
+struct Dev {
+    child: Child,
+    running: Value,
+}
+
+fn checkout() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The runtime's program below `node_modules`.
+fn workerd() -> PathBuf {
+    let system = if cfg!(target_os = "macos") { "darwin" } else { "linux" };
+    let machine = if cfg!(target_arch = "aarch64") { "arm64" } else { "64" };
+    Path::new("node_modules/@cloudflare").join(format!("workerd-{system}-{machine}/bin/workerd"))
+}
+
+impl Package {
+    fn unpack() -> Self {
+        // Module and runtime, unless they are there.
+        let built = Command::new(env!("CARGO_BIN_EXE_selvedge")).arg("build").env_remove("RUSTC_BOOTSTRAP").output();
+        let built = built.unwrap();
+        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+        let package = Self(tempfile::tempdir().unwrap());
+        package.put(Path::new(env!("CARGO_BIN_EXE_selvedge")), "bin/selvedge");
+        let files =
+            ["build/index.js", "build/index_bg.wasm", "tools/deploy/package.json", "tools/deploy/package-lock.json"];
+        for file in files.map(PathBuf::from).into_iter().chain([workerd()]) {
+            package.put(&checkout().join(&file), Path::new("lib/selvedge").join(&file));
+        }
+        for folder in ["nothing", "home"] {
+            fs::create_dir(package.path(folder)).unwrap();
+        }
+        package
+    }
+
+    fn path(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// Copies a file; links it where the system can.
+    fn put(&self, from: &Path, to: impl AsRef<Path>) {
+        let to = self.path(to);
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        if fs::hard_link(from, &to).is_err() {
+            fs::copy(from, &to).unwrap();
+        }
+    }
+
+    /// The companion with an empty PATH and HOME.
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(self.path("bin/selvedge"));
+        command.args(arguments).env_clear().env("PATH", self.path("nothing")).env("HOME", self.path("home"));
+        command.current_dir(self.0.path()).stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// Starts `dev` in a folder and waits until it is up.
+    fn dev(&self, folder: &str) -> Dev {
+        let mut command = self.command(&["dev", "--listen", "127.0.0.1:0", "--state", "state"]);
+        let log = self.path("dev.log");
+        let append = || File::options().create(true).append(true).open(&log).unwrap();
+        command.stdout(append()).stderr(append());
+        let child = command.current_dir(self.path(folder)).spawn().unwrap();
+        let mut dev = Dev { child, running: Value::Null };
+        let (file, began) = (self.path(folder).join("state/dev.json"), Instant::now());
+        while dev.running.is_null() {
+            let ended = dev.child.try_wait().unwrap();
+            assert!(ended.is_none() && began.elapsed() < PATIENCE, "{ended:?}: {}", fs::read_to_string(&log).unwrap());
+            std::thread::sleep(Duration::from_millis(20));
+            dev.running = fs::read(&file).ok().and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default();
+        }
+        dev
+    }
+}
+
+impl Dev {
+    fn get(&self, url: &str) -> Value {
+        let root = fs::read(self.running["root"].as_str().map(PathBuf::from).unwrap()).unwrap();
+        let roots = RootCerts::new_with_certs(&[Certificate::from_pem(&root).unwrap()]);
+        let config = ureq::Agent::config_builder().proxy(None).timeout_global(Some(PATIENCE));
+        let agent: ureq::Agent = config.tls_config(TlsConfig::builder().root_certs(roots).build()).build().into();
+        serde_json::from_slice(&agent.get(url).call().unwrap().body_mut().read_to_vec().unwrap()).unwrap()
+    }
+
+    fn stop(mut self) {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+        assert!(self.child.wait().unwrap().success());
+    }
+}
+
+impl Drop for Dev {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(Some(_))) {
+            return;
+        }
+        // Without `setpriv` on the PATH workerd outlives a killed companion.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let workerd = self.running["workerd_pid"].as_i64().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
+        if let Some(workerd) = workerd {
+            let _ = kill_process(workerd, Signal::KILL);
+        }
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn package_serves_a_new_folder_without_a_checkout() {
+    let package = Package::unpack();
+    let made = package.run(&["new", "mine"]);
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    assert!(text(&made.stdout).contains("  cd mine\n  selvedge dev\n"), "{}", text(&made.stdout));
+    assert!(fs::read_to_string(package.path("mine/.gitignore")).unwrap().contains("/ca/\n"));
+    let settings = package.path("mine/wrangler.toml");
+    let edited = fs::read_to_string(&settings).unwrap().replace(
+        "# TERMS_OF_SERVICE = \"https://example.org/terms\"",
+        "TERMS_OF_SERVICE = \"https://mine.test/terms\"",
+    );
+    fs::write(&settings, edited).unwrap();
+    let dev = package.dev("mine");
+    let directory = dev.get(dev.running["directory"].as_str().unwrap());
+    assert_eq!(directory["meta"]["termsOfService"], "https://mine.test/terms", "the folder's settings are in force");
+    if cfg!(target_os = "linux") {
+        let program = fs::read_link(format!("/proc/{}/exe", dev.running["workerd_pid"])).unwrap();
+        assert_eq!(program, package.path("lib/selvedge").canonicalize().unwrap().join(workerd()));
+    }
+    dev.stop();
+    // Its own settings, where the folder has those of another Worker.
+    fs::create_dir(package.path("foreign")).unwrap();
+    fs::write(package.path("foreign/wrangler.toml"), "name = 'shop'\nmain = 'shop.js'\n").unwrap();
+    let dev = package.dev("foreign");
+    assert!(dev.get(dev.running["directory"].as_str().unwrap())["meta"]["termsOfService"].is_null());
+    dev.stop();
+    assert!(text(&fs::read(package.path("dev.log")).unwrap()).contains("wrangler.toml in this folder is not a CA's"));
+}
+
+#[test]
+fn version_names_commit_and_build() {
+    let package = Package::unpack();
+    let shown = package.run(&["--version"]);
+    assert!(shown.status.success(), "{shown:?}");
+    let shown = text(&shown.stdout);
+    let lines: Vec<&str> = shown.lines().collect();
+    assert_eq!(lines.len(), 3, "{shown}");
+    assert_eq!(lines[0], concat!("selvedge ", env!("CARGO_PKG_VERSION")));
+    assert!(lines[1].starts_with("commit "), "{shown}");
+    assert!(lines[2].contains("module sha256:") && lines[2].contains("lib/selvedge/build/index_bg.wasm"), "{shown}");
+    // In the checkout, where no program on the PATH could tell the commit.
+    let mut command = Command::new(env!("CARGO_BIN_EXE_selvedge"));
+    let shown = command.arg("-V").env_clear().env("PATH", package.path("nothing")).output().unwrap();
+    let shown = text(&shown.stdout);
+    assert!(option_env!("SELVEDGE_COMMIT").is_some() || shown.contains("\ncommit unknown: "), "{shown}");
+}
+
+#[test]
+fn new_refuses_a_folder_with_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |name: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_selvedge"));
+        command.args(["new", name]).current_dir(folder.path()).output().unwrap()
+    };
+    fs::create_dir(folder.path().join("empty")).unwrap();
+    assert!(run("empty").status.success());
+    let again = run("empty");
+    assert_eq!(again.status.code(), Some(1));
+    assert!(text(&again.stderr).contains("empty has files already") && text(&again.stderr).contains("is empty or"));
+    fs::write(folder.path().join("file"), "x").unwrap();
+    assert!(text(&run("file").stderr).contains("file is a file"));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+}
+
+#[test]
+fn package_without_its_parts_says_what_is_missing() {
+    let package = Package::unpack();
+    let refused = |mut command: Command| {
+        let ended = command.output().unwrap();
+        assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+        text(&ended.stderr)
+    };
+    let mut named = package.command(&["dev"]);
+    named.env("SELVEDGE_HOME", package.path("nothing"));
+    let said = refused(named);
+    assert!(said.contains("SELVEDGE_HOME is") && said.contains("has no build/index.js"), "{said}");
+    let said = refused(package.command(&["build"]));
+    assert!(said.contains("works in a checkout of the sources") && said.contains("selvedge dev"), "{said}");
+    fs::remove_file(package.path("lib/selvedge").join(workerd())).unwrap();
+    let said = refused(package.command(&["dev", "--listen", "127.0.0.1:0"]));
+    assert!(said.contains("has no runtime for this machine") && said.contains("install the package again"), "{said}");
+    let said = refused(package.command(&["tool", "wrangler", "whoami"]));
+    assert!(said.contains("npm is missing"), "{said}");
+    assert!(package.path("home/.cache/selvedge/deploy/package.json").is_file(), "the user's cache is the place for it");
+}
