@@ -83,11 +83,11 @@ enum Command {
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
     // Asks git and hashes the module, which other commands need not wait for.
-    if let (Some(first), None) = (arguments.next(), arguments.next()) {
-        if first == "--version" || first == "-V" {
-            print(&tools::version());
-            return ExitCode::SUCCESS;
-        }
+    if let (Some(first), None) = (arguments.next(), arguments.next())
+        && (first == "--version" || first == "-V")
+    {
+        print(&tools::version());
+        return ExitCode::SUCCESS;
     }
     match run(Cli::parse().command) {
         Ok(code) => code,

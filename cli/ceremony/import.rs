@@ -18,7 +18,6 @@ use super::report;
 use crate::common::ca_paths::CaPaths;
 use crate::common::config_edit::ConfigEdit;
 use crate::common::host::say;
-use crate::common::invocation::companion;
 use crate::common::{files, host};
 
 /// Options of `issuer import`.
@@ -146,11 +145,6 @@ fn text(
         let _ = writeln!(out, "\nSet BASE_URL there to the CA's URL for clients.");
     }
     let _ = writeln!(out, "\nTo try it on this machine:\n\n{}", report::try_here(&options.place.ca));
-    let deploy = if slot == FIRST {
-        report::deploy(folder, slot)
-    } else {
-        format!("{}  {} deploy\n", report::secret_line(folder, slot), companion())
-    };
-    let _ = write!(out, "To deploy it to Cloudflare:\n\n{deploy}");
+    let _ = write!(out, "To deploy it to Cloudflare:\n\n{}", report::deploy());
     Ok(out)
 }

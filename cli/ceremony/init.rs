@@ -9,6 +9,7 @@ use selvedge::pki::ceremony::{Constraints, IssuerPlan, Root};
 use selvedge::values::{SigAlg, Time, b64, encrypted_key};
 use zeroize::Zeroizing;
 
+use super::access::{self, Accounts};
 use super::folder::{CaFolder, FIRST, NONCE_KEY, NewFile, ROOT, ROOT_KEY, issuer_file, public_settings, setting};
 use super::names::{Algorithm, Permits, base_url, ca_name, issuer_name};
 use super::passphrase::{Passphrase, open_key};
@@ -51,6 +52,10 @@ pub struct Options {
     issuer_years: u32,
     #[command(flatten)]
     permits: Permits,
+    /// Who may make accounts. [default: ask on the terminal; with --passphrase-file or without a terminal: as
+    /// wrangler.toml says]
+    #[arg(long, value_name = "WHO")]
+    accounts: Option<Accounts>,
     /// An existing root (PEM), instead of a new one.
     #[arg(long, value_name = "FILE", requires = "root_key")]
     root_certificate: Option<PathBuf>,
@@ -77,7 +82,15 @@ pub fn run(options: &Options) -> Result<()> {
         None => options.base_url.trim_start_matches("https://").to_owned(),
     };
     let (root, root_key) = make_root(options, &folder, &name, now)?;
+    let accounts = match (options.accounts, &options.passphrase_file) {
+        (None, None) => Accounts::ask()?,
+        (given, _) => given,
+    };
     settings.set("BASE_URL", &options.base_url, "The CA's URL for clients; it can never change.")?;
+    settings.lead_to_worker(&options.base_url)?;
+    if let Some(accounts) = accounts {
+        accounts.set(&mut settings)?;
+    }
     let root = root.with_crl_url(&root_crl::url(&settings)?);
     let common_name = issuer_name(&name, FIRST);
     let plan = IssuerPlan {
@@ -209,6 +222,7 @@ fn text(
         options.place.ca.display()
     );
     let _ = writeln!(out, "\nTo try it on this machine:\n\n{}", report::try_here(&options.place.ca));
-    let _ = write!(out, "To deploy it to Cloudflare:\n\n{}", report::deploy(folder, FIRST));
+    let _ = write!(out, "To deploy it to Cloudflare:\n\n{}", report::deploy());
+    out.push_str(&access::notice(settings)?);
     Ok(out)
 }

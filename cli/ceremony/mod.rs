@@ -3,6 +3,7 @@
 //! All keys are in one folder, accessible to its owner only. The root's key is encrypted and belongs offline; an issuer's
 //! key becomes a secret of the Worker. Nothing is overwritten, and writes are atomic.
 
+mod access;
 mod folder;
 mod import;
 mod init;

@@ -151,8 +151,7 @@ fn text(folder: &CaFolder, settings: &ConfigEdit, slot: u8, from: Time, created:
     let _ = writeln!(
         out,
         "\nTake the root's key offline again. Leave the present issuer's key and settings as they are: it signs \
-         until\nthen, and its certificates keep its chain. Deploy before then:\n\n{}  {} deploy",
-        report::secret_line(folder, slot),
+         until\nthen, and its certificates keep its chain. Deploy before then, which stores its key, too:\n\n  {} deploy",
         companion()
     );
     Ok(out)

@@ -1,6 +1,5 @@
 //! The output of the commands: what was created, and the commands to run next.
 
-use std::fmt::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -10,9 +9,7 @@ use selvedge::pki::pem;
 use selvedge::values::hex;
 use selvedge::values::x509::Parts;
 
-use super::folder::{CaFolder, issuer_file, setting};
-use super::tokens::ADMIN_TOKENS;
-use super::{folder, names};
+use super::names;
 use crate::common::invocation::companion;
 use crate::common::shell::quoted;
 
@@ -49,25 +46,10 @@ pub fn try_here(ca: &Path) -> String {
     format!("  {} dev --ca {}\n", companion(), quoted(ca))
 }
 
-/// The command that stores an issuer's key as a secret of the Worker.
-pub fn secret_line(folder: &CaFolder, slot: u8) -> String {
-    let file = folder.path(&issuer_file(slot, "key"));
-    format!("  {} tool wrangler secret put {} < {}\n", companion(), setting("ISSUER_KEY", slot), quoted(&file))
-}
-
 /// All commands up to a running Worker.
-pub fn deploy(folder: &CaFolder, slot: u8) -> String {
-    let nonce = folder.path(folder::NONCE_KEY);
+pub fn deploy() -> String {
     let me = companion();
-    let mut out = format!("  {me} tool wrangler login\n");
-    out.push_str(&secret_line(folder, slot));
-    let _ = writeln!(out, "  {me} tool wrangler secret put NONCE_KEY < {}", quoted(&nonce));
-    let tokens = folder.path(ADMIN_TOKENS);
-    if tokens.exists() {
-        let _ = writeln!(out, "  {}", tokens_line(&tokens));
-    }
-    let _ = writeln!(out, "  {me} deploy");
-    out
+    format!("  {me} tool wrangler login\n  {me} deploy\n")
 }
 
 /// The command that stores the admin tokens.

@@ -5,9 +5,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use toml_edit::{DocumentMut, Item, Table, Value, value};
+use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, Value, value};
+use url::Url;
 
 use super::files::{Readers, Staged};
+use super::route::Route;
 use super::worker_config::{Var, WorkerConfig};
 
 const VARS: &str = "vars";
@@ -28,8 +30,8 @@ impl ConfigEdit {
         let shown = path.display();
         let text = fs::read_to_string(path).with_context(|| {
             format!(
-                "cannot read the Worker's settings {shown}; run this in the project's folder, or pass them with \
-                 --wrangler"
+                "cannot read the Worker's settings {shown}; run this in the project's folder, pass them with \
+                 --wrangler, or start a folder with `selvedge new DIR`"
             )
         })?;
         let document: DocumentMut = text.parse().with_context(|| format!("{shown} is not valid TOML"))?;
@@ -92,6 +94,51 @@ impl ConfigEdit {
             key.leaf_decor_mut().set_prefix(format!("# {comment}\n"));
         }
         Ok(())
+    }
+
+    /// Leads the host of `base` to the Worker, by a custom domain.
+    ///
+    /// A route that does so stays. An address below workers.dev is Cloudflare's own and needs none.
+    ///
+    /// # Errors
+    /// When `base` is not a URL, or `routes` not a list.
+    pub fn lead_to_worker(&mut self, base: &str) -> Result<()> {
+        let url = Url::parse(base).with_context(|| format!("{base:?} is not a URL"))?;
+        let host = url.host_str().unwrap_or_default();
+        if host.ends_with(".workers.dev") || self.config.routes.iter().any(|route| route.covers(host)) {
+            return Ok(());
+        }
+        let mut domain = InlineTable::new();
+        domain.insert("pattern", host.into());
+        domain.insert("custom_domain", true.into());
+        let shown = self.config.file().display().to_string();
+        let routes = self.document.entry("routes").or_insert_with(|| value(Array::new()));
+        let routes = routes.as_array_mut().with_context(|| format!("routes is not a list in {shown}"))?;
+        routes.push(domain);
+        self.comment(
+            "routes",
+            "Where the Worker answers: the host of BASE_URL, in a domain of the Cloudflare account.",
+        );
+        self.config.routes.push(Route { pattern: host.to_owned(), custom_domain: true });
+        // Other addresses would answer 421, and are billed.
+        for name in ["workers_dev", "preview_urls"] {
+            if self.document.get(name).is_none() {
+                self.document.insert(name, value(false));
+            }
+        }
+        if self.config.workers_dev.is_none() {
+            self.config.workers_dev = Some(false);
+        }
+        Ok(())
+    }
+
+    /// Puts a comment above a new member of the file.
+    fn comment(&mut self, name: &str, comment: &str) {
+        if let Some(mut key) = self.document.key_mut(name)
+            && key.leaf_decor().prefix().is_none()
+        {
+            key.leaf_decor_mut().set_prefix(format!("# {comment}\n"));
+        }
     }
 
     /// Writes the new text beside the file, after reading it back.

@@ -13,10 +13,11 @@ const REPOSITORY: &str = include_str!("../../wrangler.toml");
 /// # Errors
 /// When the repository's file is not TOML.
 pub fn wrangler_toml() -> Result<String> {
-    let mut document: DocumentMut = REPOSITORY.parse().context("the companion's own wrangler.toml is malformed")?;
-    for name in ["main", "build"] {
-        document.remove(name);
-    }
+    // By paragraphs: the comments before a table would go with it.
+    let kept: Vec<&str> = REPOSITORY.split("\n\n").filter(|part| !part.contains("\n[build]\n")).collect();
+    let text = kept.join("\n\n");
+    let mut document: DocumentMut = text.parse().context("the companion's own wrangler.toml is malformed")?;
+    document.remove("main");
     Ok(document.to_string().replace("cargo run -- ", "selvedge "))
 }
 
@@ -36,6 +37,7 @@ mod tests {
         for absent in ["[build]", "cargo", "build/", "Wrangler runs this"] {
             assert!(!text.contains(absent), "{absent}: {text}");
         }
+        assert!(text.contains("# routes = [") && text.contains("[observability.logs]"), "{text}");
         assert!(text.contains("`selvedge init` makes the authority's keys"), "{text}");
     }
 }

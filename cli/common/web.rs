@@ -8,7 +8,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use selvedge::pki::pem;
 use ureq::Agent;
 use ureq::config::Config;
-use ureq::http::{Response, Uri};
+use ureq::http::{HeaderMap, Response, Uri};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
@@ -46,6 +46,15 @@ pub struct Answer {
     pub body: Vec<u8>,
     /// The `Retry-After` header.
     pub retry_after: Option<String>,
+    /// All headers.
+    pub headers: HeaderMap,
+}
+
+impl Answer {
+    /// The text of a header.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
 }
 
 /// Parses a URL that is https, or http on this machine.
@@ -198,7 +207,8 @@ pub fn answer(mut response: Response<ureq::Body>) -> Result<Answer> {
     if body.len() as u64 > MAX_ANSWER_BYTES {
         bail!("it is longer than {MAX_ANSWER_BYTES} bytes");
     }
-    Ok(Answer { status, body, retry_after })
+    let headers = response.headers().clone();
+    Ok(Answer { status, body, retry_after, headers })
 }
 
 /// Foreign text for a terminal: one line without control characters, at most 500 characters.

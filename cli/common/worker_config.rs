@@ -135,7 +135,8 @@ impl WorkerConfig {
     pub fn read(file: &Path) -> Result<Self> {
         let text = fs::read_to_string(file).with_context(|| {
             format!(
-                "cannot read {}, the Worker's settings; run this in the folder that has it, or pass it with --wrangler",
+                "cannot read {}, the Worker's settings; run this in the folder that has it, pass it with --wrangler, or \
+                 start a folder with `selvedge new DIR`",
                 file.display()
             )
         })?;

@@ -2,11 +2,15 @@
 //!
 //! No key or token is on a command line, where every process of the machine could read it, or in the output.
 
+mod api;
 mod ca_files;
 mod check;
 mod deployment;
+mod preflight;
+mod probe;
 mod project;
 mod secret_key;
+mod secrets;
 mod wrangler_cli;
 
 pub use deployment::{Options, run};

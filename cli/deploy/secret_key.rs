@@ -6,10 +6,9 @@ use anyhow::{Context, Result, anyhow, bail};
 use data_encoding::BASE64;
 use selvedge::ca::config::issuers::{MAX_ISSUERS, name_of};
 use selvedge::pki::key::KeyKind;
-use serde::Deserialize;
 use serde_json::{Value, json};
-use url::Url;
 
+use super::api::{Api, ApiOptions, Refusal, TOKEN, check_name};
 use super::ca_files::CaFiles;
 use super::check;
 use crate::ceremony::webcrypto;
@@ -18,13 +17,7 @@ use crate::common::host::{disable_core_dumps, now, say};
 use crate::common::invocation::companion;
 use crate::common::secret::{PrivateKey, Secret};
 use crate::common::shell::quoted;
-use crate::common::web;
 use crate::common::worker_config::WorkerConfig;
-
-/// The variable with the API token.
-const TOKEN: &str = "CLOUDFLARE_API_TOKEN";
-/// The variable with the account.
-const ACCOUNT: &str = "CLOUDFLARE_ACCOUNT_ID";
 
 /// Options of `secret-key`.
 #[derive(Clone, Debug, clap::Args)]
@@ -39,17 +32,6 @@ pub struct Options {
     script: Option<String>,
     #[command(flatten)]
     api: ApiOptions,
-}
-
-/// The options for Cloudflare's API.
-#[derive(Clone, Debug, clap::Args)]
-pub struct ApiOptions {
-    /// The Cloudflare account, in place of CLOUDFLARE_ACCOUNT_ID and of account_id in wrangler.toml.
-    #[arg(long, value_name = "ID")]
-    account: Option<String>,
-    /// The URL of Cloudflare's API.
-    #[arg(long, value_name = "URL", default_value = "https://api.cloudflare.com/client/v4")]
-    api: String,
 }
 
 /// Stores the key of one issuer.
@@ -71,95 +53,29 @@ pub fn run(options: &Options) -> Result<()> {
             (config.name()?.to_owned(), config.account)
         }
     };
-    let api = Api::new(&options.api, account, &script)?;
+    check_name("name of a Worker", &script)?;
+    let api = Api::new(&options.api, account)?;
     let file = files.issuer(options.number).and_then(|issuer| issuer.key.as_ref()).context("the key is missing")?;
-    api.put_key(&name_of("ISSUER_KEY", options.number), &file.text)
+    put_key(&api, &script, &name_of("ISSUER_KEY", options.number), &file.text)
 }
 
-/// Cloudflare's API for one Worker.
-pub struct Api {
-    url: Url,
-    script: String,
-    token: Secret,
-}
-
-/// The API's response ([envelope](https://developers.cloudflare.com/fundamentals/api/how-to/make-api-calls/)).
-#[derive(Deserialize)]
-struct Envelope {
-    success: bool,
-    #[serde(default)]
-    errors: Vec<ApiError>,
-}
-
-#[derive(Deserialize)]
-struct ApiError {
-    #[serde(default)]
-    code: i64,
-    #[serde(default)]
-    message: String,
-}
-
-impl Api {
-    /// The API for the Worker `script`, with the token of the environment.
-    ///
-    /// `account` is the account that `wrangler.toml` names.
-    ///
-    /// # Errors
-    /// When token or account is missing, or the URL is not https.
-    pub fn new(options: &ApiOptions, account: Option<String>, script: &str) -> Result<Self> {
-        let set =
-            |name: &str| std::env::var(name).ok().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
-        let token = set(TOKEN).with_context(|| {
-            format!(
-                "{TOKEN} is not set: create a token with the permission \"Workers Scripts: Edit\" for your account (in \
-                 Cloudflare's dashboard, under My Profile, API Tokens), and set it in the environment, not on the command \
-                 line"
-            )
-        })?;
-        let account = options.account.clone().or_else(|| set(ACCOUNT)).or(account).with_context(|| {
-            format!(
-                "the Cloudflare account is unknown: give its ID with --account, in {ACCOUNT}, or as account_id in \
-                 wrangler.toml (`{} tool wrangler whoami` shows it)",
-                companion()
-            )
-        })?;
-        for (what, text) in [("account ID", account.as_str()), ("name of a Worker", script)] {
-            let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-            if text.is_empty() || !text.bytes().all(plain) {
-                bail!("{text:?} is not a valid {what}");
-            }
-        }
-        let base = web::safe_url(&options.api).context("--api")?;
-        let base = base.as_str().trim_end_matches('/');
-        let url = Url::parse(&format!("{base}/accounts/{account}/workers/scripts/{script}/secrets"))?;
-        Ok(Self { url, script: script.to_owned(), token: Secret::new(token) })
+/// Stores a private key (PKCS#8 PEM) under this name, for the Worker `script`.
+///
+/// # Errors
+/// When it is not an issuer's key, or Cloudflare does not answer or refuses.
+pub fn put_key(api: &Api, script: &str, name: &str, pem: &Secret) -> Result<()> {
+    let key = PrivateKey::read(pem).map_err(|fault| anyhow!("the key for {name} {fault}"))?;
+    let der = Secret::new(BASE64.encode(key.der()));
+    let asked = format!("storing {name} for the Worker {script:?}");
+    let path = format!("/accounts/{}/workers/scripts/{script}/secrets", api.account());
+    let body = Secret::new(body(name, key.kind(), &der).to_string());
+    // A server may echo the request.
+    let shown = |text: String| api.without_token(&text).replace(der.reveal(), "…");
+    match api.put(&path, &body).map_err(|error| anyhow!("{asked}: {}", shown(format!("{error:#}"))))? {
+        Ok(_) => say(format!("{name} is stored as a non-extractable key ({})", key.kind())),
+        Err(refusal) => bail!("{asked}: {}", shown(refused(&refusal, name))),
     }
-
-    /// Stores a private key (PKCS#8 PEM) under this name.
-    ///
-    /// # Errors
-    /// When it is not an issuer's key, or Cloudflare does not answer or refuses.
-    pub fn put_key(&self, name: &str, pem: &Secret) -> Result<()> {
-        let key = PrivateKey::read(pem).map_err(|fault| anyhow!("the key for {name} {fault}"))?;
-        let der = Secret::new(BASE64.encode(key.der()));
-        let agent = web::agent(None, None)?;
-        let request = agent.put(self.url.as_str()).config();
-        let request = if web::is_loopback(&self.url) { request.proxy(None) } else { request };
-        let request = request.build().header("Authorization", format!("Bearer {}", self.token.reveal()));
-        let asked = format!("storing {name} for the Worker {:?}", self.script);
-        let request = request.header("Content-Type", "application/json");
-        let sent = request.send(body(name, key.kind(), &der).to_string());
-        // The library's errors never quote what was sent.
-        let sent = sent.with_context(|| format!("{asked}: Cloudflare's API does not answer at {}", self.url))?;
-        let answer = web::answer(sent).with_context(|| format!("{asked}: cannot read the response"))?;
-        if let Err(refusal) = outcome(answer.status, &answer.body, name) {
-            // A server may echo the request.
-            let shown = refusal.replace(self.token.reveal(), "…").replace(der.reveal(), "…");
-            bail!("{asked}: {shown}");
-        }
-        say(format!("{name} is stored as a non-extractable key ({})", key.kind()));
-        Ok(())
-    }
+    Ok(())
 }
 
 /// The request that stores a key.
@@ -175,24 +91,10 @@ fn body(name: &str, kind: KeyKind, der: &Secret) -> Value {
     })
 }
 
-/// Checks the API's response; an error has its message and what to do.
-fn outcome(status: u16, body: &[u8], name: &str) -> Result<(), String> {
-    let envelope: Envelope = match serde_json::from_slice(body) {
-        Ok(envelope) => envelope,
-        Err(_) => {
-            let shown: String = web::plain(&String::from_utf8_lossy(body)).chars().take(200).collect();
-            return Err(format!("status {status}, not a response of Cloudflare's API: {shown:?}; check --api"));
-        }
-    };
-    if envelope.success && (200..300).contains(&status) {
-        return Ok(());
-    }
-    let said: Vec<String> =
-        envelope.errors.iter().map(|error| format!("{} (code {})", web::plain(&error.message), error.code)).collect();
-    let said = if said.is_empty() { "no reason given".to_owned() } else { said.join("; ") };
-    let codes: Vec<i64> = envelope.errors.iter().map(|error| error.code).collect();
-    let todo = advice(status, &codes, name);
-    Err(format!("Cloudflare refused (status {status}): {said}. {todo}"))
+/// The refusal with its reason and what to do.
+fn refused(refusal: &Refusal, name: &str) -> String {
+    let Refusal { status, codes, said } = refusal;
+    format!("Cloudflare refused (status {status}): {said}. {}", advice(*status, codes, name))
 }
 
 fn advice(status: u16, codes: &[i64], name: &str) -> String {
@@ -228,6 +130,7 @@ pub fn line(place: &CaPaths, number: u8) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::deploy::api::read;
 
     #[test]
     fn key_is_sent_with_the_algorithm_of_its_kind() {
@@ -246,9 +149,12 @@ mod tests {
 
     #[test]
     fn refusal_has_reason_and_what_to_do() {
-        let refused = |status, body: &str| outcome(status, body.as_bytes(), "ISSUER_KEY").unwrap_err();
+        let refused = |status, body: &str| match read(status, body.as_bytes()) {
+            Ok(answer) => super::refused(&answer.unwrap_err(), "ISSUER_KEY"),
+            Err(why) => why,
+        };
         let with = |code: i64| format!("{{\"success\":false,\"errors\":[{{\"code\":{code},\"message\":\"Says\"}}]}}");
-        assert_eq!(outcome(200, br#"{"success":true,"errors":[],"result":{}}"#, "X"), Ok(()));
+        assert!(read(200, br#"{"success":true,"errors":[],"result":{}}"#).unwrap().is_ok());
         for (status, code, todo) in [
             (404, 10007, "selvedge deploy"),
             (400, 10053, "remove ISSUER_KEY from [vars]"),

@@ -1,6 +1,6 @@
 //! Wrangler as a program: its commands and their output.
 
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Output, Stdio};
 
@@ -53,21 +53,39 @@ impl<'a> WranglerCli<'a> {
         succeeded(args, status)
     }
 
-    /// Stores a secret, which wrangler reads from its standard input.
+    /// Runs a command that reads a file of secrets, with its output on the terminal.
+    ///
+    /// The file, a JSON object, is wrangler's standard input: no secret is on a command line or on the disk.
     ///
     /// # Errors
     /// When it cannot be started, or fails.
-    pub fn put_secret(&self, name: &str, value: &Secret) -> Result<()> {
-        let args = ["secret", "put", name];
-        let mut child = self.command(&args)?.stdin(Stdio::piped()).spawn().with_context(|| started(&args))?;
-        let written = child.stdin.take().map_or(Ok(()), |mut stdin| stdin.write_all(value.reveal().as_bytes()));
-        let status = child.wait().with_context(|| started(&args))?;
-        succeeded(&args, status)?;
-        match written {
-            // It succeeded without reading everything.
-            Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).with_context(|| started(&args)),
-            _ => Ok(()),
+    pub fn run_with_secrets(&self, args: &[&str], secrets: &Secret) -> Result<()> {
+        let all = [args, &["--secrets-file", "/dev/stdin"]].concat();
+        let mut child = self.command(&all)?.stdin(Stdio::piped()).spawn().with_context(|| started(args))?;
+        let written = child.stdin.take().map_or(Ok(()), |mut stdin| stdin.write_all(secrets.reveal().as_bytes()));
+        let status = child.wait().with_context(|| started(args))?;
+        succeeded(args, status)?;
+        written.with_context(|| format!("`wrangler {}` succeeded without reading the secrets", args.join(" ")))
+    }
+
+    /// The token of wrangler's login; `None` without a login.
+    ///
+    /// # Errors
+    /// When wrangler cannot be started.
+    pub fn token(&self) -> Result<Option<Secret>> {
+        #[derive(Deserialize)]
+        struct Login {
+            token: String,
         }
+        let args = ["auth", "token", "--json"];
+        let output = self.command(&args)?.stdin(Stdio::null()).output().with_context(|| started(&args))?;
+        if !output.status.success() {
+            return Ok(None);
+        }
+        // An API key with an email has no token, and a notice may precede the object.
+        let start = output.stdout.iter().position(|byte| *byte == b'{');
+        let login = start.and_then(|at| serde_json::from_slice::<Login>(output.stdout.get(at..)?).ok());
+        Ok(login.map(|login| Secret::new(login.token)))
     }
 
     /// The Worker's secrets; `None` when the Worker does not exist yet.

@@ -195,7 +195,7 @@ impl Client {
 
     /// The text of a successful response.
     fn read(&self, url: &Url, answer: Result<Answer>) -> Result<String> {
-        let Answer { status, body, retry_after } = answer.map_err(|error| Unreachable(format!("{error:#}")))?;
+        let Answer { status, body, retry_after, .. } = answer.map_err(|error| Unreachable(format!("{error:#}")))?;
         // A server may echo the token.
         let text = String::from_utf8_lossy(&body).replace(self.token.reveal(), "…");
         if (200..300).contains(&status) {

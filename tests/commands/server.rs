@@ -20,8 +20,18 @@ impl Asked {
     }
 }
 
-/// What answers: a status and a body, from method and path.
-type Answering = dyn Fn(&Asked) -> (u16, Vec<u8>) + Send + Sync;
+/// What it answers.
+pub struct Reply {
+    pub status: u16,
+    pub headers: Vec<(&'static str, String)>,
+    pub body: Vec<u8>,
+}
+
+impl From<(u16, Vec<u8>)> for Reply {
+    fn from((status, body): (u16, Vec<u8>)) -> Self {
+        Self { status, headers: Vec::new(), body }
+    }
+}
 
 pub struct Server {
     pub address: String,
@@ -30,12 +40,16 @@ pub struct Server {
 
 impl Server {
     /// Plain http.
-    pub fn start(answer: impl Fn(&Asked) -> (u16, Vec<u8>) + Send + Sync + 'static) -> Self {
+    pub fn start<R: Into<Reply>>(answer: impl Fn(&Asked) -> R + Send + Sync + 'static) -> Self {
         Self::on(TcpListener::bind("127.0.0.1:0").unwrap(), None, Arc::new(answer))
     }
 
     /// Starts on a given port, by TLS if configured.
-    pub fn on(listener: TcpListener, tls: Option<Arc<rustls::ServerConfig>>, answer: Arc<Answering>) -> Self {
+    pub fn on<R: Into<Reply>>(
+        listener: TcpListener,
+        tls: Option<Arc<rustls::ServerConfig>>,
+        answer: Arc<impl Fn(&Asked) -> R + Send + Sync + 'static>,
+    ) -> Self {
         let address = listener.local_addr().unwrap().to_string();
         let asked = Arc::new(Mutex::new(Vec::new()));
         let log = Arc::clone(&asked);
@@ -61,7 +75,7 @@ impl Server {
 }
 
 /// Handles one request; a client that hangs up early is ignored.
-fn serve(stream: impl Read + Write, log: &Mutex<Vec<Asked>>, answer: &Answering) {
+fn serve<R: Into<Reply>>(stream: impl Read + Write, log: &Mutex<Vec<Asked>>, answer: &impl Fn(&Asked) -> R) {
     let mut reader = BufReader::new(stream);
     let mut lines = Vec::new();
     loop {
@@ -81,8 +95,10 @@ fn serve(stream: impl Read + Write, log: &Mutex<Vec<Asked>>, answer: &Answering)
     reader.read_exact(&mut body).unwrap();
     asked.body = String::from_utf8(body).unwrap();
     log.lock().unwrap().push(asked.clone());
-    let (status, body) = answer(&asked);
-    let head = format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+    let Reply { status, headers, body } = answer(&asked).into();
+    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let length = body.len();
+    let head = format!("HTTP/1.1 {status} X\r\nContent-Length: {length}\r\n{headers}Connection: close\r\n\r\n");
     let mut stream = reader.into_inner();
     let _ = stream.write_all(&[head.as_bytes(), &body].concat()).and_then(|()| stream.flush());
 }

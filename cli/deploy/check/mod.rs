@@ -2,6 +2,7 @@
 //!
 //! All checks run before anything is done, and all findings are reported at once.
 
+mod address;
 mod finding;
 mod issuer;
 mod root;
@@ -16,6 +17,7 @@ use super::ca_files::CaFiles;
 use crate::ceremony::Tokens;
 use crate::common::shell::quoted;
 use crate::common::worker_config::WorkerConfig;
+pub use address::WORKERS_DEV;
 pub use finding::{Finding, Weight};
 use finding::{check_closed, no_issuer};
 

@@ -5,8 +5,8 @@ use selvedge::ca::config::names::known;
 use selvedge::ca::config::settings::Settings;
 use selvedge::pki::{Issuer, IssuerFault, pem};
 use selvedge::values::Time;
-use url::Url;
 
+use super::address;
 use super::finding::{Finding, no_issuer};
 use super::root::Root;
 use crate::ceremony::issuer_file;
@@ -30,7 +30,7 @@ pub fn check(files: &CaFiles, config: &WorkerConfig, now: Time, found: &mut Vec<
             "Set it to the address of your Worker, like https://ca.corp.example",
         )),
     }
-    addresses(config, found);
+    address::check(config, found);
     for (name, near) in config.vars.keys().filter_map(|name| Some((name, known(name).err()?))) {
         found.push(Finding::warning(
             format!("{file} sets {name}, which the Worker does not read"),
@@ -58,28 +58,6 @@ pub fn check(files: &CaFiles, config: &WorkerConfig, now: Time, found: &mut Vec<
     }
     for place in 1..=MAX_ISSUERS {
         issuer_settings(files, config, place, now, found);
-    }
-}
-
-/// Checks that the Worker is reached at one address only, that of BASE_URL.
-fn addresses(config: &WorkerConfig, found: &mut Vec<Finding>) {
-    let file = config.file().display();
-    let Some(base) = config.var("BASE_URL").filter(|base| *base != EXAMPLE_BASE_URL) else { return };
-    let host = Url::parse(base).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
-    match (host.ends_with(".workers.dev"), config.workers_dev) {
-        (true, Some(false)) => found.push(Finding::wrong(
-            format!("BASE_URL is {base}, and {file} has workers_dev = false, so nothing would answer there"),
-            "Remove workers_dev, or set BASE_URL to the domain that is routed to the Worker",
-        )),
-        (false, None | Some(true)) => found.push(Finding::warning(
-            format!(
-                "{file} does not disable the Worker's address below workers.dev. Requests there get 421, except for \
-                 CRLs and issuer certificates, and every request is billed"
-            ),
-            "Write workers_dev = false and preview_urls = false above the tables of that file, once your domain is routed \
-             to the Worker",
-        )),
-        _ => {}
     }
 }
 

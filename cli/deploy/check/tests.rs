@@ -15,6 +15,8 @@ use std::path::Path;
 mod root_crl;
 
 const NOW: Time = Time::from_secs(1_795_521_600);
+/// The lines that `init` writes.
+const TOP: &str = "routes = [{ pattern = 'ca.test', custom_domain = true }]\nworkers_dev = false";
 const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// A CA's folder and settings, as they should be until a test changes them.
@@ -29,7 +31,7 @@ struct Scene {
 impl Scene {
     fn new() -> Self {
         let root = create_root("Test Root", NOW, 20).unwrap();
-        let top = "workers_dev = false";
+        let top = TOP;
         let mut scene = Self { dir: tempfile::tempdir().unwrap(), top, vars: BTreeMap::new(), root: root.clone() };
         scene.write("root.pem", &root.certificate);
         scene.write("nonce.key", &b64::encode(&[7; 32]));
@@ -114,14 +116,22 @@ fn wrong(change: impl FnOnce(&mut Scene), says: &[&str]) {
 #[test]
 fn second_address_and_unknown_settings_are_reported() {
     let mut scene = Scene::new();
-    for top in ["", "workers_dev = true"] {
+    scene.top = "route = '*.test/*'\nworkers_dev = true";
+    only(&scene.found(), Weight::Warning, &["workers.dev", "421", "workers_dev = false"]);
+    for top in ["", "workers_dev = false"] {
         scene.top = top;
-        only(&scene.found(), Weight::Warning, &["workers.dev", "421", "workers_dev = false"]);
+        only(&scene.found(), Weight::Wrong, &["no route in", "nothing would answer there", "custom_domain = true"]);
     }
     scene.set("BASE_URL", "https://ca.team.workers.dev");
+    scene.top = "";
     assert_eq!(scene.found(), []);
     scene.top = "workers_dev = false";
-    only(&scene.found(), Weight::Wrong, &["nothing would answer there"]);
+    only(&scene.found(), Weight::Wrong, &["nothing would answer there", "Remove workers_dev"]);
+    scene.top = TOP.split_once('\n').unwrap().0;
+    only(&scene.found(), Weight::Wrong, &["routes, which switch workers.dev off", "workers_dev = true"]);
+    scene.top = "";
+    scene.set("BASE_URL", "https://other.team.workers.dev");
+    only(&scene.found(), Weight::Wrong, &["would answer at another address", "https://ca.SUBDOMAIN.workers.dev"]);
     let mut scene = Scene::new();
     scene.set("RATE_LIMIT", "off");
     only(&scene.found(), Weight::Warning, &["RATE_LIMIT, which the Worker does not read", "RATE_LIMITS"]);

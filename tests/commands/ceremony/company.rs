@@ -71,7 +71,7 @@ fn issuer_below_a_company_root_is_imported() {
     assert!(fixture.refused(&request(&fixture, &[])).contains("is still pending"));
     sign(&fixture, "ca/issuer.csr", &format!("{ASKED}{CONSTRAINTS}"), SOON);
     let said = fixture.ok(&import(&["--root", "root.pem", "--base-url", "https://ca.corp.example"]));
-    assert!(said.contains("secret put ISSUER_KEY < ca/issuer.key"), "{said}");
+    assert!(said.contains("tool wrangler login\n  cargo run -- deploy\n"), "{said}");
     fixture.openssl("verify -x509_strict -purpose any -CAfile ca/root.pem -untrusted mid.pem ca/issuer.pem").unwrap();
     let vars = fixture.vars();
     assert_eq!(vars["ISSUER_CHAIN"].as_str().unwrap(), fixture.read("ca/issuer.pem"));

@@ -1,4 +1,4 @@
-"""Runs a program at a terminal of its own and answers its questions, each only when the terminal shows nothing of it.
+"""Runs a program at a terminal of its own and answers its questions, passphrases only when the terminal shows nothing of them.
 
 terminal.py ANSWER... -- PROGRAM ARGUMENT...: prints what the terminal showed, and ends as the program does."""
 
@@ -27,9 +27,10 @@ while True:
     if not data:
         break
     shown += data
-    if shown.endswith(b": ") and answered < len(answers):
+    hidden = shown.endswith(b": ")
+    if (hidden or shown.endswith(b"]? ")) and answered < len(answers):
         # The question is there: from now on somebody may type.
-        if termios.tcgetattr(terminal)[3] & termios.ECHO:
+        if hidden and termios.tcgetattr(terminal)[3] & termios.ECHO:
             sys.exit("the question is there, and what is typed would be shown: " + shown.decode(errors="replace"))
         os.write(terminal, answers[answered].encode() + b"\n")
         answered += 1

@@ -18,11 +18,50 @@ fn passphrase_prompt_requires_a_terminal_without_echo() {
     let differing = at_terminal(&fixture, &[PASSPHRASE, "another passphrase"], &init);
     assert_eq!(differing.status.code(), Some(1), "{}", text(&differing.stderr));
     assert!(text(&differing.stdout).contains("the two passphrases differ"), "{}", text(&differing.stdout));
-    let made = at_terminal(&fixture, &[PASSPHRASE, PASSPHRASE], &init);
+    let made = at_terminal(&fixture, &[PASSPHRASE, PASSPHRASE, ""], &init);
     let shown = text(&made.stdout);
     assert!(made.status.success(), "{shown} {}", text(&made.stderr));
     assert!(shown.contains("The CA was created.") && !shown.contains(PASSPHRASE), "{shown}");
     fixture.openssl("pkey -in ca/root.key -passin file:passphrase -noout").unwrap();
+    assert!(shown.contains("May strangers make accounts?"), "{shown}");
+    assert_eq!(fixture.vars()["EXTERNAL_ACCOUNT_REQUIRED"].as_str(), Some("true"), "the default is the careful one");
+    assert!(shown.contains("Accounts need a key"), "{shown}");
+}
+
+#[test]
+fn other_answer_about_accounts_writes_nothing() {
+    let fixture = CeremonyFixture::new();
+    let init = ["init", "--base-url", "https://ca.corp.example"];
+    let refused = at_terminal(&fixture, &[PASSPHRASE, PASSPHRASE, "perhaps"], &init);
+    assert_eq!(refused.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&refused.stdout).into_owned();
+    assert!(said.contains("\"perhaps\" is neither with-key nor anyone"), "{said}");
+    assert_eq!(fixture.read("wrangler.toml"), super::fixture::WRANGLER);
+}
+
+#[test]
+fn init_leads_the_host_to_the_worker() {
+    let fixture = CeremonyFixture::new();
+    fixture.init(&["--accounts", "with-key"]);
+    let text = fixture.read("wrangler.toml");
+    let file: toml::Table = text.parse().unwrap();
+    let routes = file["routes"].as_array().unwrap();
+    assert_eq!(routes.len(), 1, "{text}");
+    assert_eq!(routes[0]["pattern"].as_str(), Some("ca.corp.example"));
+    assert_eq!(routes[0]["custom_domain"].as_bool(), Some(true));
+    assert_eq!([&file["workers_dev"], &file["preview_urls"]].map(toml::Value::as_bool), [Some(false); 2]);
+    assert_eq!(fixture.vars()["EXTERNAL_ACCOUNT_REQUIRED"].as_str(), Some("true"));
+    // Below workers.dev nothing is needed, and what is there stays.
+    for (base, top) in
+        [("https://selvedge.team.workers.dev", ""), ("https://ca.corp.example", "route = '*.example/*'\n")]
+    {
+        let fixture = CeremonyFixture::new();
+        fixture.write("wrangler.toml", &format!("{top}{}", super::fixture::WRANGLER));
+        fixture.ok(&fixture.line(&["init", "--base-url", base], &["--accounts", "anyone"]));
+        let text = fixture.read("wrangler.toml");
+        assert!(text.starts_with(top) && !text.contains("routes") && !text.contains("workers_dev"), "{text}");
+        assert_eq!(fixture.vars()["EXTERNAL_ACCOUNT_REQUIRED"].as_str(), Some("false"));
+    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! An operator's workspace: a CA folder, a `wrangler.toml`, a wrangler that records its input.
 
+use super::authority::Authority;
+use crate::server::{Server, unused_address};
 use selvedge::pki::ceremony::{CertAndKey, create_intermediate, create_root};
 use selvedge::values::{Time, b64};
 use std::collections::BTreeMap;
@@ -7,6 +9,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 /// The token of the tests; only the API may see it.
@@ -16,8 +19,16 @@ pub fn now() -> Time {
     Time::from_secs(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs())
 }
 
+/// The host of BASE_URL is the Worker's.
+const ROUTES: &str = "routes = [{ pattern = '127.0.0.1', custom_domain = true }]";
+
 pub struct CliFixture {
     dir: tempfile::TempDir,
+    /// What answers at BASE_URL: as deployed, unless a test changes it.
+    authority: Arc<Mutex<Option<Authority>>>,
+    address: String,
+    change: fn(&mut Authority),
+    routes: String,
     pub vars: BTreeMap<String, String>,
     pub root: CertAndKey,
     pub issuer: CertAndKey,
@@ -49,15 +60,33 @@ impl CliFixture {
         let issuer = create_intermediate(&root, "CliFixture Issuer", now(), 5).unwrap();
         let dir = tempfile::tempdir().unwrap();
         let nonce_key = b64::encode(&[9; 32]);
-        let mut fixture = Self { dir, vars: BTreeMap::new(), root: root.clone(), issuer: issuer.clone(), nonce_key };
+        let authority = Arc::new(Mutex::new(None::<Authority>));
+        let answering = Arc::clone(&authority);
+        let server = Server::start(move |asked| match &*answering.lock().unwrap() {
+            Some(authority) => authority.answer(asked),
+            None => (503, b"not deployed".to_vec()).into(),
+        });
+        let (address, vars, change) = (server.address, BTreeMap::new(), (|_| ()) as fn(&mut Authority));
+        let mut fixture = Self {
+            dir,
+            authority,
+            address,
+            change,
+            vars,
+            root: root.clone(),
+            issuer: issuer.clone(),
+            nonce_key,
+            routes: ROUTES.to_owned(),
+        };
+        let base = format!("http://{}", fixture.address);
         fs::create_dir(fixture.path("ca")).unwrap();
         fs::create_dir(fixture.path("calls")).unwrap();
         fixture.put("root.pem", &root.certificate);
         fixture.put("nonce.key", &fixture.nonce_key);
         for (name, value) in [
-            ("BASE_URL", "https://127.0.0.1:1"),
+            ("BASE_URL", base.as_str()),
             ("CAA_IDENTITIES", "ca.test"),
-            ("MODE", "production"),
+            ("MODE", "dev"),
             ("RESOLVER_URL", "https://dns.test/q"),
             ("ROOT_CERTIFICATE", &root.certificate),
         ] {
@@ -76,7 +105,7 @@ impl CliFixture {
         let vars = toml::to_string(&self.vars).unwrap();
         fs::write(
             self.path("wrangler.toml"),
-            format!("name = 'test-ca'\nmain = 'x.js'\nworkers_dev = false\n[vars]\n{vars}"),
+            format!("name = 'test-ca'\nmain = 'x.js'\nworkers_dev = false\n{}\n[vars]\n{vars}", self.routes),
         )
         .unwrap();
     }
@@ -121,7 +150,12 @@ impl CliFixture {
         command.args(args).arg("--ca").arg(self.path("ca")).arg("--wrangler").arg(self.path("wrangler.toml"));
         if args[0] == "deploy" {
             let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/commands/operate/wrangler.sh");
-            command.arg("--wrangler-program").arg(script);
+            command.arg("--wrangler-program").arg(script).args(["--patience", "0"]);
+            if !args.contains(&"--api") {
+                // Never the real one.
+                command.args(["--api", &format!("http://{}", unused_address())]);
+            }
+            *self.authority.lock().unwrap() = Some(self.deployed());
         }
         command.env("FAKE_WRANGLER", self.path("calls")).env_remove("CLOUDFLARE_API_TOKEN");
         command.env_remove("CLOUDFLARE_ACCOUNT_ID").envs(env.iter().copied());
@@ -133,7 +167,34 @@ impl CliFixture {
         ended
     }
 
-    /// All runs of wrangler, in their order. None was given a secret but through its standard input.
+    /// Changes what answers after a deployment.
+    pub fn answers(&mut self, change: fn(&mut Authority)) {
+        self.change = change;
+    }
+
+    /// The authority that a deployment leaves.
+    fn deployed(&self) -> Authority {
+        let mut authority = Authority::of(self, "http", &self.address);
+        if let Some(chain) = self.vars.get("ISSUER_CHAIN_2") {
+            authority.add(2, chain);
+        }
+        (self.change)(&mut authority);
+        authority
+    }
+
+    /// Sets the routes, and writes the settings.
+    pub fn route(&mut self, routes: &str) {
+        self.routes = routes.to_owned();
+        self.set("CAA_IDENTITIES", "ca.test");
+    }
+
+    /// Says that wrangler is logged in.
+    pub fn logged_in(&self) {
+        let login = serde_json::json!({"type": "oauth", "token": TOKEN}).to_string();
+        fs::write(self.path("calls/login"), login).unwrap();
+    }
+
+    /// All runs of wrangler but for its token, in their order. None was given a secret but through its standard input.
     pub fn calls(&self) -> Vec<Call> {
         let read = |n: usize, kind: &str| fs::read_to_string(self.path(&format!("calls/{n}.{kind}"))).ok();
         let calls = (0..).map_while(|n| {
@@ -146,7 +207,7 @@ impl CliFixture {
             let args = args.strip_suffix(&format!(" --config {}", settings.display())).unwrap().to_owned();
             Some(Call { args, stdin: read(n, "stdin"), env })
         });
-        let calls: Vec<Call> = calls.collect();
+        let calls: Vec<Call> = calls.filter(|call| call.args != "auth token --json").collect();
         for call in &calls {
             assert!(call.env.contains("CI=true\n") && call.env.contains("WRANGLER_SEND_METRICS=false\n"), "{call:?}");
         }

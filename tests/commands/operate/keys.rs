@@ -110,20 +110,31 @@ fn mismatched_issuer_key_is_not_sent() {
 #[test]
 fn deployment_stores_issuer_keys_as_bindings() {
     let fixture = CliFixture::new();
-    let nonce: PathBuf = fixture.path("calls/1.stdin");
-    // Wrangler makes the Worker for the nonce key; without a Worker the API takes no key.
-    let api = Server::start(move |_| if nonce.exists() { (200, DONE.into()) } else { (500, b"too early".to_vec()) });
+    // The upload makes the Worker; without a Worker the API takes no key.
+    let uploaded: PathBuf = fixture.path("calls/1.stdin");
+    let api = Server::start(move |asked| match asked.line.starts_with("PUT ") {
+        true if uploaded.exists() => (200, DONE.into()),
+        true => (500, b"too early".to_vec()),
+        false => (403, br#"{"success":false,"errors":[{"code":9109,"message":"Unauthorized"}]}"#.to_vec()),
+    });
     let ended = fixture.run(&["deploy", "--key-binding", "--api", &url(&api)], &WHO);
     assert_eq!(ended.code, 0, "{ended:?}");
-    assert_eq!(fixture.arguments(), ["secret list", "secret put NONCE_KEY", "deploy"]);
-    let sent: Value = serde_json::from_str(&api.asked()[0].body).unwrap();
+    assert_eq!(fixture.arguments(), ["secret list", "deploy --secrets-file /dev/stdin"]);
+    let texts: Value = serde_json::from_str(fixture.calls()[1].stdin.as_deref().unwrap()).unwrap();
+    assert_eq!(texts, json!({"NONCE_KEY": fixture.nonce_key}), "the issuer's key is no text");
+    let sent: Value = serde_json::from_str(&api.asked().last().unwrap().body).unwrap();
     assert_eq!((&sent["name"], &sent["type"]), (&json!("ISSUER_KEY"), &json!("secret_key")));
     // It is known to be there, as what it is.
     fixture.listed(&[("NONCE_KEY", "secret_text"), ("ISSUER_KEY", "secret_key")]);
     assert_eq!(fixture.run(&["deploy"], &[]).code, 0);
-    assert_eq!(fixture.arguments()[3..], ["secret list", "deploy"]);
+    assert_eq!(fixture.arguments()[2..], ["secret list", "deploy"]);
+    // An existing Worker gets the key before its chain.
+    fixture.listed(&[("NONCE_KEY", "secret_text")]);
+    assert_eq!(fixture.run(&["deploy", "--key-binding", "--api", &url(&api)], &WHO).code, 0);
+    assert_eq!(fixture.arguments()[4..], ["secret list", "deploy"]);
+    let asked = api.asked().len();
     // Without a token nothing is begun.
     let ended = fixture.run(&["deploy", "--key-binding", "--api", &url(&api)], &[]);
     assert!(ended.code == 1 && ended.err.contains("CLOUDFLARE_API_TOKEN is not set"), "{ended:?}");
-    assert_eq!((fixture.arguments().len(), api.asked().len()), (5, 1));
+    assert_eq!((fixture.arguments().len(), api.asked().len()), (6, asked));
 }

@@ -1,11 +1,13 @@
 //! What an operator does with an authority that runs elsewhere: `deploy`, `secret-key`, `status`. Wrangler, Cloudflare's
 //! API and the authority are doubles.
 
+mod authority;
+mod cloudflare;
 mod fixture;
 mod keys;
 mod status;
 
-use crate::server::Server;
+use crate::server::{Server, unused_address};
 use fixture::{CliFixture, CommandOutput, TOKEN, now};
 use selvedge::pki::Issuer;
 use selvedge::pki::ceremony::create_intermediate;
@@ -27,20 +29,40 @@ fn fine(ended: &CommandOutput) {
     assert_eq!(ended.code, 0, "{ended:?}");
 }
 
+/// The command that uploads secrets with the code.
+const WITH_SECRETS: &str = "deploy --secrets-file /dev/stdin";
+
+/// The secrets that the n-th run of wrangler was given.
+fn given(fixture: &CliFixture, n: usize) -> BTreeMap<String, String> {
+    serde_json::from_str(fixture.calls()[n].stdin.as_deref().unwrap()).unwrap()
+}
+
+fn names(secrets: &BTreeMap<String, String>) -> Vec<&str> {
+    secrets.keys().map(String::as_str).collect()
+}
+
 #[test]
-fn first_deployment_stores_secrets_then_deploys() {
+fn first_deployment_uploads_secrets_with_the_code() {
     let fixture = two();
     let ended = fixture.run(&["deploy"], &[]);
     fine(&ended);
-    let put = ["secret put NONCE_KEY", "secret put ISSUER_KEY", "secret put ISSUER_KEY_2"];
-    assert_eq!(fixture.arguments(), ["secret list", put[0], put[1], put[2], "deploy"]);
-    let calls = fixture.calls();
-    assert_eq!(calls[1].stdin.as_deref(), Some(fixture.nonce_key.as_str()));
-    assert_eq!(calls[2].stdin.as_deref(), Some(fixture.issuer.key.as_str()));
-    let second = std::fs::read_to_string(fixture.path("ca/issuer-2.key")).unwrap();
-    assert_eq!(calls[3].stdin, Some(second));
-    assert!(ended.out.contains("curl https://127.0.0.1:1/directory") && ended.out.contains("status --ca"), "{ended:?}");
+    assert_eq!(fixture.arguments(), ["secret list", WITH_SECRETS]);
+    let secrets = given(&fixture, 1);
+    assert_eq!(names(&secrets), ["ISSUER_KEY", "ISSUER_KEY_2", "NONCE_KEY"]);
+    assert_eq!((&secrets["NONCE_KEY"], &secrets["ISSUER_KEY"]), (&fixture.nonce_key, &fixture.issuer.key));
+    assert_eq!(secrets["ISSUER_KEY_2"], std::fs::read_to_string(fixture.path("ca/issuer-2.key")).unwrap());
     assert!(ended.err.contains("ISSUER_KEY_2: storing it"), "{ended:?}");
+    assert!(ended.err.contains("not logged in at Cloudflare"), "the account was not checked: {ended:?}");
+    let base = &fixture.vars["BASE_URL"];
+    for says in [
+        "Deployed, and it answers",
+        &format!("{base}/directory has the directory, and newNonce a nonce"),
+        "has the issuer's certificate",
+        "0.crl has a CRL",
+        "status --ca",
+    ] {
+        assert!(ended.out.contains(says), "{says}: {ended:?}");
+    }
 }
 
 #[test]
@@ -49,16 +71,16 @@ fn existing_secrets_stay_unless_replaced() {
     fixture.listed(&[("NONCE_KEY", "secret_text"), ("ISSUER_KEY", "secret_text")]);
     let ended = fixture.run(&["deploy"], &[]);
     fine(&ended);
-    assert_eq!(
-        fixture.arguments(),
-        ["secret list", "secret put ISSUER_KEY_2", "deploy"],
-        "the new issuer's key, then its chain"
-    );
+    assert_eq!(fixture.arguments(), ["secret list", WITH_SECRETS]);
+    assert_eq!(names(&given(&fixture, 1)), ["ISSUER_KEY_2"], "the new issuer's key, with its chain");
     assert!(ended.err.contains("NONCE_KEY: exists"), "{ended:?}");
-    assert!(ended.err.contains("cannot read the issuers"), "no server answers at BASE_URL: {ended:?}");
     fine(&fixture.run(&["deploy", "--replace-secrets"], &[]));
-    let put = ["secret put NONCE_KEY", "secret put ISSUER_KEY", "secret put ISSUER_KEY_2"];
-    assert_eq!(fixture.arguments()[3..], ["secret list", put[0], put[1], put[2], "deploy"]);
+    assert_eq!(names(&given(&fixture, 3)), ["ISSUER_KEY", "ISSUER_KEY_2", "NONCE_KEY"]);
+    // A stolen key is replaced where work is under way, too.
+    fine(&fixture.run(&["deploy", "--emergency"], &[]));
+    let immediate = "deploy --durable-objects-code-update-mode immediate --secrets-file /dev/stdin";
+    assert_eq!(fixture.arguments()[4..], ["secret list", immediate]);
+    assert_eq!(names(&given(&fixture, 5)), ["ISSUER_KEY", "ISSUER_KEY_2", "NONCE_KEY"]);
 }
 
 #[test]
@@ -74,25 +96,32 @@ fn running_ca_reports_its_configured_keys() {
         let body = json!({"longest_lifetime": 7_776_000, "problems": [], "issuers": issuers}).to_string();
         Server::start(move |_| (200, body.clone().into_bytes()))
     };
-    fixture.set("MODE", "dev");
     fixture.listed(&["NONCE_KEY", "ISSUER_KEY", "ISSUER_KEY_2"].map(|name| (name, "secret_text")));
     // Both are in use.
     let both = says(vec![of(1, &first), of(2, &second)]);
     fixture.set("BASE_URL", &format!("http://{}", both.address));
-    fine(&fixture.run(&["deploy"], &[]));
+    let ended = fixture.run(&["deploy"], &[]);
+    assert!(ended.code == 1 && ended.err.contains("the upload is done, but"), "it has no directory: {ended:?}");
     assert_eq!(fixture.arguments(), ["secret list", "deploy"]);
     // The second key was stored, perhaps by a deployment that was interrupted, perhaps for an issuer long gone.
     let one = says(vec![of(1, &first)]);
     fixture.set("BASE_URL", &format!("http://{}", one.address));
-    fine(&fixture.run(&["deploy"], &[]));
-    assert_eq!(fixture.arguments()[2..], ["secret list", "secret put ISSUER_KEY_2", "deploy"]);
+    fixture.run(&["deploy"], &[]);
+    assert_eq!(fixture.arguments()[2..], ["secret list", WITH_SECRETS]);
+    assert_eq!(names(&given(&fixture, 3)), ["ISSUER_KEY_2"]);
     // The first place has another issuer than here.
     let other = says(vec![of(1, "0123456789abcdef"), of(2, &second)]);
     fixture.set("BASE_URL", &format!("http://{}", other.address));
     let ended = fixture.run(&["deploy"], &[]);
     assert!(ended.code == 1 && ended.err.contains("the running authority uses ISSUER_KEY"), "{ended:?}");
-    assert_eq!(fixture.arguments()[5..], ["secret list"]);
-    fine(&fixture.run(&["deploy", "--replace-secrets"], &[]));
+    assert_eq!(fixture.arguments()[4..], ["secret list"]);
+    fixture.run(&["deploy", "--replace-secrets"], &[]);
+    assert_eq!(fixture.arguments()[5..], ["secret list", WITH_SECRETS]);
+    // Nothing answers there yet.
+    fixture.set("BASE_URL", &format!("http://{}", unused_address()));
+    let ended = fixture.run(&["deploy"], &[]);
+    assert!(ended.code == 1 && ended.err.contains("cannot read the issuers"), "{ended:?}");
+    assert!(ended.err.contains("the upload is done, but") && ended.err.contains("some minutes more"), "{ended:?}");
 }
 
 #[test]
@@ -107,14 +136,14 @@ fn existing_admin_tokens_are_stored() {
     let ended = fixture.run(&["deploy"], &[]);
     fine(&ended);
     assert!(!ended.err.contains("token new"), "{ended:?}");
-    assert_eq!(fixture.arguments()[4..], ["secret list", "secret put ADMIN_TOKENS", "deploy"]);
-    assert_eq!(fixture.calls()[5].stdin.as_deref(), Some(tokens.as_str()));
+    assert_eq!(fixture.arguments()[2..], ["secret list", WITH_SECRETS]);
+    assert_eq!(given(&fixture, 3), BTreeMap::from([("ADMIN_TOKENS".to_owned(), tokens)]));
     // What is there stays, also where the folder has none.
     fixture.listed(&["NONCE_KEY", "ISSUER_KEY", "ADMIN_TOKENS"].map(|name| (name, "secret_text")));
     fine(&fixture.run(&["deploy"], &[]));
     std::fs::remove_file(fixture.path("ca/admin.tokens")).unwrap();
     assert!(!fixture.run(&["deploy"], &[]).err.contains("token new"));
-    assert_eq!(fixture.arguments()[7..], ["secret list", "deploy", "secret list", "deploy"]);
+    assert_eq!(fixture.arguments()[4..], ["secret list", "deploy", "secret list", "deploy"]);
 }
 
 #[test]
@@ -125,13 +154,12 @@ fn dry_run_changes_nothing_and_prints_the_commands() {
     let ended = fixture.run(&["deploy", "--dry-run"], &[]);
     fine(&ended);
     assert_eq!(fixture.arguments(), ["deploy --dry-run"]);
-    let (key, toml) = (fixture.path("ca/issuer-2.key"), fixture.path("wrangler.toml"));
-    let line = format!("secret put ISSUER_KEY_2 --config {} < {}\n", toml.display(), key.display());
-    assert!(ended.out.contains(&line) && ended.out.contains("tool wrangler deploy"), "{ended:?}");
+    let line = format!("  ISSUER_KEY_2 from {}\n", fixture.path("ca/issuer-2.key").display());
+    assert!(ended.out.contains(&line) && ended.out.contains("as one version"), "{ended:?}");
     let ended = fixture.run(&["deploy", "--dry-run", "--key-binding"], &[]);
     fine(&ended);
-    assert!(ended.out.contains("secret put NONCE_KEY") && ended.out.contains("secret-key --ca"), "{ended:?}");
-    assert!(ended.out.contains("--place 2\n") && !ended.out.contains("secret put ISSUER_KEY"), "{ended:?}");
+    assert!(ended.out.contains("NONCE_KEY from") && ended.out.contains("secret-key --ca"), "{ended:?}");
+    assert!(ended.out.contains("--place 2`\n") && !ended.out.contains("ISSUER_KEY from"), "{ended:?}");
     assert_eq!(files(&[fixture.path("ca"), fixture.path("wrangler.toml")]), before, "a file was changed");
 }
 
@@ -196,17 +224,12 @@ fn warning_does_not_stop_deploy() {
 }
 
 #[test]
-fn deploy_failure_stops_and_prints_completed_steps() {
+fn failed_upload_says_that_nothing_changed() {
     let fixture = CliFixture::new();
-    fixture.fails("secret put ISSUER_KEY");
+    fixture.fails("deploy");
     let ended = fixture.run(&["deploy"], &[]);
-    assert!(ended.code == 1 && ended.err.contains("NONCE_KEY stored"), "{ended:?}");
-    assert!(ended.err.contains("`wrangler secret put ISSUER_KEY` failed"), "{ended:?}");
-    assert_eq!(
-        fixture.arguments(),
-        ["secret list", "secret put NONCE_KEY", "secret put ISSUER_KEY"],
-        "and no deployment"
-    );
+    assert!(ended.code == 1 && ended.err.contains("uploaded whole or not at all"), "{ended:?}");
+    assert!(ended.err.contains("`wrangler deploy` failed") && !ended.out.contains("answers"), "{ended:?}");
 }
 
 #[test]
@@ -218,7 +241,7 @@ fn issuer_without_key_is_not_deployed() {
     let ended = fixture.run(&["deploy"], &[]);
     assert!(ended.code == 1 && ended.err.contains("ISSUER_KEY_2 is neither in"), "{ended:?}");
     assert_eq!(fixture.arguments(), ["secret list"]);
-    fixture.listed(&[("ISSUER_KEY_2", "secret_text")]);
+    fixture.listed(&["NONCE_KEY", "ISSUER_KEY_2"].map(|name| (name, "secret_text")));
     fine(&fixture.run(&["deploy"], &[]));
 }
 

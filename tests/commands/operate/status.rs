@@ -1,73 +1,18 @@
 //! `status` of CAs in every state.
 
+use super::authority::{Authority, DAY, signed};
 use super::fixture::{CliFixture, CommandOutput, now};
 use crate::server::{Asked, Server, unused_address};
 use selvedge::ca::config::issuers::PublicationUrls;
 use selvedge::ca::http::message::Body;
 use selvedge::ca::testing::{Client, START, World, new_key};
 use selvedge::pki::ceremony::create_server_leaf;
-use selvedge::pki::{CrlRequest, Issuer, crl, lint, pem};
-use selvedge::values::crypto::Sign;
-use selvedge::values::native_crypto::NativeSigner;
-use selvedge::values::{SigAlg, Time};
+use selvedge::pki::{Issuer, pem};
+use selvedge::values::SigAlg;
 use serde_json::{Value, json};
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
-
-const DAY: Duration = Duration::from_secs(86_400);
-
-/// What the authority of a fixture answers: its overview, its issuer's certificate, a CRL.
-struct Authority {
-    overview: Value,
-    certificate: Vec<u8>,
-    list: Vec<u8>,
-}
-
-impl Authority {
-    /// One at which nothing is due, at this address.
-    fn of(fixture: &CliFixture, scheme: &str, address: &str) -> Self {
-        let issuer = Issuer::from_pem_chain(&fixture.issuer.certificate).unwrap();
-        let url = format!("{scheme}://{address}");
-        let list = format!("{url}/crl/{}/0.crl", issuer.id());
-        let overview = json!({"longest_lifetime": 7_776_000, "problems": [], "issuers": [{
-            "place": 1, "variable": "ISSUER_CHAIN", "id": issuer.id(), "name": issuer.name(), "active": true,
-            "not_before": issuer.not_before().rfc3339(),
-            "not_after": issuer.not_after().rfc3339(), "certificate": format!("{url}/issuer/{}.crt", issuer.id()),
-            "certificates_until": now().plus(DAY * 60).rfc3339(),
-            "crls": [{"url": list, "signed": now().rfc3339(), "next_update": now().plus(DAY * 9).rfc3339(),
-                      "due": now().plus(DAY).rfc3339()}],
-        }]});
-        let certificate = pem::read_certificates(&fixture.issuer.certificate).unwrap().remove(0);
-        // A list has an http URL, also where it is served otherwise.
-        let named = list.replace("https://", "http://");
-        Self { overview, certificate, list: signed((&issuer, &fixture.issuer.key), now().plus(DAY * 9), &named) }
-    }
-
-    fn list_url(&self) -> String {
-        self.overview["issuers"][0]["crls"][0]["url"].as_str().unwrap().to_owned()
-    }
-
-    fn answer(&self, asked: &Asked) -> (u16, Vec<u8>) {
-        match asked.line.as_str() {
-            "GET /issuers" => (200, self.overview.to_string().into_bytes()),
-            line if line.ends_with(".crt") => (200, self.certificate.clone()),
-            line if line.ends_with(".crl") && !self.list.is_empty() => (200, self.list.clone()),
-            _ => (404, b"not here".to_vec()),
-        }
-    }
-}
-
-/// A CRL of this issuer, signed with this key.
-fn signed((issuer, key): (&Issuer, &str), next_update: Time, url: &str) -> Vec<u8> {
-    let this_update = now().minus(Duration::from_secs(300));
-    let urls = &[url.to_owned()];
-    let request = CrlRequest { issuer, number: 1234, this_update, next_update, urls, entries: &[] };
-    let tbs = lint::crl::check(&crl::build_tbs(&request).unwrap(), &request).unwrap();
-    let signer = NativeSigner::from_pkcs8_pem(key).unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    crl::assemble(&tbs, &runtime.block_on(signer.sign(tbs.as_bytes())).unwrap()).unwrap()
-}
 
 /// The status of a fixture's authority, changed so.
 fn after(fixture: &CliFixture, change: impl FnOnce(&mut Authority), args: &[&str]) -> CommandOutput {
@@ -167,6 +112,7 @@ fn status_of_misconfigured_ca_prints_the_reason() {
 #[test]
 fn status_unknown_has_its_own_exit_code() {
     let mut fixture = CliFixture::new();
+    fixture.set("BASE_URL", "https://127.0.0.1:1");
     let gone = format!("http://{}", unused_address());
     let unknown = |fixture: &CliFixture, args: &[&str], says: &str| {
         let ended = fixture.run(&[&["status"], args].concat(), &[]);
@@ -212,7 +158,8 @@ fn status_parses_answers_of_a_real_ca() {
     };
     let (certificate, list) = (bytes(&issuer["certificate"]), bytes(&issuer["crls"][0]["url"]));
     let overview = overview.to_string().replace("https://ca.test", &here);
-    let authority = Authority { overview: serde_json::from_str(&overview).unwrap(), certificate, list };
+    let authority =
+        Authority { overview: serde_json::from_str(&overview).unwrap(), certificate, list, ..Authority::default() };
     let _server = Server::on(listener, None, Arc::new(move |asked: &Asked| authority.answer(asked)));
     let ended = CliFixture::new().run(&["status", "--url", &here, "--json"], &[]);
     // What is due depends on the day on which this test is run.

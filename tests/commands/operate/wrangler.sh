@@ -10,8 +10,14 @@ case "$1 $2" in
         [ -f "$d/listed" ] || { echo 'Worker "test-ca" not found.' >&2; exit 1; }
         cat "$d/listed"
         ;;
-    "secret put")
+    "auth token")
+        [ -f "$d/login" ] || { echo 'Not logged in.' >&2; exit 1; }
+        cat "$d/login"
+        ;;
+esac
+case "$*" in
+    *"--secrets-file /dev/stdin"*)
         cat > "$d/$n.stdin"
         ;;
 esac
-[ "$1 $2 $3" != "$(cat "$d/fails" 2> /dev/null)" ] || exit 1
+[ "$1" != "$(cat "$d/fails" 2> /dev/null)" ] || exit 1

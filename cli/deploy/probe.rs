@@ -1,0 +1,154 @@
+//! The probe after a deployment: what clients and verifiers will ask for.
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow, bail};
+use selvedge::pki::crl::read::ReceivedCrl;
+use selvedge::values::x509::Parts;
+use serde_json::Value;
+use ureq::Agent;
+use url::Url;
+
+use crate::common::host::say;
+use crate::common::web::{self, Answer, plain};
+use crate::status;
+use crate::status::facts::{Authority, Overview};
+
+/// Delay between two rounds.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// What has to be there.
+#[derive(Clone, Debug)]
+pub struct Probe<'a> {
+    /// The authority's URL.
+    pub base: &'a str,
+    /// The ids of the issuers that were deployed.
+    pub issuers: Vec<String>,
+    /// Whether the root's CRL was deployed.
+    pub root_crl: bool,
+    /// How long a new address may take to answer.
+    pub patience: Duration,
+}
+
+impl Probe<'_> {
+    /// Asks until everything is there; returns one line for each thing that was found.
+    ///
+    /// # Errors
+    /// With what is missing when the patience ends.
+    pub fn run(&self) -> Result<Vec<String>> {
+        let agent = web::agent(None, None)?;
+        let end = Instant::now() + self.patience;
+        let mut waiting = false;
+        loop {
+            match self.round(&agent) {
+                Ok(lines) => return Ok(lines),
+                Err(error) if Instant::now() >= end => return Err(error),
+                Err(error) => {
+                    if !waiting {
+                        say(format!("not yet: {error:#}; asking again for {} s", self.patience.as_secs()));
+                        waiting = true;
+                    }
+                    sleep(PAUSE.min(end.saturating_duration_since(Instant::now())));
+                }
+            }
+        }
+    }
+
+    fn round(&self, agent: &Agent) -> Result<Vec<String>> {
+        let mut lines = vec![self.directory(agent)?];
+        let overview = match status::authority(agent, self.base)? {
+            Authority::Works(overview) => overview,
+            Authority::Refuses(why) => bail!("the authority does not work: {why}"),
+        };
+        if let Some(absent) = self.issuers.iter().find(|id| !overview.issuers.iter().any(|issuer| issuer.id == **id)) {
+            bail!("the version before still answers at {}/issuers: it has no issuer {absent}", self.base);
+        }
+        lines.extend(plain_http(agent, &overview)?);
+        if self.root_crl {
+            lines.push(self.root_crl(agent, &overview)?);
+        }
+        Ok(lines)
+    }
+
+    /// Fetches the directory and a nonce.
+    fn directory(&self, agent: &Agent) -> Result<String> {
+        let base = self.base.trim_end_matches('/');
+        let url = Url::parse(&format!("{base}/directory")).context("BASE_URL is not a URL")?;
+        let answer = web::get(agent, &url)?;
+        let directory: Value = match (answer.status, serde_json::from_slice(&answer.body)) {
+            (200, Ok(directory)) => directory,
+            (status, _) => bail!("{url} answers with {}", unexpected(status, &answer)),
+        };
+        let nonce = directory.get("newNonce").and_then(Value::as_str).unwrap_or_default();
+        if !nonce.starts_with(&format!("{base}/")) {
+            bail!(
+                "{url} answers with another directory (newNonce is {:?}): another program answers there, or the version \
+                 before",
+                plain(nonce)
+            );
+        }
+        let nonce = Url::parse(nonce).context("newNonce is not a URL")?;
+        let answer = web::get(agent, &nonce)?;
+        if answer.status >= 300 || answer.header("replay-nonce").is_none() {
+            bail!("{nonce} gives no nonce: it answers with {}", unexpected(answer.status, &answer));
+        }
+        Ok(format!("{url} has the directory, and newNonce a nonce"))
+    }
+
+    /// Fetches the root's CRL where issuers' certificates point to.
+    fn root_crl(&self, agent: &Agent, overview: &Overview) -> Result<String> {
+        let status = overview.issuers.first().and_then(|issuer| issuer.certificate.split_once("/issuer/"));
+        let (status, _) = status.context("the authority publishes no issuer")?;
+        let url = Url::parse(&format!("{status}/crl/root.crl")).context("STATUS_URL is not a URL")?;
+        crl(agent, &url)
+    }
+}
+
+/// Fetches each issuer's certificate, and its CRL if there is one, by plain http.
+fn plain_http(agent: &Agent, overview: &Overview) -> Result<Vec<String>> {
+    let mut lines = Vec::new();
+    for issuer in &overview.issuers {
+        let url = Url::parse(&issuer.certificate).context("the URL of an issuer's certificate is malformed")?;
+        let der = fetch(agent, &url)?;
+        if Parts::read(&der).is_err() {
+            bail!("{url} has no certificate in DER");
+        }
+        lines.push(format!("{url} has the issuer's certificate"));
+        if let Some(list) = issuer.crls.iter().find_map(|list| list.url.as_deref()) {
+            lines.push(crl(agent, &Url::parse(list).context("the URL of a CRL is malformed")?)?);
+        }
+    }
+    Ok(lines)
+}
+
+fn crl(agent: &Agent, url: &Url) -> Result<String> {
+    let der = fetch(agent, url)?;
+    ReceivedCrl::read(&der).map_err(|fault| anyhow!("{url} has no CRL: it {fault}"))?;
+    Ok(format!("{url} has a CRL"))
+}
+
+/// Fetches what verifiers fetch, which follow no redirect to https.
+fn fetch(agent: &Agent, url: &Url) -> Result<Vec<u8>> {
+    let answer = web::get(agent, url)?;
+    match answer.status {
+        200 => Ok(answer.body),
+        300..400 => bail!(
+            "{url} redirects to {:?}, and verifiers do not follow it: switch \"Always Use HTTPS\" off for this host (a \
+             Configuration Rule, or SSL/TLS, Edge Certificates in the dashboard), and leave /crl/ and /issuer/ out of redirect \
+             rules",
+            plain(answer.header("location").unwrap_or_default())
+        ),
+        status => bail!("{url} answers with {}", unexpected(status, &answer)),
+    }
+}
+
+/// A status with the beginning of what came with it.
+fn unexpected(status: u16, answer: &Answer) -> String {
+    let said: String = plain(&String::from_utf8_lossy(&answer.body)).chars().take(200).collect();
+    let hint = match answer.header("cf-mitigated") {
+        Some(_) => "; Cloudflare's bot protection answered: switch it off for this host, ACME clients are bots",
+        None => "",
+    };
+    format!("status {status}: {said:?}{hint}")
+}
