@@ -129,6 +129,28 @@ pub fn get(agent: &Agent, url: &Url) -> Result<Answer> {
     answer(response).with_context(|| format!("cannot read the response of {url}"))
 }
 
+/// Sends a HEAD request.
+///
+/// # Errors
+/// As [`get`].
+pub fn head(agent: &Agent, url: &Url) -> Result<Answer> {
+    let request = agent.head(url.as_str()).config();
+    let request = if is_loopback(url) { request.proxy(None) } else { request };
+    let response = request.build().call().map_err(|error| silent(url, &error))?;
+    answer(response).with_context(|| format!("cannot read the response of {url}"))
+}
+
+/// Sends a text of this media type in a POST request.
+///
+/// # Errors
+/// As [`get`].
+pub fn post(agent: &Agent, url: &Url, media_type: &str, body: &str) -> Result<Answer> {
+    let request = agent.post(url.as_str()).config();
+    let request = if is_loopback(url) { request.proxy(None) } else { request };
+    let response = request.build().header("Content-Type", media_type).send(body);
+    answer(response.map_err(|error| silent(url, &error))?).with_context(|| format!("cannot read the response of {url}"))
+}
+
 /// Sends a GET request with a bearer token.
 ///
 /// # Errors

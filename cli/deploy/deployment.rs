@@ -173,8 +173,11 @@ fn said(secret: &RequiredSecret<'_>, action: SecretAction) -> String {
 /// Probes the address and prints what was found.
 fn answers(options: &Options, config: &WorkerConfig, required: &[RequiredSecret<'_>]) -> ExitCode {
     let base = config.var("BASE_URL").unwrap_or_default();
+    // As the Worker derives it.
+    let status = config.var("STATUS_URL").map_or_else(|| base.replacen("https://", "http://", 1), str::to_owned);
     let probe = Probe {
         base,
+        status,
         issuers: required.iter().filter_map(|secret| Some(secret.issuer.as_ref()?.1.clone())).collect(),
         root_crl: config.var("ROOT_CRL").is_some(),
         patience: Duration::from_secs(options.patience),

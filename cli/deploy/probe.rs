@@ -23,6 +23,8 @@ const PAUSE: Duration = Duration::from_secs(2);
 pub struct Probe<'a> {
     /// The authority's URL.
     pub base: &'a str,
+    /// The URL of what verifiers fetch, by plain http.
+    pub status: String,
     /// The ids of the issuers that were deployed.
     pub issuers: Vec<String>,
     /// Whether the root's CRL was deployed.
@@ -64,9 +66,9 @@ impl Probe<'_> {
         if let Some(absent) = self.issuers.iter().find(|id| !overview.issuers.iter().any(|issuer| issuer.id == **id)) {
             bail!("the version before still answers at {}/issuers: it has no issuer {absent}", self.base);
         }
-        lines.extend(plain_http(agent, &overview)?);
+        lines.extend(self.plain_http(agent, &overview)?);
         if self.root_crl {
-            lines.push(self.root_crl(agent, &overview)?);
+            lines.push(crl(agent, &self.below("/crl/root.crl")?)?);
         }
         Ok(lines)
     }
@@ -96,30 +98,26 @@ impl Probe<'_> {
         Ok(format!("{url} has the directory, and newNonce a nonce"))
     }
 
-    /// Fetches the root's CRL where issuers' certificates point to.
-    fn root_crl(&self, agent: &Agent, overview: &Overview) -> Result<String> {
-        let status = overview.issuers.first().and_then(|issuer| issuer.certificate.split_once("/issuer/"));
-        let (status, _) = status.context("the authority publishes no issuer")?;
-        let url = Url::parse(&format!("{status}/crl/root.crl")).context("STATUS_URL is not a URL")?;
-        crl(agent, &url)
+    /// Fetches each issuer's certificate, and its CRL if there is one, by plain http.
+    fn plain_http(&self, agent: &Agent, overview: &Overview) -> Result<Vec<String>> {
+        let mut lines = Vec::new();
+        for issuer in &overview.issuers {
+            let url = self.below(&format!("/issuer/{}.crt", issuer.id))?;
+            if Parts::read(&fetch(agent, &url)?).is_err() {
+                bail!("{url} has no certificate in DER");
+            }
+            lines.push(format!("{url} has the issuer's certificate"));
+            if let Some(list) = issuer.crls.iter().find_map(|list| list.url.as_deref()) {
+                lines.push(crl(agent, &Url::parse(list).context("the URL of a CRL is malformed")?)?);
+            }
+        }
+        Ok(lines)
     }
-}
 
-/// Fetches each issuer's certificate, and its CRL if there is one, by plain http.
-fn plain_http(agent: &Agent, overview: &Overview) -> Result<Vec<String>> {
-    let mut lines = Vec::new();
-    for issuer in &overview.issuers {
-        let url = Url::parse(&issuer.certificate).context("the URL of an issuer's certificate is malformed")?;
-        let der = fetch(agent, &url)?;
-        if Parts::read(&der).is_err() {
-            bail!("{url} has no certificate in DER");
-        }
-        lines.push(format!("{url} has the issuer's certificate"));
-        if let Some(list) = issuer.crls.iter().find_map(|list| list.url.as_deref()) {
-            lines.push(crl(agent, &Url::parse(list).context("the URL of a CRL is malformed")?)?);
-        }
+    fn below(&self, path: &str) -> Result<Url> {
+        let url = format!("{}{path}", self.status.trim_end_matches('/'));
+        Url::parse(&url).with_context(|| format!("STATUS_URL or BASE_URL is malformed: {url:?} is not a URL"))
     }
-    Ok(lines)
 }
 
 fn crl(agent: &Agent, url: &Url) -> Result<String> {

@@ -1,5 +1,6 @@
 //! A client of the operations API.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
@@ -30,6 +31,8 @@ pub struct Client {
     token_from: String,
     /// The root that clients have to trust, unless it is a public one.
     pub root: Option<PathBuf>,
+    /// Its address, where known without DNS.
+    pub address: Option<SocketAddr>,
 }
 
 /// A JSON response.
@@ -94,7 +97,17 @@ impl Client {
         let pem =
             root.as_ref().map(|file| files::read(file)?.with_context(|| format!("{} does not exist", file.display())));
         let agent = web::agent(pem.transpose()?.as_deref(), address)?;
-        Ok(Self { agent, base, token, token_from, root })
+        Ok(Self { agent, base, token, token_from, root, address })
+    }
+
+    /// The HTTP client for the authority.
+    pub fn agent(&self) -> &Agent {
+        &self.agent
+    }
+
+    /// The authority's URL.
+    pub fn base(&self) -> &Url {
+        &self.base
     }
 
     /// The text of a resource.

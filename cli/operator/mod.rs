@@ -3,6 +3,7 @@
 //! They work with a `dev` on this machine and with a deployed Worker. Command lines have no tokens, since every process
 //! of the machine could read them; only `token new` prints one. Responses are printed without control characters.
 
+mod acceptance;
 mod accounts;
 mod audit;
 mod certs;
@@ -84,6 +85,14 @@ pub enum Command {
         #[arg(long = "move")]
         to_another: bool,
     },
+    /// Walk through an issuance and a revocation at a running authority.
+    #[command(after_help = "Example: selvedge acceptance --url https://ca.example.org --token-file ca/admin.tokens")]
+    Acceptance {
+        #[command(flatten)]
+        at: Target,
+        #[command(flatten)]
+        options: acceptance::Options,
+    },
     /// Admin tokens of the operations API: names and secrets in admin.tokens of the CA's folder.
     Token {
         #[command(subcommand)]
@@ -101,6 +110,7 @@ pub fn run(command: &Command) -> ExitCode {
         Command::Audit { at, command } => audit::run(at, command),
         Command::Notices { at, command } => notices::run(at, command),
         Command::Calendar { at, to_another } => notices::calendar(at, *to_another),
+        Command::Acceptance { at, options } => acceptance::run(at, options),
         Command::Token { command } => token::run(command),
     };
     match done {

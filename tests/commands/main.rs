@@ -8,11 +8,13 @@
     reason = "tests fail by panics and have clocks of their own"
 )]
 
+mod acceptance;
 mod admin_cli;
 mod ceremony;
 mod command_documents;
 #[path = "../common/contract.rs"]
 mod contract;
+mod dev;
 mod operate;
 mod package;
 mod server;

@@ -1,24 +1,13 @@
 //! The companion as a package, without its checkout, cargo or programs on the PATH.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Output, Stdio};
 
-use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
-
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::dev::Dev;
 
 /// A package that was unpacked into a temporary folder.
 struct Package(tempfile::TempDir);
-
-/// A running `dev`; ended with the value.
-struct Dev {
-    child: Child,
-    running: Value,
-}
 
 fn checkout() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -77,50 +66,7 @@ impl Package {
 
     /// Starts `dev` in a folder and waits until it is up.
     fn dev(&self, folder: &str) -> Dev {
-        let mut command = self.command(&["dev", "--listen", "127.0.0.1:0", "--state", "state"]);
-        let log = self.path("dev.log");
-        let append = || File::options().create(true).append(true).open(&log).unwrap();
-        command.stdout(append()).stderr(append());
-        let child = command.current_dir(self.path(folder)).spawn().unwrap();
-        let mut dev = Dev { child, running: Value::Null };
-        let (file, began) = (self.path(folder).join("state/dev.json"), Instant::now());
-        while dev.running.is_null() {
-            let ended = dev.child.try_wait().unwrap();
-            assert!(ended.is_none() && began.elapsed() < PATIENCE, "{ended:?}: {}", fs::read_to_string(&log).unwrap());
-            std::thread::sleep(Duration::from_millis(20));
-            dev.running = fs::read(&file).ok().and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default();
-        }
-        dev
-    }
-}
-
-impl Dev {
-    fn get(&self, url: &str) -> Value {
-        let root = fs::read(self.running["root"].as_str().map(PathBuf::from).unwrap()).unwrap();
-        let roots = RootCerts::new_with_certs(&[Certificate::from_pem(&root).unwrap()]);
-        let config = ureq::Agent::config_builder().proxy(None).timeout_global(Some(PATIENCE));
-        let agent: ureq::Agent = config.tls_config(TlsConfig::builder().root_certs(roots).build()).build().into();
-        serde_json::from_slice(&agent.get(url).call().unwrap().body_mut().read_to_vec().unwrap()).unwrap()
-    }
-
-    fn stop(mut self) {
-        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
-        assert!(self.child.wait().unwrap().success());
-    }
-}
-
-impl Drop for Dev {
-    fn drop(&mut self) {
-        if matches!(self.child.try_wait(), Ok(Some(_))) {
-            return;
-        }
-        // Without `setpriv` on the PATH workerd outlives a killed companion.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        let workerd = self.running["workerd_pid"].as_i64().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
-        if let Some(workerd) = workerd {
-            let _ = kill_process(workerd, Signal::KILL);
-        }
+        Dev::start(self.command(&[]), &self.path(folder), &self.path("dev.log"), &[])
     }
 }
 

@@ -1,0 +1,260 @@
+//! The steps of the walk.
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow, bail};
+use selvedge::pki::ceremony::{is_issued_by, new_key};
+use selvedge::pki::pem;
+use selvedge::values::identifier::DnsName;
+use selvedge::values::x509::Parts;
+use selvedge::values::{SigAlg, b64, hex};
+use serde_json::{Value, json};
+use x509_cert::ext::pkix::constraints::name::NameConstraints;
+use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::ext::pkix::{AuthorityInfoAccessSyntax, AuthorityKeyIdentifier, SubjectAltName};
+
+use super::acme::{Acme, ExternalKey};
+use super::report::Report;
+use super::{csr, published};
+use crate::common::host;
+use crate::common::secret::Secret;
+use crate::common::web;
+use crate::common::x509::crl_urls;
+use crate::operator::client::Client;
+
+/// The resource of external account keys.
+const KEYS: &str = "external-accounts";
+/// The label below a permitted name.
+const LABEL: &str = "selvedge-acceptance";
+/// How long the key is good, should its disabling fail.
+const KEY_LIFE: Duration = Duration::from_secs(3600);
+/// Delay between two looks at an order or a CRL.
+const PAUSE: Duration = Duration::from_millis(500);
+/// How long an issuance may take.
+const ISSUANCE: Duration = Duration::from_secs(60);
+/// The reason cessationOfOperation (RFC 5280 §5.3.1).
+const REASON: u8 = 5;
+
+const LOG: &str = "Look at the Worker's log (`selvedge tool wrangler tail`), and at `selvedge status`";
+const POLICY: &str =
+    "Look at the detail: the policy or the issuer's name constraints may forbid the name; --name gives another";
+const HTTP: &str = "Have the host answer plain http: switch \"Always Use HTTPS\" off for it, and check STATUS_URL";
+
+/// A walk through one authority.
+pub struct Walk<'a> {
+    /// The operations API, with the HTTP client for the authority.
+    pub client: &'a Client,
+    /// The name of the certificate.
+    pub name: Option<&'a DnsName>,
+    /// How long the CRL may take.
+    pub patience: Duration,
+}
+
+/// An issued certificate.
+struct Issued {
+    leaf: Vec<u8>,
+    issuer: Vec<u8>,
+    serial: Vec<u8>,
+    crl: String,
+}
+
+impl Walk<'_> {
+    /// Takes the steps up to the first that fails, and tidies up.
+    pub fn run(&self, report: &mut Report) {
+        let base = self.client.base();
+        let opened = report.step("directory", "Check the URL, and that the authority runs", || {
+            let acme = Acme::open(self.client.agent(), base)?;
+            Ok((acme, format!("{base} has a directory")))
+        });
+        let Some(mut acme) = opened else { return };
+        let mut key = None;
+        let _ = self.issue_and_revoke(report, &mut acme, &mut key);
+        if acme.has_account() {
+            report.step("account ends", LOG, || Ok((acme.deactivate()?, "the account is deactivated".to_owned())));
+        }
+        if let Some(ExternalKey { kid, .. }) = &key {
+            report.step("key ends", &format!("Disable it: `selvedge eab disable {kid}`"), || {
+                self.client.post(&[KEYS, kid], &json!({"disabled": true}))?;
+                Ok(((), format!("the external account key {kid} is disabled")))
+            });
+        }
+    }
+
+    /// The steps with an account; `None` after one that failed.
+    fn issue_and_revoke(&self, report: &mut Report, acme: &mut Acme<'_>, made: &mut Option<ExternalKey>) -> Option<()> {
+        report.step("nonce", LOG, || Ok((acme.fetch_nonce()?, "a nonce, that no cache keeps".to_owned())))?;
+        let name = report.step("issuer", LOG, || self.issuer())?;
+        let key =
+            made.insert(report.step("key", "Check the admin token, and the policy of the CA", || self.key(&name))?);
+        report.step("account", LOG, || {
+            let account = acme.create_account(key)?;
+            Ok(((), format!("{account} was made with the key {}", key.kid)))
+        })?;
+        report.step("replay", LOG, || Ok((acme.replay()?, "a nonce is refused the second time".to_owned())))?;
+        let (order, finalize) = report.step("order", POLICY, || order(acme, &name))?;
+        let issued = report.step("certificate", POLICY, || certificate(acme, &name, &order, &finalize))?;
+        report.step("renewal", LOG, || self.renewal(acme, &issued))?;
+        report.step("http", HTTP, || self.issuer_by_http(&issued))?;
+        report.step("crl", HTTP, || {
+            let list = published::crl(&issued.crl, &issued.issuer, self.client.address)?;
+            if list.entry(&issued.serial).is_some() {
+                bail!("{} lists the certificate, which is not revoked", issued.crl);
+            }
+            let (entries, number) = (list.entries.len(), list.number_text());
+            Ok(((), format!("{} has number {number}, {entries} entries", issued.crl)))
+        })?;
+        report.step("revocation", LOG, || {
+            let (url, payload) = (
+                acme.directory.revoke_cert.clone(),
+                json!({"certificate": b64::encode(&issued.leaf), "reason": REASON}),
+            );
+            acme.json(&url, Some(&payload), 200)?;
+            acme.refused(&url, &payload, "alreadyRevoked")?;
+            Ok(((), "the certificate is revoked, and cannot be again".to_owned()))
+        })?;
+        let late = "The list is signed by an alarm: look at the Worker's log for `alarm`, and at `selvedge status`";
+        report.step("revoked", late, || self.listed(&issued))
+    }
+
+    /// Fetches the active issuer's certificate, and chooses a name that it permits.
+    fn issuer(&self) -> Result<(String, String)> {
+        let mut url = self.client.base().clone();
+        url.set_path(&format!("{}/issuers", url.path().trim_end_matches('/')));
+        let answer = web::get(self.client.agent(), &url)?;
+        let overview: Value = serde_json::from_slice(&answer.body)
+            .map_err(|_| anyhow!("{url} answers with status {}, without an overview of issuers", answer.status))?;
+        let issuers = overview.get("issuers").and_then(Value::as_array).into_iter().flatten();
+        let active = issuers.into_iter().find(|issuer| issuer.get("active") == Some(&Value::Bool(true)));
+        let at = active.and_then(|issuer| issuer.get("certificate")?.as_str());
+        let at = url::Url::parse(at.with_context(|| format!("{url} has no active issuer"))?)?;
+        let answer = web::get(self.client.agent(), &at)?;
+        let parts = Parts::read(&answer.body)
+            .with_context(|| format!("{at} answers with status {}, without a certificate in DER", answer.status))?;
+        let name = match self.name {
+            Some(name) => name.as_str().to_owned(),
+            None => format!("{LABEL}.{}", permitted(&parts)?.unwrap_or_else(|| "test".to_owned())),
+        };
+        Ok((name, format!("{at} has the issuer's certificate, until {}", parts.not_after.rfc3339())))
+    }
+
+    /// Makes an external account key that is pre-authorised for the name.
+    fn key(&self, name: &str) -> Result<(ExternalKey, String)> {
+        let kid = format!("acceptance-{}", hex::encode(&host::random::<6>()?));
+        let body = json!({"kid": kid, "note": "selvedge acceptance", "policy": {"preauthorized": [name]},
+                          "expires": host::now()?.plus(KEY_LIFE).rfc3339()});
+        let made = self.client.post(&[KEYS], &body)?;
+        let mac = made.value.get("key").and_then(Value::as_str).context("the response has no key")?;
+        let mac = Secret::new(mac.to_owned());
+        Ok((ExternalKey { kid: kid.clone(), mac }, format!("{kid} is pre-authorised for {name}, for an hour")))
+    }
+
+    /// Asks for the renewal window (RFC 9773).
+    fn renewal(&self, acme: &Acme<'_>, issued: &Issued) -> Result<((), String)> {
+        let parts = Parts::read(&issued.leaf)?;
+        let identifier = parts.extension::<AuthorityKeyIdentifier>()?.and_then(|of| of.key_identifier);
+        let identifier = identifier.context("the certificate has no authorityKeyIdentifier")?;
+        let base = acme.directory.renewal_info.trim_end_matches('/');
+        let id = format!("{}.{}", b64::encode(identifier.as_bytes()), b64::encode(&issued.serial));
+        let url = url::Url::parse(&format!("{base}/{id}")).context("renewalInfo is not a URL")?;
+        let answer = web::get(self.client.agent(), &url)?;
+        let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        let start = body.pointer("/suggestedWindow/start").and_then(Value::as_str);
+        let start = start.with_context(|| format!("{url} answers with status {}, without a window", answer.status))?;
+        Ok(((), format!("clients are to renew from {start} on")))
+    }
+
+    /// Fetches the issuer's certificate where the certificate points to, as verifiers do.
+    fn issuer_by_http(&self, issued: &Issued) -> Result<((), String)> {
+        let parts = Parts::read(&issued.leaf)?;
+        let access = parts.extension::<AuthorityInfoAccessSyntax>()?.map(|access| access.0).unwrap_or_default();
+        let url = access.iter().find_map(|access| match &access.access_location {
+            GeneralName::UniformResourceIdentifier(url) => Some(url.as_str()),
+            _ => None,
+        });
+        let url = url.context("the certificate does not say where its issuer's is (authorityInfoAccess)")?;
+        if !url.starts_with("http://") || published::fetch(url, self.client.address)? != issued.issuer {
+            bail!("{url} has no plain http, or another certificate than the chain");
+        }
+        Ok(((), format!("{url} has the issuer's certificate")))
+    }
+
+    /// Waits until the CRL lists the certificate.
+    fn listed(&self, issued: &Issued) -> Result<((), String)> {
+        let began = Instant::now();
+        loop {
+            let list = published::crl(&issued.crl, &issued.issuer, self.client.address)?;
+            if list.entry(&issued.serial).is_some() {
+                let number = list.number_text();
+                let seconds = began.elapsed().as_secs_f32();
+                return Ok(((), format!("the list number {number} has the certificate, after {seconds:.1} s")));
+            }
+            if began.elapsed() >= self.patience {
+                bail!("{} does not list the certificate after {} s", issued.crl, self.patience.as_secs());
+            }
+            sleep(PAUSE);
+        }
+    }
+}
+
+/// A DNS name that the issuer's constraints permit; `None` without constraints on names.
+fn permitted(issuer: &Parts<'_>) -> Result<Option<String>> {
+    let Some(constraints) = issuer.extension::<NameConstraints>()? else { return Ok(None) };
+    let trees = constraints.permitted_subtrees.unwrap_or_default();
+    let name = trees.iter().find_map(|tree| match &tree.base {
+        GeneralName::DnsName(name) => Some(name.as_str().trim_start_matches('.').to_owned()),
+        _ => None,
+    });
+    name.map(Some).context("the issuer permits no DNS names, and only these are tried")
+}
+
+/// Orders a certificate for the name, which needs no challenge.
+///
+/// Returns the URLs of the order and of its finalization.
+fn order(acme: &mut Acme<'_>, name: &str) -> Result<((String, String), String)> {
+    let payload = json!({"identifiers": [{"type": "dns", "value": name}]});
+    let url = acme.directory.new_order.clone();
+    let (order, answer) = acme.json(&url, Some(&payload), 201)?;
+    let at = answer.header("location").context("the order has no Location")?.to_owned();
+    let status = order.get("status").and_then(Value::as_str).unwrap_or_default();
+    if status != "ready" {
+        bail!("the order for {name} is {status:?}, not ready: the pre-authorisation is not in force");
+    }
+    let finalize = order.get("finalize").and_then(Value::as_str).context("the order has no finalize")?.to_owned();
+    Ok(((at, finalize), format!("the order for {name} is ready without a challenge")))
+}
+
+/// Finalizes the order, and checks the certificate.
+fn certificate(acme: &mut Acme<'_>, name: &str, order: &str, finalize: &str) -> Result<(Issued, String)> {
+    let key = new_key(SigAlg::Es256).context("cannot make a key")?;
+    let csr = csr::create(&key, name)?;
+    let (mut state, _) = acme.json(finalize, Some(&json!({"csr": b64::encode(&csr)})), 200)?;
+    let began = Instant::now();
+    while state.get("status").and_then(Value::as_str) == Some("processing") {
+        if began.elapsed() >= ISSUANCE {
+            bail!("the order {order} is processing for {} s", ISSUANCE.as_secs());
+        }
+        sleep(PAUSE);
+        (state, _) = acme.json(order, None, 200)?;
+    }
+    let url = state.get("certificate").and_then(Value::as_str);
+    let url =
+        url.with_context(|| format!("the order {order} has no certificate: {}", web::plain(&state.to_string())))?;
+    let chain = pem::read_certificates(&acme.text(url)?).context("the chain cannot be read")?;
+    let [leaf, issuer, ..] = chain.as_slice() else { bail!("{url} has {} certificates, not a chain", chain.len()) };
+    let parts = Parts::read(leaf).context("the certificate cannot be read")?;
+    let above = Parts::read(issuer).context("the issuer's certificate cannot be read")?;
+    if !is_issued_by(&parts, &above) {
+        bail!("the certificate is not signed by the next one in its chain");
+    }
+    let names = parts.extension::<SubjectAltName>()?.map(|names| names.0).unwrap_or_default();
+    let named = |one: &GeneralName| matches!(one, GeneralName::DnsName(found) if found.as_str() == name);
+    if parts.spki != key.spki_der()? || names.len() != 1 || !names.iter().all(named) {
+        bail!("the certificate has another key or other names than the CSR");
+    }
+    let crl = crl_urls(leaf).into_iter().find(|url| url.starts_with("http://"));
+    let crl = crl.context("the certificate names no CRL with an http URL")?;
+    let found = format!("serial {}, until {}", hex::encode(parts.serial), parts.not_after.rfc3339());
+    let serial = parts.serial.to_vec();
+    Ok((Issued { leaf: leaf.clone(), issuer: issuer.clone(), serial, crl }, found))
+}
