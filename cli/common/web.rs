@@ -151,27 +151,32 @@ pub fn post(agent: &Agent, url: &Url, media_type: &str, body: &str) -> Result<An
     answer(response.map_err(|error| silent(url, &error))?).with_context(|| format!("cannot read the response of {url}"))
 }
 
-/// Sends a GET request with a bearer token.
+/// Headers whose values are secrets.
+pub type SecretHeaders = [(&'static str, Secret)];
+
+/// Sends a GET request with a bearer token and further headers.
 ///
 /// # Errors
 /// As [`get`].
-pub fn get_as(agent: &Agent, url: &Url, token: &Secret) -> Result<Answer> {
+pub fn get_as(agent: &Agent, url: &Url, token: &Secret, more: &SecretHeaders) -> Result<Answer> {
     let request = agent.get(url.as_str()).config();
     let request = if is_loopback(url) { request.proxy(None) } else { request };
     let request = request.build().header("Authorization", format!("Bearer {}", token.reveal()));
+    let request = more.iter().fold(request, |request, (name, value)| request.header(*name, value.reveal()));
     // The library's errors never quote what was sent.
     let response = request.call().map_err(|error| silent(url, &error))?;
     answer(response).with_context(|| format!("cannot read the response of {url}"))
 }
 
-/// Sends JSON in a POST request with a bearer token.
+/// Sends JSON in a POST request with a bearer token and further headers.
 ///
 /// # Errors
 /// As [`get`].
-pub fn post_as(agent: &Agent, url: &Url, token: &Secret, json: &str) -> Result<Answer> {
+pub fn post_as(agent: &Agent, url: &Url, (token, more): (&Secret, &SecretHeaders), json: &str) -> Result<Answer> {
     let request = agent.post(url.as_str()).config();
     let request = if is_loopback(url) { request.proxy(None) } else { request };
     let request = request.build().header("Authorization", format!("Bearer {}", token.reveal()));
+    let request = more.iter().fold(request, |request, (name, value)| request.header(*name, value.reveal()));
     let request = request.header("Content-Type", "application/json");
     let response = request.send(json).map_err(|error| silent(url, &error))?;
     answer(response).with_context(|| format!("cannot read the response of {url}"))

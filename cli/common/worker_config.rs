@@ -31,6 +31,8 @@ pub struct WorkerConfig {
     pub routes: Vec<Route>,
     /// The entry module, relative to the file. Without one `deploy` passes that of the companion.
     pub main: Option<String>,
+    /// Whether wrangler runs a command that builds the module.
+    pub built: bool,
     compatibility_date: Option<String>,
     compatibility_flags: Vec<String>,
     objects: Vec<ObjectBinding>,
@@ -92,6 +94,7 @@ struct File {
     #[serde(default)]
     routes: Vec<Route>,
     main: Option<String>,
+    build: Option<toml::Value>,
     compatibility_date: Option<String>,
     #[serde(default)]
     compatibility_flags: Vec<String>,
@@ -158,6 +161,7 @@ impl WorkerConfig {
             vars: vars.collect::<Result<_>>()?,
             routes: read.route.into_iter().chain(read.routes).collect(),
             main: read.main,
+            built: read.build.is_some(),
             compatibility_date: read.compatibility_date,
             compatibility_flags: read.compatibility_flags,
             objects: read.durable_objects.bindings,

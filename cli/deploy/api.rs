@@ -150,7 +150,7 @@ impl Api {
     pub fn get(&self, path: &str) -> Result<Result<Value, Refusal>> {
         let url = self.url(path)?;
         let asked = || format!("asking Cloudflare's API for {}", url.path());
-        let answer = web::get_as(&web::agent(None, None)?, &url, &self.token).with_context(asked)?;
+        let answer = web::get_as(&web::agent(None, None)?, &url, &self.token, &[]).with_context(asked)?;
         read(answer.status, &answer.body).map_err(anyhow::Error::msg).with_context(asked)
     }
 

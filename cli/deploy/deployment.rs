@@ -68,6 +68,13 @@ pub fn run(options: &Options, toolbox: &Toolbox) -> Result<ExitCode> {
         return Ok(ExitCode::FAILURE);
     }
     check_name("name of a Worker", name)?;
+    if config.built && !toolbox.is_checkout() {
+        bail!(
+            "nothing was done: {} has a [build], which needs a checkout of the sources, and this is a package; remove [build] \
+             and main from that file, and the companion's own module is uploaded",
+            config.file().display()
+        );
+    }
     let program = options.wrangler_program.as_deref();
     let program = program.map(Path::canonicalize).transpose().context("--wrangler-program")?;
     let wrangler = WranglerCli::new(toolbox, program.as_deref(), config.file())?;
@@ -145,8 +152,8 @@ fn upload(options: &Options, config: &WorkerConfig, files: &CaFiles, with: &Uplo
         false => with.wrangler.run_with_secrets(&command, &secrets::file(&texts)),
     };
     uploaded.context(
-        "stopped: code, settings and secrets are one version, which is uploaded whole or not at all; fix the problem and \
-         deploy again",
+        "stopped: code, settings and secrets are one version, which is uploaded whole or not at all. If only a domain or a \
+         route failed, as wrangler says above, the version is uploaded. Fix the problem and deploy again",
     )?;
     if !exists {
         put_keys()

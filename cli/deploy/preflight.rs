@@ -2,6 +2,8 @@
 //!
 //! Only reads. What the token may not read is a warning: the deployment may still work.
 
+use std::net::ToSocketAddrs;
+
 use anyhow::Result;
 use serde_json::Value;
 use url::Url;
@@ -171,9 +173,22 @@ fn occupied(api: &Api, config: &WorkerConfig, host: &str, zone: &str, found: &mu
                 ));
             }
         }
+        Err(refusal) if resolves(host) => found.push(Finding::wrong(
+            format!(
+                "{host} leads to an address already, and the token may not read its DNS records (status {}: {}), which the \
+                 deployment would replace",
+                refusal.status, refusal.said
+            ),
+            "Give the token the permission \"DNS: Read\", delete the record if nothing uses it, or choose another BASE_URL",
+        )),
         Err(refusal) => found.push(unknown("whether the host has DNS records", &refusal, "\"DNS: Read\"")),
     }
     Ok(())
+}
+
+/// Whether this machine's resolver knows an address of the host.
+fn resolves(host: &str) -> bool {
+    (host, 443).to_socket_addrs().is_ok_and(|mut addresses| addresses.next().is_some())
 }
 
 /// Checks that a route's host leads to Cloudflare: a route makes no DNS record.

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use ureq::Agent;
 use url::Url;
 
+use super::access;
 use super::target::{ResolvedTarget, Target};
 use crate::common::host::{disable_core_dumps, print};
 use crate::common::secret::Secret;
@@ -29,6 +30,8 @@ pub struct Client {
     base: Url,
     token: Secret,
     token_from: String,
+    /// Headers that pass Cloudflare Access.
+    access: Vec<(&'static str, Secret)>,
     /// The root that clients have to trust, unless it is a public one.
     pub root: Option<PathBuf>,
     /// Its address, where known without DNS.
@@ -91,13 +94,15 @@ impl Client {
     /// A client for a resolved target.
     ///
     /// # Errors
-    /// When the root cannot be read.
+    /// When the root cannot be read, or the service token is incomplete.
     pub fn new(found: ResolvedTarget) -> Result<Self> {
         let ResolvedTarget { base, token, token_from, root, address } = found;
         let pem =
             root.as_ref().map(|file| files::read(file)?.with_context(|| format!("{} does not exist", file.display())));
         let agent = web::agent(pem.transpose()?.as_deref(), address)?;
-        Ok(Self { agent, base, token, token_from, root, address })
+        // A `dev` on this machine has nothing before it.
+        let access = if address.is_none() { access::headers()? } else { Vec::new() };
+        Ok(Self { agent, base, token, token_from, access, root, address })
     }
 
     /// The HTTP client for the authority.
@@ -116,7 +121,7 @@ impl Client {
     /// When the authority refuses, or does not answer.
     pub fn text(&self, path: &[&str], query: &[(&str, String)]) -> Result<String> {
         let url = self.url(path, query)?;
-        self.read(&url, web::get_as(&self.agent, &url, &self.token))
+        self.read(&url, web::get_as(&self.agent, &url, &self.token, &self.access))
     }
 
     /// A document.
@@ -134,7 +139,7 @@ impl Client {
     /// As [`Client::get`].
     pub fn send(&self, path: &[&str], query: &[(&str, String)], body: &str) -> Result<Document> {
         let url = self.url(path, query)?;
-        let text = self.read(&url, web::post_as(&self.agent, &url, &self.token, body))?;
+        let text = self.read(&url, web::post_as(&self.agent, &url, (&self.token, &self.access), body))?;
         self.document(text)
     }
 
@@ -210,14 +215,17 @@ impl Client {
     fn read(&self, url: &Url, answer: Result<Answer>) -> Result<String> {
         let Answer { status, body, retry_after, .. } = answer.map_err(|error| Unreachable(format!("{error:#}")))?;
         // A server may echo the token.
-        let text = String::from_utf8_lossy(&body).replace(self.token.reveal(), "…");
+        let sent = std::iter::once(&self.token).chain(self.access.iter().map(|(_, secret)| secret));
+        let text = String::from_utf8_lossy(&body).into_owned();
+        let text = sent.fold(text, |text, secret| text.replace(secret.reveal(), "…"));
         if (200..300).contains(&status) {
             return Ok(text);
         }
         let Ok(problem) = serde_json::from_str::<Problem>(&text) else {
             let hint = match status {
                 300..400 | 403 => {
-                    "; if it is behind Cloudflare Access, exempt /admin/v1: the token authenticates there"
+                    "; if it is behind Cloudflare Access, set CF_ACCESS_CLIENT_ID and CF_ACCESS_CLIENT_SECRET to a service \
+                     token that it admits"
                 }
                 404 => "; check the authority's address, and that its version has the operations API",
                 _ => "",

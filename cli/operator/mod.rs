@@ -4,6 +4,7 @@
 //! of the machine could read them; only `token new` prints one. Responses are printed without control characters.
 
 mod acceptance;
+mod access;
 mod accounts;
 mod audit;
 mod certs;

@@ -1,6 +1,7 @@
 //! The companion as a package, without its checkout, cargo or programs on the PATH.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -102,6 +103,20 @@ fn package_serves_a_new_folder_without_a_checkout() {
     assert!(dev.get(dev.running["directory"].as_str().unwrap())["meta"]["termsOfService"].is_null());
     dev.stop();
     assert!(text(&fs::read(package.path("dev.log")).unwrap()).contains("wrangler.toml in this folder is not a CA's"));
+}
+
+#[test]
+fn settings_of_a_checkout_are_not_deployed_from_a_package() {
+    let package = Package::unpack();
+    fs::copy(checkout().join("wrangler.toml"), package.path("wrangler.toml")).unwrap();
+    fs::write(package.path("passphrase"), "correct horse battery staple").unwrap();
+    fs::set_permissions(package.path("passphrase"), PermissionsExt::from_mode(0o600)).unwrap();
+    let base = ["init", "--base-url", "https://ca.corp.test", "--passphrase-file", "passphrase"];
+    let made = package.run(&base);
+    assert!(made.status.success() && text(&made.stdout).contains("\n  selvedge deploy\n"), "{made:?}");
+    let refused = package.run(&["deploy", "--dry-run"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).contains("has a [build], which needs a checkout"), "{}", text(&refused.stderr));
 }
 
 #[test]

@@ -100,6 +100,21 @@ fn token_comes_from_file_or_environment_never_an_option() {
     assert!(!ended.err.contains("relative URL"), "{ended:?}");
 }
 
+#[test]
+fn service_token_of_cloudflare_access_is_sent_whole() {
+    let double = Double::start();
+    close(&double, "token", TOKEN);
+    let url = double.url();
+    let run = |env: &[(&str, &str)]| double.run_with(&["eab", "list", "--url", &url, "--token-file", "token"], env);
+    let header = |name: &str| double.server.asked().pop().unwrap().header(name).map(str::to_owned);
+    run(&[]).is(0, &[]);
+    assert_eq!(header("cf-access-client-id"), None);
+    run(&[("CF_ACCESS_CLIENT_ID", "x.access"), ("CF_ACCESS_CLIENT_SECRET", "hush")]).is(0, &[]);
+    assert_eq!(header("cf-access-client-id").as_deref(), Some("x.access"));
+    assert_eq!(header("cf-access-client-secret").as_deref(), Some("hush"));
+    run(&[("CF_ACCESS_CLIENT_ID", "x.access")]).is(2, &["CF_ACCESS_CLIENT_SECRET is not set", "both or none"]);
+}
+
 /// FS-09: files that another user could have written are ignored, and their paths not followed.
 #[test]
 fn dev_state_writable_by_others_gets_no_token() {

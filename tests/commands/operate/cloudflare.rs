@@ -150,6 +150,15 @@ fn what_the_token_may_not_read_is_a_warning() {
 }
 
 #[test]
+fn host_with_an_address_and_unknown_records_is_refused() {
+    let fixture = CliFixture::new();
+    let own = json!([{"id": "z1", "name": "0.0.1", "status": "active", "account": {"id": "acc0"}}]);
+    let answers =
+        || vec![("/zones?name=0.0.1", Ok(own.clone())), ("/zones/z1/dns_records?name=127.0.0.1", Err((403, 10000)))];
+    refused(&fixture, answers(), &["127.0.0.1 leads to an address already", "\"DNS: Read\""]);
+}
+
+#[test]
 fn login_of_wrangler_is_used_for_its_only_account() {
     let fixture = CliFixture::new();
     fixture.logged_in();
