@@ -29,6 +29,13 @@ pub struct ApiOptions {
     api: String,
 }
 
+impl ApiOptions {
+    /// The account of the option.
+    pub fn account(&self) -> Option<&str> {
+        self.account.as_deref()
+    }
+}
+
 /// The API for one account.
 pub struct Api {
     base: String,

@@ -77,7 +77,7 @@ pub fn run(options: &Options, toolbox: &Toolbox) -> Result<ExitCode> {
     }
     let program = options.wrangler_program.as_deref();
     let program = program.map(Path::canonicalize).transpose().context("--wrangler-program")?;
-    let wrangler = WranglerCli::new(toolbox, program.as_deref(), config.file())?;
+    let wrangler = WranglerCli::new(toolbox, program.as_deref(), config.file(), options.api.account())?;
     let required = secrets::required(&files, options.key_binding)?;
     // Settings without a module get the companion's.
     let module = if config.main.is_none() { Some(toolbox.build_wasm()?.js) } else { None };
@@ -92,7 +92,8 @@ pub fn run(options: &Options, toolbox: &Toolbox) -> Result<ExitCode> {
         return Ok(ExitCode::FAILURE);
     }
     if options.dry_run {
-        wrangler.run(&[&command[..], &["--dry-run"]].concat())?;
+        let texts: Vec<&RequiredSecret<'_>> = required.iter().filter(|secret| !secret.as_key).collect();
+        wrangler.run_with_secrets(&[&command[..], &["--dry-run"]].concat(), &secrets::file(&texts))?;
         print(&summary(options, &required));
         return Ok(ExitCode::SUCCESS);
     }
@@ -125,6 +126,9 @@ fn upload(options: &Options, config: &WorkerConfig, files: &CaFiles, with: &Uplo
         let action = secrets::action_for(secret, &listed, running.as_ref(), replace);
         if action == SecretAction::Conflict {
             bail!(secrets::conflict_text(&secret.name, config.file()));
+        }
+        if action == SecretAction::Exposed {
+            bail!(secrets::exposed_text(&secret.name));
         }
         say(format!("{}: {}", secret.name, said(secret, action)));
         if !matches!(action, SecretAction::Keep | SecretAction::KeepText) {
@@ -171,7 +175,7 @@ fn said(secret: &RequiredSecret<'_>, action: SecretAction) -> String {
             "exists as a text, unchanged (--replace-secrets makes it a non-extractable key)".to_owned()
         }
         SecretAction::Store => format!("storing it, from {from}"),
-        SecretAction::Replace | SecretAction::Unused | SecretAction::Conflict => {
+        SecretAction::Replace | SecretAction::Unused | SecretAction::Conflict | SecretAction::Exposed => {
             format!("storing it again, from {from}")
         }
     }

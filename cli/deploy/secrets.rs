@@ -21,6 +21,8 @@ use crate::common::worker_config::WorkerConfig;
 use crate::status;
 use crate::status::facts::Authority;
 
+/// Cloudflare's kind of a non-extractable key.
+const KEY: &str = "secret_key";
 /// The secret that every CA has.
 const NONCE_KEY: &str = "NONCE_KEY";
 /// The secret with the admin tokens.
@@ -44,7 +46,7 @@ pub type ActiveIssuers = Vec<(u8, String)>;
 impl RequiredSecret<'_> {
     /// Cloudflare's name for its kind.
     fn kind(&self) -> &'static str {
-        if self.as_key { "secret_key" } else { "secret_text" }
+        if self.as_key { KEY } else { "secret_text" }
     }
 }
 
@@ -63,6 +65,8 @@ pub enum SecretAction {
     KeepText,
     /// Exists, and is the key of another issuer.
     Conflict,
+    /// Exists as a non-extractable key, and is to be replaced by a text.
+    Exposed,
 }
 
 /// The secrets that the Worker needs.
@@ -131,11 +135,12 @@ pub fn action_for(
     };
     match there {
         None => SecretAction::Store,
+        Some(one) if (replace || used == Some(None)) && one.kind == KEY && !secret.as_key => SecretAction::Exposed,
         Some(_) if replace => SecretAction::Replace,
         Some(_) if used == Some(None) => SecretAction::Unused,
         Some(_) if used == Some(Some(false)) => SecretAction::Conflict,
         // A non-extractable key need not become a text.
-        Some(one) if one.kind == secret.kind() || one.kind == "secret_key" => SecretAction::Keep,
+        Some(one) if one.kind == secret.kind() || one.kind == KEY => SecretAction::Keep,
         Some(_) => SecretAction::KeepText,
     }
 }
@@ -174,6 +179,14 @@ pub fn check_foreign(worker: &str, listed: Option<&[ListedSecret]>) -> Result<()
         ),
         _ => Ok(()),
     }
+}
+
+/// The refusal to make a non-extractable key a text.
+pub fn exposed_text(name: &str) -> String {
+    format!(
+        "nothing was done: {name} is a non-extractable key at Cloudflare, and would become a text that the Worker can read; \
+         deploy with --key-binding to replace it by another such key"
+    )
 }
 
 /// The refusal to replace the key of another issuer.
@@ -221,6 +234,7 @@ mod tests {
         assert_eq!(action_for(&key, &listed("secret_text"), None, false), SecretAction::KeepText);
         assert_eq!(action_for(&key, &listed("secret_key"), None, false), SecretAction::Keep);
         assert_eq!(action_for(&key, &listed("secret_key"), None, true), SecretAction::Replace);
+        assert_eq!(action_for(&text, &listed("secret_key"), None, true), SecretAction::Exposed);
         let with = |issuers: &[(u8, &str)], replace| {
             let running: ActiveIssuers = issuers.iter().map(|(place, id)| (*place, (*id).to_owned())).collect();
             action_for(&text, &listed("secret_text"), Some(&running), replace)

@@ -20,6 +20,7 @@ pub struct WranglerCli<'a> {
     program: Option<&'a Path>,
     settings: PathBuf,
     folder: PathBuf,
+    account: Option<&'a str>,
 }
 
 /// A secret of a Worker, without its value.
@@ -35,13 +36,20 @@ pub struct ListedSecret {
 impl<'a> WranglerCli<'a> {
     /// The pinned wrangler, or another program in its place, for the Worker of this `wrangler.toml`.
     ///
+    /// `account` is the Cloudflare account, if one was named.
+    ///
     /// # Errors
     /// When that file does not exist.
-    pub fn new(toolbox: &'a Toolbox, program: Option<&'a Path>, settings: &Path) -> Result<Self> {
+    pub fn new(
+        toolbox: &'a Toolbox,
+        program: Option<&'a Path>,
+        settings: &Path,
+        account: Option<&'a str>,
+    ) -> Result<Self> {
         let settings =
             settings.canonicalize().with_context(|| format!("cannot find the file {}", settings.display()))?;
         let folder = settings.parent().unwrap_or(Path::new("/")).to_path_buf();
-        Ok(Self { toolbox, program, settings, folder })
+        Ok(Self { toolbox, program, settings, folder, account })
     }
 
     /// Runs a command with its output on the terminal.
@@ -112,6 +120,9 @@ impl<'a> WranglerCli<'a> {
         command.args(args).arg("--config").arg(&self.settings).current_dir(&self.folder);
         // No prompts: wrangler uses its defaults for scripts.
         command.env("CI", "true").env("WRANGLER_SEND_METRICS", "false");
+        if let Some(account) = self.account {
+            command.env("CLOUDFLARE_ACCOUNT_ID", account);
+        }
         Ok(command)
     }
 }

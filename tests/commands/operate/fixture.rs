@@ -167,6 +167,20 @@ impl CliFixture {
         ended
     }
 
+    /// Runs `deploy` with the pinned wrangler, which is fetched first.
+    pub fn run_wrangler(&self, args: &[&str]) -> CommandOutput {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_selvedge"));
+        command.arg("deploy").args(args).arg("--ca").arg(self.path("ca"));
+        command.arg("--wrangler").arg(self.path("wrangler.toml")).env("HOME", self.path("calls"));
+        command.env_remove("RUSTC_BOOTSTRAP").env_remove("CLOUDFLARE_API_TOKEN").env_remove("XDG_CONFIG_HOME");
+        let output = command.output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        let ended =
+            CommandOutput { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) };
+        self.keeps_secrets(&format!("{}{}", ended.out, ended.err));
+        ended
+    }
+
     /// Changes what answers after a deployment.
     pub fn answers(&mut self, change: fn(&mut Authority)) {
         self.change = change;

@@ -133,8 +133,12 @@ fn deployment_stores_issuer_keys_as_bindings() {
     assert_eq!(fixture.run(&["deploy", "--key-binding", "--api", &url(&api)], &WHO).code, 0);
     assert_eq!(fixture.arguments()[4..], ["secret list", "deploy"]);
     let asked = api.asked().len();
+    // It does not become a text.
+    fixture.listed(&[("NONCE_KEY", "secret_text"), ("ISSUER_KEY", "secret_key")]);
+    let ended = fixture.run(&["deploy", "--emergency"], &[]);
+    assert!(ended.code == 1 && ended.err.contains("ISSUER_KEY is a non-extractable key at Cloudflare"), "{ended:?}");
     // Without a token nothing is begun.
     let ended = fixture.run(&["deploy", "--key-binding", "--api", &url(&api)], &[]);
     assert!(ended.code == 1 && ended.err.contains("CLOUDFLARE_API_TOKEN is not set"), "{ended:?}");
-    assert_eq!((fixture.arguments().len(), api.asked().len()), (6, asked));
+    assert_eq!((fixture.arguments().len(), api.asked().len()), (7, asked));
 }

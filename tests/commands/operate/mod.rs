@@ -153,7 +153,7 @@ fn dry_run_changes_nothing_and_prints_the_commands() {
     assert!(before.len() > 5, "{:?}", before.keys());
     let ended = fixture.run(&["deploy", "--dry-run"], &[]);
     fine(&ended);
-    assert_eq!(fixture.arguments(), ["deploy --dry-run"]);
+    assert_eq!(fixture.arguments(), ["deploy --dry-run --secrets-file /dev/stdin"]);
     let line = format!("  ISSUER_KEY_2 from {}\n", fixture.path("ca/issuer-2.key").display());
     assert!(ended.out.contains(&line) && ended.out.contains("as one version"), "{ended:?}");
     let ended = fixture.run(&["deploy", "--dry-run", "--key-binding"], &[]);
@@ -177,6 +177,19 @@ fn files(paths: &[PathBuf]) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
         }
     }
     found
+}
+
+#[test]
+fn pinned_wrangler_takes_the_secrets_of_a_dry_run() {
+    let fixture = CliFixture::new();
+    std::fs::write(fixture.path("x.js"), "export default { fetch() { return new Response('x') } };\n").unwrap();
+    let settings = std::fs::read_to_string(fixture.path("wrangler.toml")).unwrap();
+    std::fs::write(fixture.path("wrangler.toml"), format!("compatibility_date = '2026-11-01'\n{settings}")).unwrap();
+    let ended = fixture.run_wrangler(&["--dry-run"]);
+    fine(&ended);
+    for name in ["env.NONCE_KEY (\"(hidden)\")", "env.ISSUER_KEY (\"(hidden)\")", "All checks passed"] {
+        assert!(ended.out.contains(name), "{name}: {ended:?}");
+    }
 }
 
 #[test]
