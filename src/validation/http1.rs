@@ -12,6 +12,8 @@ pub const MAX_BODY: usize = 128 * 1024;
 
 /// Maximum bytes of status line and headers, as of common servers.
 const MAX_HEAD: usize = 16 * 1024;
+/// Maximum octets of empty lines before a response. Some servers send one (RFC 9112 §2.2).
+const MAX_BLANK: usize = 16;
 
 /// Maximum number of header lines.
 const MAX_HEADERS: usize = 100;
@@ -173,8 +175,19 @@ impl Reader {
 
     /// Reads one complete head; interim responses (1xx) are skipped.
     fn read_head(&mut self, bytes: &[u8]) -> Result<bool, HttpFault> {
+        let begun = bytes.get(self.start..).unwrap_or_default();
+        let blank = begun.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        if blank > MAX_BLANK {
+            return Err(HttpFault::Malformed("it begins with empty lines".into()));
+        }
         // Bytes that cannot become a response fail at once.
-        check_beginning(bytes.get(self.start..).unwrap_or_default())?;
+        let begun = begun.get(blank..).unwrap_or_default();
+        check_beginning(begun)?;
+        if begun.is_empty() {
+            return Ok(false);
+        }
+        self.start += blank;
+        self.searched = self.searched.max(self.start);
         let Some(end) = find_head_end(bytes, self.searched) else {
             // The end has at most 3 bytes, of which 2 may be present.
             self.searched = bytes.len().saturating_sub(2).max(self.start);
@@ -226,10 +239,9 @@ fn trailers_end(rest: &[u8]) -> Result<bool, HttpFault> {
     if rest.len() < MAX_CHUNK_LINE { Ok(false) } else { Err(HttpFault::HeadTooLarge) }
 }
 
-/// Checks that `bytes` may begin a response: the protocol's name after empty lines (RFC 9112 §2.2).
+/// Checks that `bytes` may begin a response: the protocol's name comes first.
 fn check_beginning(bytes: &[u8]) -> Result<(), HttpFault> {
-    let text = bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).and_then(|at| bytes.get(at..));
-    match text.and_then(<[u8]>::first_chunk) {
+    match bytes.first_chunk() {
         None | Some(b"HTTP/1.") => Ok(()),
         // RFC 9113 §3.4: a SETTINGS frame (type 4) of stream 0 comes first, without the flag ACK.
         Some([0, _, _, 4, 0, 0, 0]) => Err(HttpFault::Http2),

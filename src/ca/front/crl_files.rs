@@ -1,6 +1,6 @@
 //! The CRL of the root, and the file with all CRLs.
 
-use crate::ca::http::message::{Answer, Body, Request, Response};
+use crate::ca::http::message::{Answer, Body, Response};
 use crate::ca::http::routes::CrlFile;
 use crate::ca::ledger::crl::{CrlPage, ListCrls};
 use crate::ca::ledger::kind::LedgerAt;
@@ -19,14 +19,14 @@ const ALL_CACHED: u64 = 60;
 ///
 /// # Errors
 /// 404 `malformed` if the root's CRL is not configured; when a ledger does not answer.
-pub async fn show<P: Ports>(ports: &P, request: &Request, which: CrlFile) -> Answer {
+pub async fn show<P: Ports>(ports: &P, which: CrlFile) -> Answer {
     match which {
-        CrlFile::Root => root(ports, request),
+        CrlFile::Root => root(ports),
         CrlFile::All => all(ports).await,
     }
 }
 
-pub(in crate::ca) fn root<P: Ports>(ports: &P, request: &Request) -> Answer {
+pub(in crate::ca) fn root<P: Ports>(ports: &P) -> Answer {
     let settings = ports.settings();
     let unknown = || {
         let detail = "This CA does not publish its root's CRL (ROOT_CRL). The root's certificates say where it is.";
@@ -34,12 +34,8 @@ pub(in crate::ca) fn root<P: Ports>(ports: &P, request: &Request) -> Answer {
     };
     let found = settings.root_list.as_ref().ok_or_else(unknown)?;
     let tag = format!("\"{}\"", found.list.number_text());
-    let unchanged = request.if_none_match.as_deref().is_some_and(|tags| tags.split(',').any(|one| one.trim() == tag));
-    let response = match unchanged {
-        true => Response::empty(304),
-        false => Response { body: Body::Bytes(found.list.der.clone()), ..Response::empty(200) }
-            .with("Content-Type", "application/pkix-crl"),
-    };
+    let response = Response { body: Body::Bytes(found.list.der.clone()), ..Response::empty(200) };
+    let response = response.with("Content-Type", "application/pkix-crl");
     let fresh = ports.now().until(found.list.next_update).as_secs().min(ROOT_CACHED);
     Ok(response.with("Cache-Control", &format!("public, max-age={fresh}")).with("ETag", &tag).indexed(&settings.urls))
 }

@@ -77,6 +77,11 @@ impl<P: Ports> Front<P> {
 
     /// Answers a GET or HEAD, without a signature (RFC 8555 §6.3).
     async fn get(&self, request: &Request, route: Option<&Route>) -> Answer {
+        let response = self.get_current(request, route).await?;
+        Ok(response.conditional(request.if_none_match.as_deref()))
+    }
+
+    async fn get_current(&self, request: &Request, route: Option<&Route>) -> Answer {
         // Not limited for verifiers: many of them may share an address. The file of all CRLs is limited; it is for
         // servers, and reads all CRLs of every ledger.
         let for_verifiers = matches!(

@@ -3,8 +3,10 @@
 use super::address::ClientAddress;
 use super::routes::Urls;
 use crate::records::Problem;
+use crate::values::b64;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 /// Maximum length of a request body in bytes. A finalize with a CSR of 100 long names stays below 50 kB, Boulder's
 /// limit; reading a longer body is aborted.
@@ -58,6 +60,19 @@ pub enum Body {
     /// Octets.
     Bytes(Vec<u8>),
 }
+
+impl Body {
+    /// Its octets.
+    pub fn octets(&self) -> &[u8] {
+        match self {
+            Self::Text(text) => text.as_bytes(),
+            Self::Bytes(bytes) => bytes,
+        }
+    }
+}
+
+/// Bytes of a body's digest in its `ETag`.
+const TAG_BYTES: usize = 12;
 
 impl Response {
     /// An empty response.
@@ -119,6 +134,31 @@ impl Response {
     /// Adds the link to the directory, which every other response has (RFC 8555 §7.1).
     pub fn indexed(self, urls: &Urls) -> Self {
         self.linked(&urls.directory(), "index")
+    }
+
+    /// Adds an `ETag` to a response that caches may store, unless it has one.
+    ///
+    /// If the client has this version already, the response becomes a 304 (RFC 9110 §13.1.2, §15.4.5).
+    pub fn conditional(mut self, if_none_match: Option<&str>) -> Self {
+        let stored = self.header("Cache-Control").is_some_and(|control| control.starts_with("public"));
+        if self.status != 200 || !stored {
+            return self;
+        }
+        let tag = match self.header("ETag") {
+            Some(tag) => tag.to_owned(),
+            None => {
+                let digest = Sha256::digest(self.body.octets());
+                let tag = format!("\"{}\"", b64::encode(digest.get(..TAG_BYTES).unwrap_or_default()));
+                self = self.with("ETag", &tag);
+                tag
+            }
+        };
+        let known = |one: &str| one == "*" || one.strip_prefix("W/").unwrap_or(one) == tag;
+        if if_none_match.is_some_and(|tags| tags.split(',').any(|one| known(one.trim()))) {
+            self.headers.retain(|(name, _)| name != "Content-Type");
+            return Self { status: 304, body: Body::Text(String::new()), ..self };
+        }
+        self
     }
 
     /// Adds a nonce (RFC 8555 §6.5) and forbids caching.

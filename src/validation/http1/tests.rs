@@ -29,6 +29,8 @@ fn z10_bodies_end_as_their_framing_says() {
         ("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", ""),
         ("HTTP/1.0 200 OK\r\n\r\nabc", "abc"),
         ("HTTP/1.1 200\r\n\r\nabc", "abc"),
+        ("\r\n\r\nHTTP/1.1 200\r\n\r\nabc", "abc"),
+        ("\n\nHTTP/1.1 200\r\n\r\nabc", "abc"),
         ("HTTP/1.1 200 OK\n\nabc", "abc"),
         ("HTTP/1.1 204 No Content\r\n\r\n", ""),
         ("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na", "a"),
@@ -71,7 +73,7 @@ fn z10_garbage_is_distinguished_from_http() {
         "HTTP/1.1 200 OK\r\nContent-Length: \r\n\r\na",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n0\r\n\r\n",
-        "\r\n\r\n\r\n",
+        "\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n",
     ] {
         assert!(matches!(body_of(text), Err(HttpFault::Malformed(_))), "{text:?}: {:?}", body_of(text));
     }
@@ -92,6 +94,8 @@ fn z10_bytes_that_cannot_become_a_response_fail_at_once() {
         (b"220 mail.test ESMTP", HttpFault::Malformed("it begins \"220 mai\"".into())),
         (b"\0\0\0\x04\x01\0\0\0\0", HttpFault::Malformed("it begins \"\\x00\\x00\\x00\\x04\\x01\\x00\\x00\"".into())),
         (b"\r\n\r\nhello, world", HttpFault::Malformed("it begins \"hello, \"".into())),
+        (b"\n\nhello, world", HttpFault::Malformed("it begins \"hello, \"".into())),
+        (&[b'\n'; 17], HttpFault::Malformed("it begins with empty lines".into())),
     ] {
         for step in [1, 3, 100] {
             let mut reader = Reader::default();

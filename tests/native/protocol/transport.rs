@@ -2,8 +2,9 @@
 
 use core::time::Duration;
 use selvedge::ca::http::message::{Body, Request};
-use selvedge::ca::testing::{BASE, Client, World};
+use selvedge::ca::testing::{BASE, Client, World, new_key};
 use selvedge::records::Kind;
+use selvedge::values::SigAlg;
 use serde_json::json;
 use std::collections::BTreeSet;
 
@@ -341,4 +342,55 @@ fn redeemed_nonces_are_deleted_after_expiry() {
         client.get(client.account()).is(200);
     }
     assert_eq!(world.redeemed_in("account/"), 1, "after that of a shard");
+}
+
+/// What caches may store has an `ETag` (RFC 9110 §13.1.2).
+#[test]
+fn cacheable_documents_are_revalidated_by_their_tags() {
+    let world = World::new();
+    let client = Client::registered(&world);
+    let leaf = client.issue(&["a.test"], &new_key(SigAlg::Es256));
+    world.live(Duration::from_secs(30));
+    let issuer = world.issuer().id().to_owned();
+    let shard = world.rows().into_keys().find_map(|(_, key)| key.strip_prefix("crl/").map(str::to_owned)).unwrap();
+    let renewal = format!("{}/{}", client.url("renewal-info"), client.cert_id(&leaf));
+    let paths = ["/directory", "/", &format!("/issuer/{issuer}.crt"), &format!("/crl/{issuer}/{shard}.crl"), &renewal];
+    for path in paths.map(|path| path.strip_prefix("https://ca.test").unwrap_or(path).to_owned()) {
+        let ask = |tag: Option<&str>, method: &str| {
+            let (method, if_none_match) = (method.to_owned(), tag.map(str::to_owned));
+            world.send(Request {
+                method,
+                path: path.clone(),
+                if_none_match,
+                body: Some(Vec::new()),
+                ..Request::default()
+            })
+        };
+        let first = ask(None, "GET").is(200);
+        let control = first.header("Cache-Control").unwrap().to_owned();
+        assert!(control.starts_with("public, max-age="), "{path}: {control}");
+        let tag = first.header("ETag").unwrap().to_owned();
+        assert!(tag.len() > 2 && tag.starts_with('"') && tag.ends_with('"'), "{path}: {tag}");
+        assert_eq!(ask(None, "HEAD").is(200).header("ETag"), Some(&*tag), "{path}");
+        for known in [tag.clone(), format!("W/{tag}"), format!("\"x\", {tag}"), "*".to_owned()] {
+            let again = ask(Some(&known), "GET").is(304);
+            assert_eq!(again.response.body.octets(), b"", "{path}");
+            assert_eq!((again.header("ETag"), again.header("Cache-Control")), (Some(&*tag), Some(&*control)), "{path}");
+            assert_eq!(again.header("Retry-After"), first.header("Retry-After"), "{path}");
+            assert_eq!((again.header("Vary"), again.header("Content-Type")), (first.header("Vary"), None), "{path}");
+        }
+        let other = ask(Some("\"x\""), "GET").is(200);
+        assert_eq!(other.response.body, first.response.body, "{path}");
+    }
+    for (path, status) in [("/acme/new-nonce", 204), ("/issuers", 200)] {
+        let answered = world.send(Request {
+            method: "GET".to_owned(),
+            path: path.to_owned(),
+            if_none_match: Some("*".to_owned()),
+            body: Some(Vec::new()),
+            ..Request::default()
+        });
+        let answered = answered.is(status);
+        assert_eq!((answered.header("Cache-Control"), answered.header("ETag")), (Some("no-store"), None));
+    }
 }
