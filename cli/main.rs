@@ -54,6 +54,8 @@ enum Command {
     Setup,
     /// Build the wasm module into ./build (what `wrangler deploy` uploads).
     Build,
+    /// Build the npm packages and the tarball of the present commit.
+    Package(tools::PackageOptions),
     /// Run cargo for the wasm target, e.g. `wasm clippy --lib -- -D warnings`.
     Wasm {
         /// A cargo command and its arguments; `--target wasm32-unknown-unknown` is added.
@@ -131,6 +133,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             toolbox.needs_checkout("build")?;
             say(describe(&toolbox, &toolbox.build_wasm()?));
         }
+        Command::Package(options) => tools::package(&options, &toolbox)?,
         Command::Wasm { args } => {
             toolbox.needs_checkout("wasm")?;
             return toolbox.wasm_cargo(&args);

@@ -11,8 +11,15 @@ pub const HOME: &str = "SELVEDGE_HOME";
 pub const MODULE: [&str; 2] = ["build/index.js", "build/index_bg.wasm"];
 /// Where packages are, from the folder of the program.
 const BESIDE: [&str; 2] = ["../lib/selvedge", "."];
-/// The repository that this program was compiled in.
-const CHECKOUT: &str = env!("CARGO_MANIFEST_DIR");
+/// The variable with the commit that a package is built from.
+pub const COMMIT: &str = "SELVEDGE_COMMIT";
+/// That commit, if the compiler's environment named it.
+pub const BUILT: Option<&str> = option_env!("SELVEDGE_COMMIT");
+/// The repository that this program was compiled in; a package's program has none.
+const CHECKOUT: Option<&str> = match BUILT {
+    Some(commit) if !commit.is_empty() => None,
+    _ => Some(env!("CARGO_MANIFEST_DIR")),
+};
 
 /// The kind of a home.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,10 +47,10 @@ impl Home {
     /// # Errors
     /// When no folder has the module.
     pub fn find(program: &Path, named: Option<&OsStr>) -> Result<Self> {
-        Self::among(program, named.filter(|named| !named.is_empty()), Path::new(CHECKOUT))
+        Self::among(program, named.filter(|named| !named.is_empty()), CHECKOUT.map(Path::new))
     }
 
-    fn among(program: &Path, named: Option<&OsStr>, checkout: &Path) -> Result<Self> {
+    fn among(program: &Path, named: Option<&OsStr>, checkout: Option<&Path>) -> Result<Self> {
         if let Some(named) = named.map(Path::new) {
             return match missing(named) {
                 None => Ok(Self::package(named)),
@@ -60,17 +67,21 @@ impl Home {
         if let Some(package) = BESIDE.map(|path| folder.join(path)).into_iter().find(|path| missing(path).is_none()) {
             return Ok(Self::package(&package));
         }
-        if checkout.join("Cargo.toml").is_file() {
+        if let Some(checkout) = checkout.filter(|checkout| checkout.join("Cargo.toml").is_file()) {
             return Ok(Self { root: checkout.to_path_buf(), origin: Origin::Checkout });
         }
+        let (gone, run) = checkout.map_or_else(Default::default, |checkout| {
+            (
+                format!(", and the checkout {}, where this program was compiled, is gone", checkout.display()),
+                ", or run `cargo run` in the new folder of the checkout",
+            )
+        });
         bail!(
-            "cannot find Selvedge's module: {} has no {} (with {} in it), and the checkout {}, where this program was \
-             compiled, is gone; install the package again, set {HOME} to its folder lib/selvedge, or run `cargo run` in the \
-             new folder of the checkout",
+            "cannot find Selvedge's module: {} has no {} (with {} in it){gone}; install the package again, or set {HOME} \
+             to its folder lib/selvedge{run}",
             folder.display(),
             BESIDE.map(|path| if path == "." { "build" } else { path }).join(" or "),
-            MODULE.join(", "),
-            checkout.display()
+            MODULE.join(", ")
         )
     }
 
@@ -122,7 +133,7 @@ mod tests {
 
         fn find(&self, named: Option<&str>) -> Result<(PathBuf, Origin), String> {
             let named = named.map(|name| self.path(name).into_os_string());
-            let found = Home::among(&self.path("bin/selvedge"), named.as_deref(), &self.path("checkout"));
+            let found = Home::among(&self.path("bin/selvedge"), named.as_deref(), Some(&self.path("checkout")));
             found.map(|home| (home.root, home.origin)).map_err(|error| error.to_string())
         }
     }
@@ -149,7 +160,7 @@ mod tests {
     fn link_to_the_program_leads_to_its_package() {
         let place = Place::with(&[MODULES[0], MODULES[1], "bin/selvedge", "links/x"]);
         std::os::unix::fs::symlink(place.path("bin/selvedge"), place.path("links/selvedge")).unwrap();
-        let found = Home::among(&place.path("links/selvedge"), None, &place.path("checkout")).unwrap();
+        let found = Home::among(&place.path("links/selvedge"), None, Some(&place.path("checkout"))).unwrap();
         assert_eq!(found.root, place.path("lib/selvedge"));
     }
 

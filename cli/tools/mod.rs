@@ -10,6 +10,7 @@ mod home;
 mod installs;
 pub mod interrupt;
 mod npm;
+mod package;
 mod programs;
 mod stamp;
 mod step;
@@ -20,6 +21,7 @@ mod wasm_build;
 mod wasm_std;
 
 pub use npm::NpmTool;
+pub use package::{Options as PackageOptions, run as package};
 pub use toolbox::Toolbox;
 pub use version::report as version;
 pub use wasm_build::Built;

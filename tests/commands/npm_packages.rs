@@ -1,0 +1,192 @@
+//! The npm packages and the tarball, installed where there is no Rust.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::dev::Dev;
+use crate::venv::venv;
+
+/// The version that tests/clients has.
+const CERTBOT: &str = "certbot==5.8.0\n";
+
+/// A machine without Rust: a folder with an empty HOME, and a PATH with node, npm and the system's programs.
+struct Machine(tempfile::TempDir);
+
+fn checkout() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn done(command: &mut Command) -> Output {
+    let output = command.output().unwrap();
+    let said = || format!("{}{}", text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{command:?} ({}): {}", output.status, said());
+    output
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn platform() -> String {
+    let system = if cfg!(target_os = "macos") { "darwin" } else { "linux" };
+    format!("{system}-{}", if cfg!(target_arch = "aarch64") { "arm64" } else { "x64" })
+}
+
+impl Machine {
+    fn new() -> Self {
+        let machine = Self(tempfile::tempdir().unwrap());
+        for folder in ["home", "app", "path"] {
+            fs::create_dir(machine.path(folder)).unwrap();
+        }
+        for program in ["node", "npm", "npx", "sh", "tar", "gzip"] {
+            let search = std::env::var_os("PATH").unwrap();
+            let found = std::env::split_paths(&search).map(|folder| folder.join(program)).find(|file| file.is_file());
+            let found = found.unwrap_or_else(|| panic!("{program} is not installed"));
+            std::os::unix::fs::symlink(found, machine.path("path").join(program)).unwrap();
+        }
+        machine
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn command(&self, program: impl AsRef<Path>, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program.as_ref());
+        command.args(arguments).env_clear().env("PATH", self.path("path")).env("HOME", self.path("home"));
+        command.current_dir(self.path("app"));
+        command
+    }
+
+    /// Runs `package` with the companion under test, whose build for a release takes minutes.
+    fn package(&self, folder: &str, options: &[&str]) -> PathBuf {
+        let packages = self.path(folder);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_selvedge"));
+        command.arg("package").arg(&packages).args(["--companion", env!("CARGO_BIN_EXE_selvedge")]).args(options);
+        eprintln!("{}", text(&done(command.env_remove("RUSTC_BOOTSTRAP")).stderr));
+        packages
+    }
+
+    /// Installs the packages without a network: the runtime is the checkout's.
+    fn install(&self, packages: &Path) {
+        let version = env!("CARGO_PKG_VERSION");
+        let file = |path: PathBuf| json!(format!("file:{}", path.display()));
+        let modules = checkout().join("node_modules");
+        let runtimes = fs::read_dir(modules.join("@cloudflare")).unwrap();
+        let mut dependencies: serde_json::Map<String, Value> = runtimes
+            .map(|runtime| format!("@cloudflare/{}", runtime.unwrap().file_name().to_str().unwrap()))
+            .chain(["workerd".to_owned()])
+            .map(|name| (name.clone(), file(modules.join(name))))
+            .collect();
+        dependencies.insert("selvedge".to_owned(), file(packages.join(format!("selvedge-{version}.tgz"))));
+        let companion = packages.join(format!("selvedge-{}-{version}.tgz", platform()));
+        dependencies.insert(format!("@selvedge/{}", platform()), file(companion));
+        let manifest = json!({ "private": true, "dependencies": dependencies });
+        fs::write(self.path("app/package.json"), manifest.to_string()).unwrap();
+        done(&mut self.command("npm", &["install", "--offline", "--no-audit", "--no-fund", "--ignore-scripts"]));
+    }
+}
+
+/// Obtains a certificate by http-01, with the programs and the environment of the tests.
+fn certbot(machine: &Machine, dev: &Dev, port: u16, name: &str) {
+    let mut command = Command::new(venv("certbot", CERTBOT).join("bin/certbot"));
+    command.args(["certonly", "--standalone", "-n", "--agree-tos", "--register-unsafely-without-email", "-d", name]);
+    command.args(["--http-01-address", "127.0.0.1", "--http-01-port", &port.to_string()]);
+    for option in ["--config-dir", "--work-dir", "--logs-dir"] {
+        command.arg(option).arg(machine.path("certbot"));
+    }
+    command.args(["--server", dev.running["directory"].as_str().unwrap()]);
+    done(command.env("REQUESTS_CA_BUNDLE", dev.running["root"].as_str().unwrap()));
+    assert!(machine.path("certbot/live").join(name).join("fullchain.pem").is_file());
+}
+
+#[test]
+fn npm_packages_issue_to_certbot_without_rust() {
+    let machine = Machine::new();
+    venv("certbot", CERTBOT);
+    machine.install(&machine.package("packages", &["--npm-only"]));
+    for absent in ["cargo", "rustc"] {
+        assert!(!machine.path("path").join(absent).exists());
+    }
+    let shown = text(&done(&mut machine.command("npx", &["--no-install", "selvedge", "--version"])).stdout);
+    assert!(shown.contains("app/node_modules/selvedge/build/index_bg.wasm"), "{shown}");
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let began = Instant::now();
+    let npx = machine.command("npx", &["--no-install", "selvedge"]);
+    let http01 = ["--http01-port", &port.to_string()];
+    let dev = Dev::start(npx, &machine.path("app"), &machine.path("dev.log"), &http01);
+    assert!(dev.get(dev.running["directory"].as_str().unwrap())["newOrder"].is_string());
+    let answered = began.elapsed();
+    certbot(&machine, &dev, port, "www.test");
+    eprintln!("npx selvedge dev: answers after {answered:?}, certbot has its certificate after {:?}", began.elapsed());
+    dev.stop();
+    launcher_passes_a_signal_on(&machine);
+    launcher_without_its_companion_says_so(&machine);
+}
+
+/// What a supervisor does, which starts the launcher itself.
+fn launcher_passes_a_signal_on(machine: &Machine) {
+    let folder = machine.path("app");
+    let _ = fs::remove_file(folder.join("state/dev.json"));
+    let mut launcher = machine.command("node", &["node_modules/selvedge/bin/selvedge.js", "dev"]);
+    let mut child = launcher.args(["--listen", "127.0.0.1:0", "--state", "state"]).spawn().unwrap();
+    let began = Instant::now();
+    while !folder.join("state/dev.json").is_file() && began.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let process = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
+    assert!(child.wait().unwrap().success());
+    assert!(!folder.join("state/dev.json").exists(), "the companion ended before its launcher");
+}
+
+fn launcher_without_its_companion_says_so(machine: &Machine) {
+    fs::remove_dir_all(machine.path("app/node_modules/@selvedge")).unwrap();
+    let refused = machine.command("npx", &["--no-install", "selvedge", "--version"]).output().unwrap();
+    let said = text(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(said.contains(&format!("the package @selvedge/{}, which has the companion", platform())), "{said}");
+}
+
+#[test]
+fn packages_have_the_same_bytes_twice_and_the_tarball_runs() {
+    let machine = Machine::new();
+    let (one, two) = (machine.package("one", &[]), machine.package("two", &["--npm-only"]));
+    let [sums, again] = [&one, &two].map(|folder| fs::read_to_string(folder.join("SHA256SUMS")).unwrap());
+    assert!(sums.starts_with(&again), "{sums}{again}");
+    assert_eq!(sums.lines().count(), 3, "{sums}");
+    done(Command::new("sha256sum").args(["--check", "--strict", "SHA256SUMS"]).current_dir(&one));
+    let top = format!("selvedge-{}-{}", env!("CARGO_PKG_VERSION"), platform());
+    let file = one.join(format!("{top}.tar.gz"));
+    done(&mut machine.command("tar", &["-xzf", file.to_str().unwrap()]));
+    let program = machine.path("app").join(&top).join("bin/selvedge");
+    let shown = text(&done(&mut machine.command(&program, &["--version"])).stdout);
+    assert!(shown.contains(&format!("{top}/lib/selvedge/build/index_bg.wasm")), "{shown}");
+    let dev = Dev::start(machine.command(&program, &[]), &machine.path("app"), &machine.path("dev.log"), &[]);
+    assert!(dev.get(dev.running["directory"].as_str().unwrap())["newOrder"].is_string());
+    dev.stop();
+}
+
+/// Nobody can run it here: its syntax, its scripts' syntax, and that it packages for the platforms of the npm package.
+#[test]
+fn release_workflow_is_well_formed() {
+    let program = r#"
+import json, subprocess, sys, yaml
+jobs = yaml.safe_load(open(sys.argv[1]))["jobs"]
+for job in jobs.values():
+    for step in job["steps"]:
+        assert ("run" in step) != ("uses" in step), step
+        subprocess.run(["bash", "-n"], input=step.get("run", "").encode(), check=True)
+print(json.dumps([one["platform"] for one in jobs["package"]["strategy"]["matrix"]["include"]]))
+"#;
+    let python = venv("yaml", "PyYAML==6.0.3\n").join("bin/python");
+    let workflow = checkout().join(".github/workflows/release.yml");
+    let shown = text(&done(Command::new(python).args(["-c", program]).arg(workflow)).stdout);
+    let platforms: Vec<String> = serde_json::from_str(&shown).unwrap();
+    assert_eq!(platforms, ["linux-x64", "linux-arm64", "darwin-x64", "darwin-arm64"]);
+}
