@@ -35,9 +35,9 @@ pub(super) fn remove_outer_cargo(command: &mut Command) {
     }
 }
 
-/// Compiler flags that strip this machine's folders from panic locations, which saves 15 kB of the module.
+/// Compiler flags that strip this machine's folders from panic locations.
 ///
-/// They are cargo's registries and `others`. `None` when the environment has flags already.
+/// They save 15 kB of the module, and are the same wherever it is built. The folders are cargo's registries and `others`. `None` when the environment has flags already.
 pub(super) fn short_paths(others: &[&Path]) -> Option<String> {
     if ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"].iter().any(|name| std::env::var_os(name).is_some()) {
         return None;

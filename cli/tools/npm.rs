@@ -79,7 +79,9 @@ impl Toolbox {
         Ok((wrangler_node(&modules)?, modules.join("wrangler")))
     }
 
-    /// The wrangler that npm installed beside this package, if it and its node are of the versions that are needed.
+    /// The wrangler that npm installed beside this package.
+    ///
+    /// Only if it and its node have the versions that are needed.
     fn installed_wrangler(&self) -> Option<(PathBuf, PathBuf)> {
         if self.is_checkout() {
             return None;

@@ -14,7 +14,9 @@ use crate::venv::venv;
 /// The version that tests/clients has.
 const CERTBOT: &str = "certbot==5.8.0\n";
 
-/// A machine without Rust: a folder with an empty HOME, and a PATH with node, npm and the system's programs.
+/// A machine without Rust.
+///
+/// A folder with an empty HOME, and a PATH with node, npm and the system's programs.
 struct Machine(tempfile::TempDir);
 
 fn checkout() -> &'static Path {
@@ -172,7 +174,7 @@ fn packages_have_the_same_bytes_twice_and_the_tarball_runs() {
     dev.stop();
 }
 
-/// Nobody can run it here: its syntax, its scripts' syntax, and that it packages for the platforms of the npm package.
+/// The release workflow, which cannot run here: its syntax, its scripts', its platforms.
 #[test]
 fn release_workflow_is_well_formed() {
     let program = r#"
