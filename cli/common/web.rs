@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use selvedge::pki::pem;
-use ureq::Agent;
 use ureq::config::Config;
 use ureq::http::{HeaderMap, Response, Uri};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
+use ureq::{Agent, RequestBuilder};
 use url::{Host, Url};
 
 use super::secret::Secret;
@@ -122,11 +122,7 @@ pub fn agent(root: Option<&str>, at: Option<SocketAddr>) -> Result<Agent> {
 /// # Errors
 /// When the server does not answer, or the body is too long.
 pub fn get(agent: &Agent, url: &Url) -> Result<Answer> {
-    let request = agent.get(url.as_str()).config();
-    // A proxy cannot reach the loopback addresses of this machine.
-    let request = if is_loopback(url) { request.proxy(None) } else { request };
-    let response = request.build().call().map_err(|error| silent(url, &error))?;
-    answer(response).with_context(|| format!("cannot read the response of {url}"))
+    answered(url, direct(agent.get(url.as_str()), url).call())
 }
 
 /// Sends a HEAD request.
@@ -134,10 +130,7 @@ pub fn get(agent: &Agent, url: &Url) -> Result<Answer> {
 /// # Errors
 /// As [`get`].
 pub fn head(agent: &Agent, url: &Url) -> Result<Answer> {
-    let request = agent.head(url.as_str()).config();
-    let request = if is_loopback(url) { request.proxy(None) } else { request };
-    let response = request.build().call().map_err(|error| silent(url, &error))?;
-    answer(response).with_context(|| format!("cannot read the response of {url}"))
+    answered(url, direct(agent.head(url.as_str()), url).call())
 }
 
 /// Sends a text of this media type in a POST request.
@@ -145,10 +138,7 @@ pub fn head(agent: &Agent, url: &Url) -> Result<Answer> {
 /// # Errors
 /// As [`get`].
 pub fn post(agent: &Agent, url: &Url, media_type: &str, body: &str) -> Result<Answer> {
-    let request = agent.post(url.as_str()).config();
-    let request = if is_loopback(url) { request.proxy(None) } else { request };
-    let response = request.build().header("Content-Type", media_type).send(body);
-    answer(response.map_err(|error| silent(url, &error))?).with_context(|| format!("cannot read the response of {url}"))
+    answered(url, direct(agent.post(url.as_str()), url).header("Content-Type", media_type).send(body))
 }
 
 /// Headers whose values are secrets.
@@ -159,13 +149,7 @@ pub type SecretHeaders = [(&'static str, Secret)];
 /// # Errors
 /// As [`get`].
 pub fn get_as(agent: &Agent, url: &Url, token: &Secret, more: &SecretHeaders) -> Result<Answer> {
-    let request = agent.get(url.as_str()).config();
-    let request = if is_loopback(url) { request.proxy(None) } else { request };
-    let request = request.build().header("Authorization", format!("Bearer {}", token.reveal()));
-    let request = more.iter().fold(request, |request, (name, value)| request.header(*name, value.reveal()));
-    // The library's errors never quote what was sent.
-    let response = request.call().map_err(|error| silent(url, &error))?;
-    answer(response).with_context(|| format!("cannot read the response of {url}"))
+    answered(url, signed_in(direct(agent.get(url.as_str()), url), token, more).call())
 }
 
 /// Sends JSON in a POST request with a bearer token and further headers.
@@ -173,12 +157,24 @@ pub fn get_as(agent: &Agent, url: &Url, token: &Secret, more: &SecretHeaders) ->
 /// # Errors
 /// As [`get`].
 pub fn post_as(agent: &Agent, url: &Url, (token, more): (&Secret, &SecretHeaders), json: &str) -> Result<Answer> {
-    let request = agent.post(url.as_str()).config();
-    let request = if is_loopback(url) { request.proxy(None) } else { request };
-    let request = request.build().header("Authorization", format!("Bearer {}", token.reveal()));
-    let request = more.iter().fold(request, |request, (name, value)| request.header(*name, value.reveal()));
-    let request = request.header("Content-Type", "application/json");
-    let response = request.send(json).map_err(|error| silent(url, &error))?;
+    let request = signed_in(direct(agent.post(url.as_str()), url), token, more);
+    answered(url, request.header("Content-Type", "application/json").send(json))
+}
+
+/// A request that no proxy sends to this machine: it cannot reach our loopback addresses.
+fn direct<B>(request: RequestBuilder<B>, url: &Url) -> RequestBuilder<B> {
+    if is_loopback(url) { request.config().proxy(None).build() } else { request }
+}
+
+/// Adds a bearer token and further headers.
+fn signed_in<B>(request: RequestBuilder<B>, token: &Secret, more: &SecretHeaders) -> RequestBuilder<B> {
+    let request = request.header("Authorization", format!("Bearer {}", token.reveal()));
+    more.iter().fold(request, |request, (name, value)| request.header(*name, value.reveal()))
+}
+
+/// Reads what came. The library's errors never quote what was sent.
+fn answered(url: &Url, response: Result<Response<ureq::Body>, ureq::Error>) -> Result<Answer> {
+    let response = response.map_err(|error| silent(url, &error))?;
     answer(response).with_context(|| format!("cannot read the response of {url}"))
 }
 

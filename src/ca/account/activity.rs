@@ -58,6 +58,21 @@ pub struct PlacedOrder {
 const MAX_PLACED: usize = 32;
 
 impl ActivityRecord {
+    /// Reads an authorization, with the responses to its challenges.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub fn authorization<K: Kv>(
+        &self,
+        txn: &Txn<'_, K>,
+        id: &Id,
+        now: Time,
+    ) -> Result<Option<AuthorizationRecord>, Problem> {
+        let mut found = txn.get::<AuthorizationRecord>(id.as_str())?;
+        found.iter_mut().for_each(|authorization| self.mark_responses(authorization, now));
+        Ok(found)
+    }
+
     /// Marks the challenges of an authorization to which the client responded.
     ///
     /// The response is stored here only, which saves a row: the authorization is written with the result.
@@ -103,8 +118,6 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// # Errors
     /// When the storage fails.
     pub fn find_authorization(&self, txn: &Txn<'_, K>, id: &Id) -> Result<Option<AuthorizationRecord>, Problem> {
-        let Some(mut authorization) = txn.get::<AuthorizationRecord>(id.as_str())? else { return Ok(None) };
-        self.activity(txn)?.mark_responses(&mut authorization, self.ports.now());
-        Ok(Some(authorization))
+        self.activity(txn)?.authorization(txn, id, self.ports.now())
     }
 }

@@ -26,10 +26,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         let (activity, now) = (self.activity(txn)?, self.ports.now());
         let mut found = Vec::with_capacity(order.authorizations.len());
         for id in &order.authorizations {
-            if let Some(mut authorization) = txn.get::<AuthorizationRecord>(id.as_str())? {
-                activity.mark_responses(&mut authorization, now);
-                found.push(authorization);
-            }
+            found.extend(activity.authorization(txn, id, now)?);
         }
         Ok(found)
     }
@@ -48,8 +45,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// When the storage fails.
     pub fn find_order(&self, txn: &Txn<'_, K>, id: &Id) -> Result<Option<OrderRecord>, Problem> {
         let Some(mut order) = txn.get::<OrderRecord>(id.as_str())? else { return Ok(None) };
-        if order.certificate.is_none()
-            && order.error.is_none()
+        if order.is_being_issued()
             && let Some(issuance) = &order.issuance
             && txn.has::<CertificateRecord>(&issuance.serial)?
         {

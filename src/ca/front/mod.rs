@@ -41,7 +41,7 @@ pub async fn get<P: Ports>(ports: &P, request: &Request, route: &PublicRoute) ->
         PublicRoute::Inventory(_) | PublicRoute::Calendar(_) => Err(unknown_path()),
         PublicRoute::Issuer(id) => certificates::certificate(settings, id),
         PublicRoute::Issuers => issuers::overview(ports).await,
-        PublicRoute::Crl(issuer, shard) => crl::show(ports, issuer, *shard).await,
+        PublicRoute::Crl(issuer, shard) => crl::show(ports, request.if_none_match.as_deref(), issuer, *shard).await,
         PublicRoute::CrlFile(which) => crl_files::show(ports, *which).await,
         PublicRoute::RenewalInfo(id) => renewal_info::renewal_info(ports, id).await,
     }

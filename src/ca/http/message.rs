@@ -71,6 +71,12 @@ impl Body {
     }
 }
 
+/// Whether a client's `If-None-Match` names the version with this tag (RFC 9110 §13.1.2).
+pub fn names_version(if_none_match: Option<&str>, tag: &str) -> bool {
+    let same = |one: &str| one == "*" || one.strip_prefix("W/").unwrap_or(one) == tag;
+    if_none_match.is_some_and(|tags| tags.split(',').any(|one| same(one.trim())))
+}
+
 /// Bytes of a body's digest in its `ETag`.
 const TAG_BYTES: usize = 12;
 
@@ -153,8 +159,7 @@ impl Response {
                 tag
             }
         };
-        let known = |one: &str| one == "*" || one.strip_prefix("W/").unwrap_or(one) == tag;
-        if if_none_match.is_some_and(|tags| tags.split(',').any(|one| known(one.trim()))) {
+        if names_version(if_none_match, &tag) {
             self.headers.retain(|(name, _)| name != "Content-Type");
             return Self { status: 304, body: Body::Text(String::new()), ..self };
         }

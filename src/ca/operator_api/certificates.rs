@@ -76,7 +76,7 @@ fn query<P: Ports>(ports: &P, input: &Input) -> Result<Query, Problem> {
         (text.chars().count() <= MAX_TEXT).then(|| text.to_owned())
     })?;
     let after = input
-        .parsed("cursor", "`next` of the previous page", |text| Serial::from_hex(text).map(|_| text.to_owned()))?;
+        .parsed("cursor", "`next` of the previous page", |text| Serial::from_hex(text).map(|serial| serial.hex()))?;
     let serial = input.parsed("serial", "a serial number in hex", |text| {
         Serial::from_hex(&text.to_ascii_lowercase().replace(':', "")).map(|serial| serial.hex())
     })?;

@@ -248,20 +248,17 @@ impl Stored {
                 wrong.push(format!("the key of certificate {serial} was compromised and is not refused"));
             }
         }
+        let being_blocked = |key: &str| self.jobs.iter().any(|(_, job, _)| *job == format!("block-{key}"));
         for (ledger, _, _) in self.subscriptions.iter().filter(|(_, _, record)| record["complete"] == true) {
             for (_, key, _) in &self.blocked {
-                let name = format!("block-{key}");
-                let told =
-                    find(&self.copies, ledger, key).is_some() || self.jobs.iter().any(|(_, job, _)| *job == name);
-                if !told {
+                if find(&self.copies, ledger, key).is_none() && !being_blocked(key) {
                     wrong.push(format!("{ledger} has not learned that {key} is blocked"));
                 }
             }
         }
         for (ledger, key, _) in &self.copies {
-            let name = format!("block-{key}");
             let known = self.blocked.iter().any(|(_, blocked, _)| blocked == key);
-            if !known && !self.jobs.iter().any(|(_, job, _)| *job == name) {
+            if !known && !being_blocked(key) {
                 wrong.push(format!("{ledger} refuses {key}, which is not blocked"));
             }
         }

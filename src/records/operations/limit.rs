@@ -8,8 +8,9 @@ use crate::values::Time;
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
-/// Grace period of an expired record, as long as that of a redeemed nonce. Both are purged by the same alarm, which
-/// is a write.
+/// Grace period of an expired record.
+///
+/// Records that expire close together share an alarm, which is a write.
 const SLACK: Duration = Duration::from_secs(3 * 3600);
 
 /// A rate limit: `count` at once, afterwards as many evenly in each period.

@@ -159,12 +159,7 @@ impl CliFixture {
         }
         command.env("FAKE_WRANGLER", self.path("calls")).env_remove("CLOUDFLARE_API_TOKEN");
         command.env_remove("CLOUDFLARE_ACCOUNT_ID").envs(env.iter().copied());
-        let output = command.output().unwrap();
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        let ended =
-            CommandOutput { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) };
-        self.keeps_secrets(&format!("{}{}", ended.out, ended.err));
-        ended
+        self.end(command)
     }
 
     /// Runs `deploy` with the pinned wrangler, which is fetched first.
@@ -173,6 +168,11 @@ impl CliFixture {
         command.arg("deploy").args(args).arg("--ca").arg(self.path("ca"));
         command.arg("--wrangler").arg(self.path("wrangler.toml")).env("HOME", self.path("calls"));
         command.env_remove("RUSTC_BOOTSTRAP").env_remove("CLOUDFLARE_API_TOKEN").env_remove("XDG_CONFIG_HOME");
+        self.end(command)
+    }
+
+    /// Runs a command to its end; its output has no secret.
+    fn end(&self, mut command: Command) -> CommandOutput {
         let output = command.output().unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         let ended =
