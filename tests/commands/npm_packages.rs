@@ -1,4 +1,4 @@
-//! The npm packages and the tarball, installed where there is no Rust.
+//! The npm packages and the tarball, installed without Rust.
 
 use std::fs;
 use std::net::TcpListener;
@@ -171,7 +171,22 @@ fn packages_have_the_same_bytes_twice_and_the_tarball_runs() {
     assert!(shown.contains(&format!("{top}/lib/selvedge/build/index_bg.wasm")), "{shown}");
     let dev = Dev::start(machine.command(&program, &[]), &machine.path("app"), &machine.path("dev.log"), &[]);
     assert!(dev.get(dev.running["directory"].as_str().unwrap())["newOrder"].is_string());
+    let health = health_check(dev.running["status"].as_str().unwrap());
+    done(Command::new("bash").args(["-c", &health]));
     dev.stop();
+    assert!(!Command::new("bash").args(["-c", &health]).output().unwrap().status.success(), "{health}");
+}
+
+/// The health check of the container, with the address of this `dev`.
+fn health_check(status: &str) -> String {
+    let file = fs::read_to_string(checkout().join("packages/container/Dockerfile")).unwrap();
+    for line in ["USER 10001:10001", "VOLUME /var/lib/selvedge", "ENTRYPOINT [\"selvedge\"]"] {
+        assert!(file.lines().any(|found| found == line), "{line}");
+    }
+    let check = file.lines().find(|line| line.starts_with("HEALTHCHECK")).unwrap();
+    let words: Vec<String> = serde_json::from_str(check.split_once(" CMD ").unwrap().1).unwrap();
+    assert_eq!(words[..2], ["bash", "-c"]);
+    words[2].replace("/14002", &format!("/{}", status.rsplit(':').next().unwrap()))
 }
 
 /// The release workflow, which cannot run here: its syntax, its scripts', its platforms.

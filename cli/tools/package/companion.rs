@@ -14,7 +14,9 @@ use super::super::toolbox::Toolbox;
 /// The profile of Cargo.toml, and the folder of its products.
 const PROFILE: &str = "packaged";
 
-/// The commit that is packaged; `SELVEDGE_COMMIT` names it where there is no git.
+/// The commit to package.
+///
+/// `SELVEDGE_COMMIT` names it without a git repository.
 ///
 /// # Errors
 /// When it is unknown, or files differ from it.

@@ -18,7 +18,7 @@ pub const PLATFORMS: [[&str; 2]; 4] = [["linux", "x64"], ["linux", "arm64"], ["d
 const LICENCES: [&str; 2] = ["LICENSE-APACHE", "LICENSE-MIT"];
 /// What `deploy` needs to fetch wrangler.
 const WRANGLER: [&str; 2] = ["tools/deploy/package.json", "tools/deploy/package-lock.json"];
-/// The oldest node that the launcher was tested with.
+/// The versions of node with the launcher's language.
 const NODE: &str = ">=18";
 
 /// A package with the name of its file.
