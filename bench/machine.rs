@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Whether the module is a fast build, which is large and slow.
 pub fn fast_build() -> bool {
-    std::env::var("SELVEDGE_FAST_WASM").is_ok_and(|value| value == "1")
+    std::env::var("SELVEDGE_MODULE").is_ok_and(|value| value == "fast")
 }
 
 /// One line per factor that the figures depend on.
@@ -20,7 +20,7 @@ pub fn lines() -> Vec<(&'static str, String)> {
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let now = Time::from_millis(u64::try_from(since.as_millis()).unwrap()).rfc3339();
-    let build = if fast_build() { "fast (SELVEDGE_FAST_WASM=1): not the one that deploys" } else { "as it deploys" };
+    let build = if fast_build() { "fast (SELVEDGE_MODULE=fast): not the one that deploys" } else { "as it deploys" };
     vec![
         ("processor", format!("{} × {}", models.len(), models.first().unwrap_or(&"unknown"))),
         ("memory", format!("{:.0} GiB", kibibytes.unwrap_or(0.0) / 1024.0 / 1024.0)),

@@ -125,7 +125,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             toolbox.needs_checkout("setup")?;
             toolbox.ensure_npm_runtime()?;
             toolbox.ensure_wasm_std()?;
-            toolbox.ensure_build_tools()?;
+            toolbox.ensure_bindgen()?;
             toolbox.ensure_npm_deploy()?;
             say("every tool is installed");
         }

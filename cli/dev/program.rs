@@ -35,7 +35,7 @@ impl Program {
     pub fn build(toolbox: &Toolbox, wrangler: Option<&Path>) -> Result<Self> {
         let settings = settings(toolbox, wrangler)?;
         toolbox.ensure_npm_runtime()?;
-        let Built { js, wasm, .. } = toolbox.build_wasm()?;
+        let Built { js, wasm, .. } = toolbox.build_wasm_for_dev()?;
         let module = |name: &str, kind, path| Module { name: name.to_owned(), kind, path };
         Ok(Self {
             workerd: toolbox.workerd()?,

@@ -15,15 +15,20 @@ use sha2::{Digest, Sha256};
 /// The files beside `src/` on which the wasm depends.
 ///
 /// `wrangler.toml` is not among them: it determines where the module runs, not its content.
-const FILES: [&str; 7] = [
+const FILES: [&str; 9] = [
     "Cargo.toml",
     "module/Cargo.toml",
+    "module/shim.js",
+    "tools/bindgen/Cargo.lock", // the version of wasm-bindgen
     "Cargo.lock",
     "package-lock.json", // the versions of wasm-opt and esbuild
     "rust-toolchain.toml",
     "rust-toolchain",
     ".cargo/config.toml",
 ];
+
+/// The folders whose files may become part of the wasm module.
+const FOLDERS: [&str; 2] = ["src", "module/src"];
 
 /// The hash of bytes, in hexadecimal.
 pub fn digest(bytes: &[u8]) -> String {
@@ -50,7 +55,7 @@ pub fn compiled_sources(dep_info: &str, root: &Path) -> Vec<PathBuf> {
 pub struct Sources(BTreeMap<PathBuf, String>);
 
 impl Sources {
-    /// Reads the files below `src/` of the repository `root`, and `more` files.
+    /// Reads the files below the sources' folders of the repository `root`, and `more` files.
     ///
     /// `more` has paths as [`compiled_sources`] returns them.
     ///
@@ -58,7 +63,9 @@ impl Sources {
     /// When a file cannot be read.
     pub fn read(root: &Path, more: &[PathBuf]) -> Result<Self> {
         let mut files = Vec::new();
-        collect(&root.join("src"), &mut files)?;
+        for folder in FOLDERS.map(|folder| root.join(folder)).iter().filter(|folder| folder.is_dir()) {
+            collect(folder, &mut files)?;
+        }
         let more = FILES.iter().map(Path::new).chain(more.iter().map(PathBuf::as_path));
         files.extend(more.map(|file| root.join(file)).filter(|file| file.is_file()));
         let mut digests = BTreeMap::new();
@@ -126,11 +133,12 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
 mod tests {
     use super::*;
 
-    const COMPILED: [&str; 3] = ["src/lib.rs", "src/acme/mod.rs", "src/acme/page.css"];
+    const COMPILED: [&str; 4] = ["module/src/lib.rs", "src/lib.rs", "src/acme/mod.rs", "src/acme/page.css"];
 
     fn repository() -> tempfile::TempDir {
         let root = tempfile::tempdir().unwrap();
         for (file, content) in [
+            ("module/src/lib.rs", "pub use selvedge::*;\n"),
             ("src/lib.rs", "mod acme;\n"),
             ("src/acme/mod.rs", "fn f() {}\n\n#[cfg(test)]\nmod tests {\n    fn t() {}\n}\n"),
             ("src/acme/page.css", "a {}"),
@@ -198,6 +206,15 @@ mod tests {
         let compiled = [PathBuf::from("src/lib.rs"), PathBuf::from("src/order.rs")];
         let after = fingerprint(root.path(), &["src/lib.rs", "src/order.rs"]);
         assert_ne!(before.fingerprint(&compiled, "s"), after);
+    }
+
+    #[test]
+    fn first_build_needs_no_second() {
+        let root = repository();
+        let compiled: Vec<PathBuf> = COMPILED.iter().map(PathBuf::from).collect();
+        // No list of sources yet: what the compiler read is known afterwards.
+        let before = Sources::read(root.path(), &[]).unwrap().fingerprint(&compiled, "s");
+        assert_eq!(before, fingerprint(root.path(), &COMPILED));
     }
 
     #[test]

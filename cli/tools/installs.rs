@@ -1,4 +1,4 @@
-//! The build tools from crates.io, compiled once into the tools' folder.
+//! The build tools with sources from crates.io, compiled once into the tools' folder.
 
 use std::fs;
 use std::path::PathBuf;
@@ -7,6 +7,7 @@ use std::process::{Command, ExitCode, ExitStatus};
 use anyhow::{Context, Result};
 
 use super::cargo::{cargo, remove_outer_cargo};
+use super::fingerprint::digest;
 use super::step::Step;
 use super::toolbox::{TARGET, Toolbox};
 
@@ -21,19 +22,8 @@ struct Tool {
     takes: &'static str,
 }
 
-/// Builds the wasm module and its JavaScript shell.
-///
-/// Its minor version must equal that of the `worker` library.
-const WORKER_BUILD: Tool =
-    Tool { package: "worker-build", program: "worker-build", version: "0.8.7", features: None, takes: "2 minutes" };
-/// Must equal the `wasm-bindgen` library's version in Cargo.lock.
-const WASM_BINDGEN: Tool = Tool {
-    package: "wasm-bindgen-cli",
-    program: "wasm-bindgen",
-    version: "0.2.129",
-    features: None,
-    takes: "2 minutes",
-};
+/// The program in `tools/bindgen`.
+const BINDGEN: &str = "selvedge-bindgen";
 /// Checks the dependencies against deny.toml. Without its features it calls cargo.
 const CARGO_DENY: Tool = Tool {
     package: "cargo-deny",
@@ -43,29 +33,45 @@ const CARGO_DENY: Tool = Tool {
     takes: "1 minute",
 };
 
-/// The build tools' versions, for stamps.
-pub(super) fn versions() -> String {
-    [WORKER_BUILD, WASM_BINDGEN].map(|tool| format!("{} {}\n", tool.package, tool.version)).concat()
-}
-
 impl Toolbox {
-    pub(super) fn worker_build(&self) -> PathBuf {
-        self.dir.join("bin").join(WORKER_BUILD.program)
+    pub(super) fn bindgen(&self) -> PathBuf {
+        self.dir.join("bin").join(BINDGEN)
     }
 
-    pub(super) fn wasm_bindgen(&self) -> PathBuf {
-        self.dir.join("bin").join(WASM_BINDGEN.program)
-    }
-
-    /// Ensures worker-build and wasm-bindgen in the tools' folder.
+    /// Ensures the program that writes the module's JavaScript.
     ///
     /// # Errors
-    /// When cargo is missing or cannot compile them.
-    pub fn ensure_build_tools(&self) -> Result<()> {
-        for tool in [WORKER_BUILD, WASM_BINDGEN] {
-            self.ensure_installed(&tool)?;
+    /// When cargo is missing or cannot compile it.
+    pub fn ensure_bindgen(&self) -> Result<()> {
+        let folder = self.root.join("tools/bindgen");
+        let mut sources = String::new();
+        for file in ["Cargo.toml", "Cargo.lock", "src/main.rs"].map(|file| folder.join(file)) {
+            sources.push_str(&fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?);
         }
-        Ok(())
+        let stamp = self.stamp(BINDGEN, digest(sources.as_bytes()));
+        let product = self.bindgen();
+        if stamp.holds(&product) {
+            return Ok(());
+        }
+        let _turn = self.lock("set-up")?;
+        if stamp.holds(&product) {
+            return Ok(());
+        }
+        stamp.clear();
+        let step = Step {
+            what: "compiling wasm-bindgen".into(),
+            why: "crates.io has its source only, so it is compiled once: about 20 seconds on 2 cores".into(),
+            log: self.log(BINDGEN),
+            reaches: Some("crates.io"),
+            ..Step::default()
+        };
+        let scratch = self.dir.join("compile");
+        step.run(cargo(&folder)?.args(["build", "--locked"]).env("CARGO_TARGET_DIR", &scratch))?;
+        let problem = || format!("cannot write {}", product.display());
+        fs::create_dir_all(self.dir.join("bin")).with_context(problem)?;
+        fs::rename(scratch.join("debug").join(BINDGEN), &product).with_context(problem)?;
+        let _ = fs::remove_dir_all(scratch);
+        stamp.write()
     }
 
     fn ensure_installed(&self, tool: &Tool) -> Result<()> {
@@ -99,12 +105,8 @@ impl Toolbox {
             command.env(format!("CARGO_PROFILE_RELEASE_{setting}"), value);
         }
         step.run(&mut command)?;
-        stamp.write()?;
-        // The tools share most dependencies: the build is kept until the last one.
-        if self.worker_build().exists() && self.wasm_bindgen().exists() {
-            let _ = fs::remove_dir_all(scratch);
-        }
-        Ok(())
+        let _ = fs::remove_dir_all(scratch);
+        stamp.write()
     }
 
     /// Runs cargo-deny in the repository; its exit code.
@@ -166,13 +168,14 @@ mod tests {
     }
 
     #[test]
-    fn the_pinned_versions_are_those_of_the_libraries() {
-        let lock: toml::Table = include_str!("../../Cargo.lock").parse().unwrap();
-        let locked = |name: &str| {
+    fn the_pinned_version_is_that_of_the_library() {
+        let locked = |lock: &str, name: &str| {
+            let lock: toml::Table = lock.parse().unwrap();
             let packages = lock["package"].as_array().unwrap();
-            packages.iter().find(|package| package["name"].as_str() == Some(name)).unwrap()["version"].as_str().unwrap()
+            let found = packages.iter().find(|package| package["name"].as_str() == Some(name)).unwrap();
+            found["version"].as_str().unwrap().to_owned()
         };
-        assert_eq!(locked("worker"), WORKER_BUILD.version);
-        assert_eq!(locked("wasm-bindgen"), WASM_BINDGEN.version);
+        let tool = include_str!("../../tools/bindgen/Cargo.lock");
+        assert_eq!(locked(include_str!("../../Cargo.lock"), "wasm-bindgen"), locked(tool, "wasm-bindgen-cli-support"));
     }
 }

@@ -123,7 +123,7 @@ impl Toolbox {
         })
     }
 
-    /// The bundler that worker-build uses.
+    /// The bundler of the module's JavaScript.
     pub(super) fn esbuild(&self) -> Result<PathBuf> {
         let platform = match platform() {
             ("linux", "x86_64") => "linux-x64",

@@ -23,7 +23,7 @@ const TAIL_LINES: usize = 40;
 /// A step to run.
 #[derive(Default)]
 pub struct Step {
-    /// The action, to print before "failed": "installing worker-build 0.8.7".
+    /// The action, to print before "failed": "compiling cargo-deny 0.20.2".
     pub what: String,
     /// The reason and the approximate duration.
     pub why: String,

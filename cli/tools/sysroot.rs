@@ -2,7 +2,7 @@
 //!
 //! It is compiled with cargo's `-Zbuild-std`, which is allowed on the stable toolchain through
 //! `RUSTC_BOOTSTRAP` as the toolchain's own build does it. Because the rlibs are then in a sysroot, everything
-//! else (cargo, clippy, worker-build) needs no unstable switch at all.
+//! else (cargo, clippy) needs no unstable switch at all.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};

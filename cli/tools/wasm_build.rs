@@ -6,13 +6,12 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use super::cargo;
 use super::fingerprint::{Sources, compiled_sources};
 use super::home::MODULE;
-use super::stamp::Stamp;
 use super::step::Step;
-use super::toolbox::Toolbox;
+use super::toolbox::{TARGET, Toolbox};
 use super::wasm_std::StdSource;
-use super::{cargo, installs};
 
 /// A wasm module that is up to date, with the JavaScript module that loads it.
 #[derive(Debug, Clone)]
@@ -27,8 +26,32 @@ pub struct Built {
     pub wasm_bytes: u64,
 }
 
-/// The list of the sources of the last build, in the tools' folder.
-const SOURCES: &str = "stamps/wasm-sources";
+/// The Worker's entry, which loads what wasm-bindgen writes.
+const SHIM: &str = "module/shim.js";
+
+/// The variable that says which module `dev` runs: `small` or `fast`.
+const CHOICE: &str = "SELVEDGE_MODULE";
+
+/// The module for a purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Flavor {
+    /// The one that is deployed, in `build/`.
+    Small,
+    /// One for `dev`, larger and built in half the time.
+    ///
+    /// It has neither link-time optimisation nor `wasm-opt`.
+    Fast,
+}
+
+impl Flavor {
+    /// The name in stamps, logs and folders.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Small => "wasm-build",
+            Self::Fast => "wasm-build-fast",
+        }
+    }
+}
 
 /// The options of wasm-opt for the smallest module.
 ///
@@ -46,92 +69,111 @@ const WASM_OPT: [&str; 8] = [
 ];
 
 impl Toolbox {
-    /// Builds the wasm module into ./build unless its sources are unchanged; ensures the tools. A package has it.
-    ///
-    /// With `SELVEDGE_FAST_WASM=1` in the environment the build is quick and its result large: without
-    /// link-time optimisation and `wasm-opt`. For development only.
+    /// Builds the module that is deployed into ./build unless its sources are unchanged. A package has it.
     ///
     /// # Errors
     /// When a tool is unavailable, or the sources do not compile.
     pub fn build_wasm(&self) -> Result<Built> {
-        if !self.is_checkout() {
-            return self.built();
-        }
-        let fast = std::env::var("SELVEDGE_FAST_WASM").is_ok_and(|value| value == "1");
-        let settings = format!("{}{WASM_OPT:?}\nfast {fast}\nstd {:?}\n", installs::versions(), StdSource::from_env()?);
-        let wasm = self.root.join("build/index_bg.wasm");
-        if self.wasm_stamp(&settings)?.holds(&wasm) {
-            return self.built();
+        self.build_flavor(Flavor::Small)
+    }
+
+    /// Builds a module for `dev` unless one is up to date.
+    ///
+    /// The one that is deployed is taken if it is up to date, else a fast build. `SELVEDGE_MODULE` (`small` or `fast`) in the
+    /// environment decides instead.
+    ///
+    /// # Errors
+    /// As [`Toolbox::build_wasm`], and for another value of the variable.
+    pub fn build_wasm_for_dev(&self) -> Result<Built> {
+        let choice = std::env::var(CHOICE).unwrap_or_default();
+        let flavor = match choice.as_str() {
+            "small" => Flavor::Small,
+            "fast" => Flavor::Fast,
+            "" if self.is_current(Flavor::Small)? => Flavor::Small,
+            "" => Flavor::Fast,
+            other => bail!("{CHOICE} is {other:?}, and has to be small or fast, or unset"),
+        };
+        self.build_flavor(flavor)
+    }
+
+    fn build_flavor(&self, flavor: Flavor) -> Result<Built> {
+        if self.is_current(flavor)? {
+            return self.built(flavor);
         }
         let _turn = self.lock("build")?;
-        // Computed again: sources may have changed while waiting, or been built by the other process.
-        let stamp = self.wasm_stamp(&settings)?;
-        if stamp.holds(&wasm) {
-            return self.built();
+        // Asked again: sources may have changed while waiting, or been built by the other process.
+        if self.is_current(flavor)? {
+            return self.built(flavor);
         }
-        stamp.clear();
+        let settings = settings(flavor)?;
+        self.stamp(flavor.name(), "").clear();
         // As they are before the build: a change during it causes another.
-        let sources = Sources::read(&self.root, &self.known_sources())?;
-        let dep_info = self.run_worker_build(fast)?;
-        if !fast {
-            self.run_wasm_opt(&wasm)?;
+        let sources = Sources::read(&self.root, &self.known_sources(flavor))?;
+        let dep_info = self.compile(flavor)?;
+        if flavor == Flavor::Small {
+            self.run_wasm_opt(&self.module(flavor).1)?;
         }
-        let built = self.built()?;
-        let compiled = self.keep_sources(&dep_info)?;
-        self.stamp("wasm-build", sources.fingerprint(&compiled, &settings)).write()?;
+        let built = self.built(flavor)?;
+        let compiled = self.keep_sources(flavor, &dep_info)?;
+        self.stamp(flavor.name(), sources.fingerprint(&compiled, &settings)).write()?;
         Ok(built)
     }
 
-    /// The stamp of a build of the sources as they are now.
-    fn wasm_stamp(&self, settings: &str) -> Result<Stamp> {
-        let known = self.known_sources();
-        Ok(self.stamp("wasm-build", Sources::read(&self.root, &known)?.fingerprint(&known, settings)))
+    /// Whether the module was built from the sources as they are now.
+    fn is_current(&self, flavor: Flavor) -> Result<bool> {
+        if !self.is_checkout() {
+            return Ok(true);
+        }
+        let known = self.known_sources(flavor);
+        let value = Sources::read(&self.root, &known)?.fingerprint(&known, &settings(flavor)?);
+        Ok(self.stamp(flavor.name(), value).holds(&self.module(flavor).1))
+    }
+
+    /// The files of a module: its JavaScript and its wasm.
+    fn module(&self, flavor: Flavor) -> (PathBuf, PathBuf) {
+        let root = if flavor == Flavor::Fast && self.is_checkout() { self.dir.join("fast") } else { self.root.clone() };
+        let [js, wasm] = MODULE.map(|file| root.join(file));
+        (js, wasm)
+    }
+
+    /// The list of the sources of the last build.
+    fn source_list(&self, flavor: Flavor) -> PathBuf {
+        self.dir.join("stamps").join(format!("{}-sources", flavor.name()))
     }
 
     /// The sources that the last build compiled; none before the first.
-    fn known_sources(&self) -> Vec<PathBuf> {
-        let list = fs::read_to_string(self.dir.join(SOURCES)).unwrap_or_default();
+    fn known_sources(&self, flavor: Flavor) -> Vec<PathBuf> {
+        let list = fs::read_to_string(self.source_list(flavor)).unwrap_or_default();
         list.lines().map(PathBuf::from).collect()
     }
 
     /// Notes which sources a build compiled, by its dep-info file.
-    fn keep_sources(&self, dep_info: &Path) -> Result<Vec<PathBuf>> {
+    fn keep_sources(&self, flavor: Flavor, dep_info: &Path) -> Result<Vec<PathBuf>> {
         let text = fs::read_to_string(dep_info).with_context(|| format!("the build made no {}", dep_info.display()))?;
         let compiled = compiled_sources(&text, &self.root);
         if !compiled.iter().any(|source| source == Path::new("src/lib.rs")) {
             bail!("{} does not name src/lib.rs: remove {} and try again", dep_info.display(), self.target.display());
         }
         let list: Vec<String> = compiled.iter().map(|source| source.display().to_string()).collect();
-        let file = self.dir.join(SOURCES);
+        let file = self.source_list(flavor);
+        if let Some(folder) = file.parent() {
+            fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+        }
         fs::write(&file, list.join("\n")).with_context(|| format!("cannot write {}", file.display()))?;
         Ok(compiled)
     }
 
-    /// Runs worker-build; returns the dep-info file of the module.
-    fn run_worker_build(&self, fast: bool) -> Result<PathBuf> {
+    /// Compiles the module and writes it with its JavaScript; returns the dep-info file.
+    fn compile(&self, flavor: Flavor) -> Result<PathBuf> {
         self.ensure_npm_runtime()?;
         let wasm_std = self.ensure_wasm_std()?;
-        self.ensure_build_tools()?;
-        let mut command = Command::new(self.worker_build());
-        cargo::remove_outer_cargo(&mut command);
+        self.ensure_bindgen()?;
+        let fast = flavor == Flavor::Fast;
+        let target = self.wasm_target(wasm_std.suffix(), fast);
+        let mut command = cargo::cargo(&self.root)?;
         wasm_std.apply(&mut command)?;
-        // worker-build downloads the tools that are not given.
-        let tools = [
-            ("WASM_BINDGEN_BIN", self.wasm_bindgen()),
-            ("WASM_OPT_BIN", self.wasm_opt()),
-            ("ESBUILD_BIN", self.esbuild()?),
-        ];
-        for (name, tool) in tools {
-            if !tool.is_file() {
-                bail!("{} is missing: remove {} and try again", tool.display(), self.dir.display());
-            }
-            command.env(name, tool);
-        }
-        let cached = self.wasm_target(wasm_std.suffix(), fast);
-        let first = if cached.is_dir() { "about a minute" } else { "2 to 4 minutes (first time, with every library)" };
-        // Its own run of wasm-opt always keeps the names.
-        command.current_dir(self.root.join("module")).env("CARGO_TARGET_DIR", &cached);
-        command.args(["--release", "--no-opt", "--out-dir", "../build"]);
+        command.args(["build", "--locked", "--release", "--lib", "--target", TARGET, "-p", "selvedge-module"]);
+        command.env("CARGO_TARGET_DIR", &target);
         if let Some(flags) = cargo::short_paths(&[]) {
             command.env("CARGO_ENCODED_RUSTFLAGS", flags);
         }
@@ -139,22 +181,57 @@ impl Toolbox {
             command.env("CARGO_PROFILE_RELEASE_LTO", "off").env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16");
             command.env("CARGO_PROFILE_RELEASE_INCREMENTAL", "true");
         }
-        let how = if fast { "without link-time optimisation" } else { "with link-time optimisation for size" };
+        let first = if target.is_dir() { "about a minute" } else { "2 to 4 minutes (first time, with every library)" };
+        let how = if fast { "quick and large, for `dev`" } else { "with link-time optimisation for size" };
         let step = Step {
             what: "building the wasm module".into(),
             why: format!("{how}; {first} on 2 cores, whenever sources change"),
-            log: self.log("wasm-build"),
+            log: self.log(flavor.name()),
             ..Step::default()
         };
         step.run(&mut command)?;
-        Ok(cached.join("wasm32-unknown-unknown/release/selvedge_module.d"))
+        let release = target.join(TARGET).join("release");
+        self.load_by_javascript(flavor, &release.join("selvedge_module.wasm"))?;
+        Ok(release.join("selvedge_module.d"))
+    }
+
+    /// Writes the compiled module with the JavaScript that loads it, by wasm-bindgen and a bundler.
+    fn load_by_javascript(&self, flavor: Flavor, compiled: &Path) -> Result<()> {
+        let (js, wasm) = self.module(flavor);
+        let parts = self.dir.join(format!("{}-parts", flavor.name()));
+        let failed = |what: &Path| format!("cannot write {}", what.display());
+        let _ = fs::remove_dir_all(&parts);
+        fs::create_dir_all(&parts).with_context(|| failed(&parts))?;
+        let step = |what: &str, name: &str| Step {
+            what: what.into(),
+            why: "some seconds".into(),
+            log: self.log(name),
+            ..Step::default()
+        };
+        step("writing the module's JavaScript", "wasm-bindgen")
+            .run(Command::new(self.bindgen()).arg(compiled).arg(&parts))?;
+        let shim = parts.join("shim.js");
+        fs::copy(self.root.join(SHIM), &shim).with_context(|| failed(&shim))?;
+        let mut bundle = Command::new(self.esbuild()?);
+        bundle.current_dir(&parts).args(["shim.js", "--bundle", "--format=esm", "--minify"]);
+        bundle.args(["--external:./index_bg.wasm", "--external:cloudflare:*", "--outfile=bundled.js"]);
+        step("bundling it", "esbuild").run(&mut bundle)?;
+        if let Some(folder) = js.parent() {
+            fs::create_dir_all(folder).with_context(|| failed(folder))?;
+        }
+        let bundled = parts.join("bundled.js");
+        let text = fs::read_to_string(&bundled).with_context(|| format!("cannot read {}", bundled.display()))?;
+        // workerd imports compiled modules without that stage of imports.
+        fs::write(&js, text.replace("import source ", "import ")).with_context(|| failed(&js))?;
+        fs::rename(parts.join("index_bg.wasm"), &wasm).with_context(|| failed(&wasm))?;
+        fs::remove_dir_all(&parts).with_context(|| format!("cannot remove {}", parts.display()))
     }
 
     fn run_wasm_opt(&self, wasm: &Path) -> Result<()> {
         let smaller = wasm.with_extension("smaller");
         let step = Step {
             what: "optimising the wasm module for size".into(),
-            why: "wasm-opt; about half a minute".into(),
+            why: "wasm-opt; about a minute".into(),
             log: self.log("wasm-opt"),
             ..Step::default()
         };
@@ -162,12 +239,18 @@ impl Toolbox {
         fs::rename(&smaller, wasm).with_context(|| format!("cannot replace {}", wasm.display()))
     }
 
-    fn built(&self) -> Result<Built> {
-        let [js, wasm] = MODULE.map(|file| self.root.join(file));
+    fn built(&self, flavor: Flavor) -> Result<Built> {
+        let (js, wasm) = self.module(flavor);
         let size = |file: &PathBuf| {
             let about = fs::metadata(file).with_context(|| format!("the build made no {}", file.display()))?;
             anyhow::Ok(about.len())
         };
         Ok(Built { js_bytes: size(&js)?, wasm_bytes: size(&wasm)?, js, wasm })
     }
+}
+
+/// What a build depends on beside its sources.
+fn settings(flavor: Flavor) -> Result<String> {
+    let optimised = if flavor == Flavor::Small { WASM_OPT.join(" ") } else { "fast".to_owned() };
+    Ok(format!("{optimised}\nstd {:?}\n", StdSource::from_env()?))
 }

@@ -68,12 +68,12 @@ impl WasmStd {
     /// When the PATH cannot be extended.
     pub fn apply(&self, command: &mut Command) -> Result<()> {
         if let Self::Private(sysroot) = self {
-            // Cargo heeds RUSTC and RUSTDOC; worker-build asks the `rustc` of the PATH; clippy heeds SYSROOT.
+            // Cargo heeds RUSTC and RUSTDOC; clippy heeds SYSROOT.
             prepend_path(command, &sysroot.bin())?;
             command.env("RUSTC", sysroot.bin().join("rustc")).env("RUSTDOC", sysroot.bin().join("rustdoc"));
             command.env("SYSROOT", sysroot.folder());
         }
-        // As worker-build does, so that a check shares what a build compiled: the macros read it.
+        // Read by the macros of wasm-bindgen, which then name js-sys as the worker crate does.
         command.env("WASM_BINDGEN_USE_JS_SYS", "1");
         Ok(())
     }

@@ -8,5 +8,9 @@ use std::process::Command;
 pub fn companion() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_selvedge"));
     command.env_remove("RUSTC_BOOTSTRAP");
+    // The module that is deployed, not the quick one.
+    if std::env::var_os("SELVEDGE_MODULE").is_none() {
+        command.env("SELVEDGE_MODULE", "small");
+    }
     command
 }

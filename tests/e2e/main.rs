@@ -25,6 +25,7 @@ mod reach;
 mod retrying_client;
 mod revocations;
 mod rows;
+mod shim;
 mod soak;
 mod time;
 mod tls_alpn;

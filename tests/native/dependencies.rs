@@ -83,7 +83,7 @@ fn check(heading: &str, wanted: &BTreeSet<String>, licences: &BTreeMap<String, S
 
 #[test]
 fn crates_and_rows_match() {
-    for manifest in ["Cargo.toml", "fuzz/Cargo.toml"] {
+    for manifest in ["Cargo.toml", "fuzz/Cargo.toml", "tools/bindgen/Cargo.toml"] {
         check(manifest, &crates(manifest), &licences(manifest));
     }
 }
