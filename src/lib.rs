@@ -20,3 +20,9 @@ pub mod validation;
 pub mod values;
 #[cfg(target_arch = "wasm32")]
 mod worker;
+
+/// The version, with the commit of a release: `0.1.0`, `0.1.0+3f2a…`.
+pub const VERSION: &str = match option_env!("SELVEDGE_VERSION") {
+    Some(version) => version,
+    None => env!("CARGO_PKG_VERSION"),
+};

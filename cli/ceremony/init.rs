@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::access::{self, Accounts};
 use super::folder::{CaFolder, FIRST, NONCE_KEY, NewFile, ROOT, ROOT_KEY, issuer_file, public_settings, setting};
-use super::names::{Algorithm, Permits, base_url, ca_name, issuer_name};
+use super::names::{Algorithm, Jurisdiction, Permits, base_url, ca_name, issuer_name};
 use super::passphrase::{Passphrase, open_key};
 use super::root_crl::ROOT_CRL;
 use super::tokens::{ADMIN_TOKENS, OPERATOR, Tokens};
@@ -56,6 +56,9 @@ pub struct Options {
     /// wrangler.toml says]
     #[arg(long, value_name = "WHO")]
     accounts: Option<Accounts>,
+    /// Where Cloudflare may keep the CA's data and run its objects. It can never change. [default: anywhere]
+    #[arg(long, value_name = "WHERE")]
+    jurisdiction: Option<Jurisdiction>,
     /// An existing root (PEM), instead of a new one.
     #[arg(long, value_name = "FILE", requires = "root_key")]
     root_certificate: Option<PathBuf>,
@@ -90,6 +93,10 @@ pub fn run(options: &Options) -> Result<()> {
     settings.lead_to_worker(&options.base_url)?;
     if let Some(accounts) = accounts {
         accounts.set(&mut settings)?;
+    }
+    if let Some(jurisdiction) = options.jurisdiction {
+        let comment = "Where Cloudflare keeps the CA's data; it can never change.";
+        settings.set("JURISDICTION", jurisdiction.name(), comment)?;
     }
     let root = root.with_crl_url(&root_crl::url(&settings)?);
     let common_name = issuer_name(&name, FIRST);

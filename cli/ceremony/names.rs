@@ -62,6 +62,28 @@ fn suffix(text: &str) -> Result<DnsName, String> {
     Ok(name)
 }
 
+/// A jurisdiction of Cloudflare's Durable Objects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Jurisdiction {
+    /// The European Union.
+    Eu,
+    /// Data centres with FedRAMP authorisation.
+    Fedramp,
+    /// The United States.
+    Us,
+}
+
+impl Jurisdiction {
+    /// The value of JURISDICTION.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Eu => "eu",
+            Self::Fedramp => "fedramp",
+            Self::Us => "us",
+        }
+    }
+}
+
 /// The algorithm of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Algorithm {

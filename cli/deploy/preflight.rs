@@ -26,11 +26,45 @@ pub fn check(api: &Api, config: &WorkerConfig) -> Result<Vec<Finding>> {
     let url = config.var("BASE_URL").and_then(|base| Url::parse(base).ok());
     let Some(host) = url.as_ref().and_then(Url::host_str) else { return Ok(Vec::new()) };
     let mut found = Vec::new();
+    jurisdiction(api, config, &mut found)?;
     match host.strip_suffix(WORKERS_DEV) {
         Some(_) => subdomain(api, config, host, &mut found)?,
         None => domain(api, config, host, &mut found)?,
     }
     Ok(found)
+}
+
+/// Checks that the deployed Worker keeps its objects in the same jurisdiction.
+///
+/// An object of another jurisdiction is another object, and empty.
+fn jurisdiction(api: &Api, config: &WorkerConfig, found: &mut Vec<Finding>) -> Result<()> {
+    let (account, name) = (api.account(), config.name()?);
+    match api.get(&format!("/accounts/{account}/workers/scripts/{name}/settings"))? {
+        Ok(settings) => {
+            let bindings = settings.get("bindings").unwrap_or(&Value::Null);
+            let of_ca = list(bindings).any(|one| text(one, "type") == "durable_object_namespace");
+            let deployed = list(bindings).find(|one| text(one, "name") == "JURISDICTION").map(|one| text(one, "text"));
+            let wanted = config.var("JURISDICTION");
+            if of_ca && deployed.unwrap_or_default() != wanted.unwrap_or_default() {
+                let shown = |value: Option<&str>| value.map_or("unset".to_owned(), |name| format!("{:?}", plain(name)));
+                found.push(Finding::wrong(
+                    format!(
+                        "JURISDICTION is {}, and {} in the deployed Worker: it would start without its accounts, \
+                         certificates and revocations, which stay where they are",
+                        shown(wanted),
+                        shown(deployed)
+                    ),
+                    "Set it back to what is deployed; for another jurisdiction start another CA",
+                ));
+            }
+        }
+        // Not deployed yet.
+        Err(refusal) if refusal.status == 404 => {}
+        Err(refusal) => {
+            found.push(unknown("the deployed Worker's jurisdiction", &refusal, "\"Workers Scripts: Read\""))
+        }
+    }
+    Ok(())
 }
 
 fn text<'a>(value: &'a Value, member: &str) -> &'a str {

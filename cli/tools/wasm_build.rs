@@ -32,6 +32,12 @@ const SHIM: &str = "module/shim.js";
 /// The variable that says which module `dev` runs: `small` or `fast`.
 const CHOICE: &str = "SELVEDGE_MODULE";
 
+/// The variable with the version of a release, while its module is compiled.
+const VERSION: &str = "SELVEDGE_VERSION";
+
+/// Digits of a commit in the version of its module.
+const COMMIT_DIGITS: usize = 12;
+
 /// The module for a purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Flavor {
@@ -74,7 +80,16 @@ impl Toolbox {
     /// # Errors
     /// When a tool is unavailable, or the sources do not compile.
     pub fn build_wasm(&self) -> Result<Built> {
-        self.build_flavor(Flavor::Small)
+        self.build_flavor(Flavor::Small, "")
+    }
+
+    /// Builds the module of a release, whose version names this commit.
+    ///
+    /// # Errors
+    /// As [`Toolbox::build_wasm`].
+    pub fn build_wasm_of(&self, commit: &str) -> Result<Built> {
+        let short: String = commit.chars().take(COMMIT_DIGITS).collect();
+        self.build_flavor(Flavor::Small, &format!("{}+{short}", env!("CARGO_PKG_VERSION")))
     }
 
     /// Builds a module for `dev` unless one is up to date.
@@ -89,27 +104,28 @@ impl Toolbox {
         let flavor = match choice.as_str() {
             "small" => Flavor::Small,
             "fast" => Flavor::Fast,
-            "" if self.is_current(Flavor::Small)? => Flavor::Small,
+            "" if self.is_current(Flavor::Small, "")? => Flavor::Small,
             "" => Flavor::Fast,
             other => bail!("{CHOICE} is {other:?}, and has to be small or fast, or unset"),
         };
-        self.build_flavor(flavor)
+        self.build_flavor(flavor, "")
     }
 
-    fn build_flavor(&self, flavor: Flavor) -> Result<Built> {
-        if self.is_current(flavor)? {
+    /// Builds a module unless it is up to date. `version` is empty for the package's own.
+    fn build_flavor(&self, flavor: Flavor, version: &str) -> Result<Built> {
+        if self.is_current(flavor, version)? {
             return self.built(flavor);
         }
         let _turn = self.lock("build")?;
         // Asked again: sources may have changed while waiting, or been built by the other process.
-        if self.is_current(flavor)? {
+        if self.is_current(flavor, version)? {
             return self.built(flavor);
         }
-        let settings = settings(flavor)?;
+        let settings = settings(flavor, version)?;
         self.stamp(flavor.name(), "").clear();
         // As they are before the build: a change during it causes another.
         let sources = Sources::read(&self.root, &self.known_sources(flavor))?;
-        let dep_info = self.compile(flavor)?;
+        let dep_info = self.compile(flavor, version)?;
         if flavor == Flavor::Small {
             self.run_wasm_opt(&self.module(flavor).1)?;
         }
@@ -120,12 +136,12 @@ impl Toolbox {
     }
 
     /// Whether the module was built from the sources as they are now.
-    fn is_current(&self, flavor: Flavor) -> Result<bool> {
+    fn is_current(&self, flavor: Flavor, version: &str) -> Result<bool> {
         if !self.is_checkout() {
             return Ok(true);
         }
         let known = self.known_sources(flavor);
-        let value = Sources::read(&self.root, &known)?.fingerprint(&known, &settings(flavor)?);
+        let value = Sources::read(&self.root, &known)?.fingerprint(&known, &settings(flavor, version)?);
         Ok(self.stamp(flavor.name(), value).holds(&self.module(flavor).1))
     }
 
@@ -164,7 +180,7 @@ impl Toolbox {
     }
 
     /// Compiles the module and writes it with its JavaScript; returns the dep-info file.
-    fn compile(&self, flavor: Flavor) -> Result<PathBuf> {
+    fn compile(&self, flavor: Flavor, version: &str) -> Result<PathBuf> {
         self.ensure_npm_runtime()?;
         let wasm_std = self.ensure_wasm_std()?;
         self.ensure_bindgen()?;
@@ -177,6 +193,10 @@ impl Toolbox {
         if let Some(flags) = cargo::short_paths(&[]) {
             command.env("CARGO_ENCODED_RUSTFLAGS", flags);
         }
+        match version {
+            "" => command.env_remove(VERSION),
+            version => command.env(VERSION, version),
+        };
         if fast {
             command.env("CARGO_PROFILE_RELEASE_LTO", "off").env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16");
             command.env("CARGO_PROFILE_RELEASE_INCREMENTAL", "true");
@@ -250,7 +270,7 @@ impl Toolbox {
 }
 
 /// What a build depends on beside its sources.
-fn settings(flavor: Flavor) -> Result<String> {
+fn settings(flavor: Flavor, version: &str) -> Result<String> {
     let optimised = if flavor == Flavor::Small { WASM_OPT.join(" ") } else { "fast".to_owned() };
-    Ok(format!("{optimised}\nstd {:?}\n", StdSource::from_env()?))
+    Ok(format!("{optimised}\nstd {:?}\nversion {version}\n", StdSource::from_env()?))
 }

@@ -18,7 +18,7 @@ use std::cell::RefCell;
 use wasm_bindgen::{JsCast, JsValue};
 use worker::js_sys::JSON;
 use worker::wasm_bindgen;
-use worker::{Env, ObjectNamespace, Stub, web_sys};
+use worker::{Env, EnvBinding, ObjectNamespace, Stub, web_sys};
 
 /// The binding of the Durable Object namespace.
 const NAMESPACE: &str = "PARTITION";
@@ -107,6 +107,23 @@ pub async fn forward(
 thread_local! {
     /// The namespace, cached: a binding is the same for all requests of an isolate.
     static FOUND: RefCell<Option<ObjectNamespace>> = const { RefCell::new(None) };
+}
+
+/// Keeps all partitions within a jurisdiction, for the life of this isolate.
+///
+/// Objects of one name in two jurisdictions are two objects.
+///
+/// # Errors
+/// A sentence for the operator: the platform has no such jurisdiction.
+pub fn keep_within(env: &Env, jurisdiction: &str) -> Result<(), String> {
+    let namespace: js::Namespace = js::member(env, NAMESPACE).unchecked_into();
+    let within = namespace.jurisdiction(jurisdiction).map_err(|e| js::text(&e));
+    let within = within.and_then(|within| ObjectNamespace::get(within).map_err(|e| e.to_string()));
+    let within = within.map_err(|why| {
+        format!("JURISDICTION is {jurisdiction:?}, and the platform refuses it ({why}); outside Cloudflare remove it.")
+    })?;
+    FOUND.with_borrow_mut(|found| *found = Some(within));
+    Ok(())
 }
 
 fn stub(env: &Env, to: &PartitionId) -> worker::Result<Stub> {

@@ -1,5 +1,6 @@
 //! The configuration, read from vars and secrets and checked once per isolate.
 
+use super::calls;
 use super::crypto::{self, SigningKey, WebCrypto};
 use super::js;
 use crate::ca::config::issuers::{Configured, name_of};
@@ -63,6 +64,9 @@ pub async fn load(env: &Env) -> Result<SharedConfig, String> {
 async fn read(env: &Env) -> Result<Loaded, String> {
     let value = |name: &str| text_of(env, name);
     let mut settings = Settings::read(&value, now())?;
+    if let Some(jurisdiction) = &settings.jurisdiction {
+        calls::keep_within(env, jurisdiction)?;
+    }
     let configured = Configured { issuers: settings.issuers, problems: settings.problems };
     let Configured { issuers, problems } = configured.by_signature(now(), &WebCrypto).await;
     settings.issuers = issuers;

@@ -50,6 +50,13 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     pub fn fetch(this: &Fetcher, url: &str, init: &RequestInit) -> Result<Promise, JsValue>;
 
+    /// A namespace of Durable Objects.
+    pub type Namespace;
+
+    /// `jurisdiction`.
+    #[wasm_bindgen(method, catch)]
+    pub fn jurisdiction(this: &Namespace, name: &str) -> Result<JsValue, JsValue>;
+
     /// The storage of a Durable Object.
     #[derive(Clone)]
     pub type Storage;

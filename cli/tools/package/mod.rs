@@ -46,7 +46,10 @@ pub fn run(options: &Options, toolbox: &Toolbox) -> Result<()> {
     };
     fs::create_dir_all(&dir).with_context(|| format!("cannot create the folder {}", dir.display()))?;
     toolbox.ensure_npm_runtime()?;
-    toolbox.build_wasm()?;
+    match &commit {
+        Some(commit) => toolbox.build_wasm_of(commit)?,
+        None => toolbox.build_wasm()?,
+    };
     let companion = match (&options.companion, &commit) {
         (Some(file), _) => file.clone(),
         (None, commit) => companion::build(toolbox, commit.as_deref().unwrap_or_default())?,

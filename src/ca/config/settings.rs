@@ -42,6 +42,7 @@ pub const NAMES: &[&str] = &[
     "EAB_KEYS",
     "EXTERNAL_ACCOUNT_REQUIRED",
     "HTTP01_PORT",
+    "JURISDICTION",
     "LONGEST_LIFE",
     "METRICS_TOKEN",
     "MODE",
@@ -87,6 +88,8 @@ pub struct Settings {
     pub validation: validation::Config,
     /// URL of the DNS-over-HTTPS resolver.
     pub resolver: String,
+    /// The platform's jurisdiction of all partitions; `None` for anywhere, and on a test machine.
+    pub jurisdiction: Option<String>,
     /// Settings of CAA checks, with this CA's names in DNS.
     pub caa: validation::caa::Config,
     /// Members of the directory's `meta`.
@@ -177,6 +180,7 @@ impl Settings {
             nonce_key: nonce_key(&required("NONCE_KEY")?, &base)?,
             validation: validation_config(value)?,
             resolver: resolver(&required("RESOLVER_URL")?)?,
+            jurisdiction: jurisdiction(value)?.filter(|_| !dev),
             caa: caa::config(value, &base, dev)?,
             meta: meta(value)?,
             revocation_page: page(value, "REVOCATION_PAGE")?,
@@ -280,6 +284,18 @@ fn resolver(text: &str) -> Result<String, String> {
     match url.scheme() {
         "https" | "http" => Ok(text.to_owned()),
         _ => Err(says("it has to begin with https:// (or http:// on a machine of your own)")),
+    }
+}
+
+/// The jurisdictions of Cloudflare's Durable Objects (reference/data-location).
+const JURISDICTIONS: [&str; 3] = ["eu", "fedramp", "us"];
+
+fn jurisdiction(value: Values<'_>) -> Result<Option<String>, String> {
+    match value("JURISDICTION") {
+        Some(other) if !JURISDICTIONS.contains(&other.as_str()) => {
+            Err(invalid("JURISDICTION", &other, "\"eu\", \"fedramp\" or \"us\", or unset for no limit"))
+        }
+        known => Ok(known),
     }
 }
 

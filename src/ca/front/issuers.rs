@@ -1,5 +1,6 @@
 //! The public overview of the issuers: their certificates, periods and CRLs.
 
+use crate::VERSION;
 use crate::ca::config::issuers::name_of;
 use crate::ca::config::settings::Settings;
 use crate::ca::http::message::{Answer, Response};
@@ -43,6 +44,8 @@ async fn look<P: Ports>(ports: &P, now: Time) -> Result<Value, Problem> {
     let published = settings.published.as_ref();
     let root_list = settings.root_list.as_ref();
     Ok(json!({
+        "version": VERSION,
+        "jurisdiction": settings.jurisdiction,
         "longest_lifetime": longest,
         "problems": settings.problems,
         "crls": published.map(|published| published.crl_file(CrlFile::All)),

@@ -4,6 +4,7 @@
 //! Lines are written after storage: a crash in between loses a line, and none is repeated.
 
 use super::counts::{self, Series};
+use crate::VERSION;
 use crate::ca::config::request_log::RequestLog;
 use crate::ca::http::message::{Body, Request, Response};
 use crate::ca::http::routes::{Route, Urls};
@@ -285,9 +286,17 @@ pub fn revoked<P: Ports>(ports: &P, issuer: &str, serial: &str, entry: &LedgerEn
     );
 }
 
+/// A line with the version of the module that wrote it.
+#[derive(Serialize)]
+struct Versioned<'a, L: Serialize> {
+    #[serde(flatten)]
+    line: &'a L,
+    version: &'static str,
+}
+
 fn write<P: Ports>(ports: &P, line: &impl Serialize) {
     // Texts and numbers always serialise.
-    if let Ok(line) = serde_json::to_string(line) {
+    if let Ok(line) = serde_json::to_string(&Versioned { line, version: VERSION }) {
         ports.note(&line);
     }
 }

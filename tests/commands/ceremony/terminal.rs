@@ -42,7 +42,8 @@ fn other_answer_about_accounts_writes_nothing() {
 #[test]
 fn init_leads_the_host_to_the_worker() {
     let fixture = CeremonyFixture::new();
-    fixture.init(&["--accounts", "with-key"]);
+    fixture.init(&["--accounts", "with-key", "--jurisdiction", "eu"]);
+    assert_eq!(fixture.vars()["JURISDICTION"].as_str(), Some("eu"));
     let text = fixture.read("wrangler.toml");
     let file: toml::Table = text.parse().unwrap();
     let routes = file["routes"].as_array().unwrap();
@@ -61,6 +62,7 @@ fn init_leads_the_host_to_the_worker() {
         let text = fixture.read("wrangler.toml");
         assert!(text.starts_with(top) && !text.contains("routes") && !text.contains("workers_dev"), "{text}");
         assert_eq!(fixture.vars()["EXTERNAL_ACCOUNT_REQUIRED"].as_str(), Some("false"));
+        assert!(!fixture.vars().contains_key("JURISDICTION"), "anywhere");
     }
 }
 

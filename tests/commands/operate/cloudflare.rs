@@ -87,6 +87,26 @@ fn occupied_host_is_not_taken_over() {
 }
 
 #[test]
+fn another_jurisdiction_than_the_deployed_one_is_refused() {
+    let path = "/accounts/acc0/workers/scripts/test-ca/settings";
+    let deployed = |jurisdiction: Option<&str>| {
+        let mut bindings = vec![json!({"type": "durable_object_namespace", "name": "PARTITION"})];
+        bindings.extend(jurisdiction.map(|at| json!({"type": "plain_text", "name": "JURISDICTION", "text": at})));
+        vec![("/zones?name=corp.test", Ok(zone("active", "acc0"))), (path, Ok(json!({"bindings": bindings})))]
+    };
+    let mut fixture = at("https://ca.corp.test", DOMAIN);
+    refused(&fixture, deployed(Some("eu")), &["JURISDICTION is unset, and \"eu\" in the deployed Worker"]);
+    fixture.set("JURISDICTION", "us");
+    refused(&fixture, deployed(Some("eu")), &["JURISDICTION is \"us\", and \"eu\"", "Set it back"]);
+    refused(&fixture, deployed(None), &["JURISDICTION is \"us\", and unset in the deployed Worker"]);
+    // The same one, or none deployed yet: other findings may follow, this one not.
+    for answer in [deployed(Some("us")), vec![(path, Err((404, 10007)))]] {
+        let said = deploy(&fixture, &api(answer), &["--dry-run"]).err;
+        assert!(!said.contains("JURISDICTION is"), "{said}");
+    }
+}
+
+#[test]
 fn route_without_a_dns_record_is_refused() {
     let fixture = at("https://ca.corp.test", "route = 'ca.corp.test/*'");
     let zone = vec![("/zones?name=corp.test", Ok(zone("active", "acc0")))];

@@ -23,9 +23,11 @@ fn lines(world: &World, seen: &mut usize) -> Vec<Value> {
     let all = world.lines();
     let new = all[*seen..].iter().map(|line| {
         assert!(!line.contains('\n'), "{line}");
-        let value: Value = serde_json::from_str(line).unwrap();
+        let mut value: Value = serde_json::from_str(line).unwrap();
         assert!(value["event"].is_string() && value["at"].as_str().unwrap().ends_with('Z'), "{line}");
         assert!(line.starts_with("{\"event\":\""), "dev knows it by that: {line}");
+        let version = value.as_object_mut().unwrap().remove("version");
+        assert_eq!(version, Some(json!(selvedge::VERSION)), "{line}");
         value
     });
     let new = new.collect();

@@ -47,6 +47,23 @@ fn valid_settings_are_accepted() {
 }
 
 #[test]
+fn jurisdiction_is_one_of_the_platforms_and_without_effect_in_dev() {
+    let mut values = good();
+    assert_eq!(read(&values, NOW).unwrap().jurisdiction, None);
+    for known in ["eu", "fedramp", "us"] {
+        values.insert("JURISDICTION", known.to_owned());
+        assert_eq!(read(&values, NOW).unwrap().jurisdiction.as_deref(), Some(known));
+    }
+    for unknown in ["EU", "europe", "eu "] {
+        values.insert("JURISDICTION", unknown.to_owned());
+        let refusal = read(&values, NOW).unwrap_err();
+        assert!(refusal.contains("JURISDICTION") && refusal.contains("\"fedramp\""), "{refusal}");
+    }
+    values.extend([("JURISDICTION", "eu".to_owned()), ("MODE", "dev".to_owned())]);
+    assert_eq!(read(&values, NOW).unwrap().jurisdiction, None, "workerd has none");
+}
+
+#[test]
 fn validation_and_crl_times_are_configurable() {
     let usual = read(&good(), NOW).unwrap();
     let seconds = Duration::from_secs;
