@@ -12,7 +12,8 @@ use selvedge::values::Id;
 #[test]
 fn settings_do_not_show_the_nonce_key() {
     let shown = format!("{:?}", read(&good(), NOW).unwrap());
-    assert!(shown.contains("NonceKey(secret)") && !shown.contains("1, 1, 1"), "{shown}");
+    // Random bytes of the certificate may repeat, but not so often.
+    assert!(shown.contains("NonceKey(secret)") && !shown.contains(&"1, ".repeat(8)), "{shown}");
 }
 
 #[test]
