@@ -6,19 +6,25 @@ use toml_edit::DocumentMut;
 /// The file in the repository.
 const REPOSITORY: &str = include_str!("../../wrangler.toml");
 
-/// The text of a new `wrangler.toml`.
+/// The Worker's name in the repository's file.
+pub const WORKER: &str = "selvedge";
+
+/// The text of a new `wrangler.toml` for a Worker of this name.
 ///
 /// It names no module: `deploy` and `dev` have one. So an update of the companion updates the Worker, too.
 ///
 /// # Errors
 /// When the repository's file is not TOML.
-pub fn wrangler_toml() -> Result<String> {
+pub fn wrangler_toml(worker: &str) -> Result<String> {
     // By paragraphs: the comments before a table would go with it.
     let kept: Vec<&str> = REPOSITORY.split("\n\n").filter(|part| !part.contains("\n[build]\n")).collect();
     let text = kept.join("\n\n");
     let mut document: DocumentMut = text.parse().context("the companion's own wrangler.toml is malformed")?;
     document.remove("main");
-    Ok(document.to_string().replace("cargo run -- ", "selvedge "))
+    let text = document.to_string().replace("cargo run -- ", "selvedge ");
+    Ok(text
+        .replace(&format!("name = \"{WORKER}\""), &format!("name = \"{worker}\""))
+        .replace(&format!("https://{WORKER}."), &format!("https://{worker}.")))
 }
 
 #[cfg(test)]
@@ -29,7 +35,7 @@ mod tests {
 
     #[test]
     fn new_configuration_is_the_repositorys_without_its_build() {
-        let text = wrangler_toml().unwrap();
+        let text = wrangler_toml(WORKER).unwrap();
         let read = |text: &str| WorkerConfig::parse(Path::new("wrangler.toml"), text).unwrap();
         let (new, repository) = (read(&text), read(REPOSITORY));
         assert_eq!((new.main.as_deref(), repository.main.as_deref()), (None, Some("build/index.js")));
@@ -38,6 +44,9 @@ mod tests {
             assert!(!text.contains(absent), "{absent}: {text}");
         }
         assert!(text.contains("# routes = [") && text.contains("[observability.logs]"), "{text}");
+        let named = wrangler_toml("ca-staging").unwrap();
+        assert_eq!(read(&named).name().unwrap(), "ca-staging");
+        assert!(named.contains("https://ca-staging.<your-subdomain>.workers.dev"), "{named}");
         assert!(text.contains("`selvedge init` makes the authority's keys"), "{text}");
     }
 }

@@ -22,6 +22,28 @@ pub struct Options {
     /// The folder to create. It may exist, if it is empty.
     #[arg(value_name = "DIR")]
     dir: PathBuf,
+    /// The Worker's name, which tells several CAs in one Cloudflare account apart.
+    #[arg(long, value_name = "NAME", default_value = template::WORKER, value_parser = worker_name)]
+    name: String,
+}
+
+/// Longest name below workers.dev, in characters.
+const MAX_NAME: usize = 63;
+
+/// Reads the name of a Worker, which may become a label of a host name.
+fn worker_name(text: &str) -> Result<String, String> {
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    if text.is_empty()
+        || text.len() > MAX_NAME
+        || !text.bytes().all(plain)
+        || text.starts_with('-')
+        || text.ends_with('-')
+    {
+        return Err(format!(
+            "{text:?} is not a Worker's name: use lower-case letters, digits and hyphens within, at most {MAX_NAME}"
+        ));
+    }
+    Ok(text.to_owned())
 }
 
 /// Creates the folder.
@@ -34,7 +56,7 @@ pub fn run(options: &Options) -> Result<()> {
     fs::create_dir_all(dir).with_context(|| format!("cannot create the folder {}", dir.display()))?;
     Staged::write(&dir.join(".gitignore"), IGNORED, Readers::Everyone)?.commit()?;
     // Last: a folder without it is not finished.
-    Staged::write(&dir.join("wrangler.toml"), &template::wrangler_toml()?, Readers::Everyone)?.commit()?;
+    Staged::write(&dir.join("wrangler.toml"), &template::wrangler_toml(&options.name)?, Readers::Everyone)?.commit()?;
     print(&next(dir));
     Ok(())
 }
@@ -71,4 +93,21 @@ fn next(dir: &Path) -> String {
          To have one at Cloudflare, choose its URL, which can never change, and the names that it may certify:\n\n  {me} \
          init{place}{ca} --base-url https://ca.example.org --permit-dns example.org\n  {me} deploy{place}{ca}\n"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_workers_are_labels_of_hosts() {
+        let longest = "a".repeat(MAX_NAME);
+        for good in ["selvedge", "ca-staging", "c4", longest.as_str()] {
+            assert_eq!(worker_name(good).unwrap(), good);
+        }
+        for bad in ["", "Ca", "ca_1", "-ca", "ca-", "ca.x", "\"", "ca\n", &"a".repeat(MAX_NAME + 1)] {
+            let said = worker_name(bad).unwrap_err();
+            assert!(said.contains("is not a Worker's name: use lower-case letters"), "{said}");
+        }
+    }
 }

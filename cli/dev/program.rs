@@ -72,5 +72,5 @@ fn settings(toolbox: &Toolbox, named: Option<&Path>) -> Result<WorkerConfig> {
     if toolbox.is_checkout() {
         return WorkerConfig::read(&file);
     }
-    WorkerConfig::parse(&file, &template::wrangler_toml()?)
+    WorkerConfig::parse(&file, &template::wrangler_toml(template::WORKER)?)
 }

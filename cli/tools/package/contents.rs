@@ -64,7 +64,7 @@ impl<'a> Parts<'a> {
     pub fn npm(&self) -> Result<Vec<Named>> {
         let mut main = Archive::default();
         main.add("package/package.json", manifest(self.main_manifest()?)?);
-        main.add("package/wrangler.toml", template::wrangler_toml()?);
+        main.add("package/wrangler.toml", template::wrangler_toml(template::WORKER)?);
         main.add_program("package/bin/selvedge.js", self.read("packages/npm/bin/selvedge.js")?);
         main.add("package/README.md", self.read("packages/npm/README.md")?);
         for file in MODULE.into_iter().chain(WRANGLER).chain(LICENCES) {
@@ -89,7 +89,7 @@ impl<'a> Parts<'a> {
         let top = format!("selvedge-{VERSION}-{}-{}", self.system, self.machine);
         let mut archive = Archive::default();
         archive.add_program(format!("{top}/bin/selvedge"), self.companion.clone());
-        archive.add(format!("{top}/lib/selvedge/wrangler.toml"), template::wrangler_toml()?);
+        archive.add(format!("{top}/lib/selvedge/wrangler.toml"), template::wrangler_toml(template::WORKER)?);
         for file in MODULE.into_iter().chain(WRANGLER) {
             archive.add(format!("{top}/lib/selvedge/{file}"), self.read(file)?);
         }
