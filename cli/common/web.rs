@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -90,8 +91,12 @@ pub fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// An HTTP client that trusts the root certificate `root` (PEM), else those of browsers.
+/// The variable with a file of root certificates, as OpenSSL, curl and Go read it.
+const CERTIFICATES: &str = "SSL_CERT_FILE";
+
+/// An HTTP client that trusts the root certificate `root` (PEM).
 ///
+/// Without one, it trusts those of `SSL_CERT_FILE`, else those of browsers.
 /// With `at` it connects there, whatever the URL's host.
 ///
 /// # Errors
@@ -103,8 +108,7 @@ pub fn agent(root: Option<&str>, at: Option<SocketAddr>) -> Result<Agent> {
         .user_agent(concat!("selvedge/", env!("CARGO_PKG_VERSION")))
         // A token must not be sent elsewhere, and no address of ours redirects.
         .max_redirects(0);
-    if let Some(root) = root {
-        let ders = pem::read_certificates(root).context("the root certificate cannot be read")?;
+    if let Some(ders) = trusted(root)? {
         let roots: Vec<_> = ders.iter().map(|der| Certificate::from_der(der).to_owned()).collect();
         config = config.tls_config(TlsConfig::builder().root_certs(RootCerts::new_with_certs(&roots)).build());
     }
@@ -115,6 +119,21 @@ pub fn agent(root: Option<&str>, at: Option<SocketAddr>) -> Result<Agent> {
         }
         None => config.build().into(),
     })
+}
+
+/// The DER of the root certificates to trust; `None` for those of browsers.
+fn trusted(root: Option<&str>) -> Result<Option<Vec<Vec<u8>>>> {
+    if let Some(root) = root {
+        return pem::read_certificates(root).context("the root certificate cannot be read").map(Some);
+    }
+    let Some(file) = std::env::var_os(CERTIFICATES).filter(|file| !file.is_empty()) else { return Ok(None) };
+    let unusable = || {
+        let shown = Path::new(&file).display();
+        format!("cannot read {shown}, which {CERTIFICATES} names as the file of trusted root certificates")
+    };
+    let bytes = std::fs::read(&file).with_context(unusable)?;
+    // The text around certificates may be in any encoding.
+    pem::read_certificates(&String::from_utf8_lossy(&bytes)).with_context(unusable).map(Some)
 }
 
 /// Sends a GET request.

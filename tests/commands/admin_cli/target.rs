@@ -37,6 +37,25 @@ fn wrangler(double: &Double, url: &str) {
 }
 
 #[test]
+fn file_of_trusted_roots_is_read_from_the_environment() {
+    let double = Double::start();
+    close(&double, "token", TOKEN);
+    let root = selvedge::pki::ceremony::create_root("R", now(), 5).unwrap().certificate;
+    let run = |content: Option<&str>| {
+        let file = double.path("roots.pem");
+        let _ = fs::remove_file(&file);
+        content.into_iter().for_each(|content| fs::write(&file, content).unwrap());
+        let variables = [("SSL_CERT_FILE", file.to_str().unwrap())];
+        double.run_with(&["eab", "list", "--url", &double.url(), "--token-file", "token"], &variables)
+    };
+    assert_eq!(run(Some(&root)).code, 0);
+    for unusable in [None, Some("no certificate")] {
+        let refused = run(unusable);
+        assert!(refused.code != 0 && refused.err.contains("roots.pem, which SSL_CERT_FILE names"), "{refused:?}");
+    }
+}
+
+#[test]
 fn running_dev_is_found_by_state_folder() {
     let double = Double::start();
     dev(&double, std::process::id());
