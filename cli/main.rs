@@ -10,6 +10,7 @@ mod ceremony;
 mod common;
 mod deploy;
 mod dev;
+mod manual;
 mod operator;
 mod status;
 mod tools;
@@ -17,7 +18,7 @@ mod tools;
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use common::host::{print, say};
 use tools::{Built, Toolbox};
 
@@ -50,12 +51,20 @@ enum Command {
     Status(status::Options),
     #[command(flatten)]
     Operations(operator::Command),
+    /// Print the completions of a shell, for its start file.
+    #[command(after_help = "Example: source <(selvedge completions bash)")]
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
     /// Fetch and compile every tool that the project needs, ahead of its first use.
     Setup,
     /// Build the wasm module into ./build (what `wrangler deploy` uploads).
     Build,
     /// Build the npm packages and the tarball of the present commit.
     Package(tools::PackageOptions),
+    /// Write the reference of all commands in docs/COMMANDS.md.
+    Documents(manual::Options),
     /// Run cargo for the wasm target, e.g. `wasm clippy --lib -- -D warnings`.
     Wasm {
         /// A cargo command and its arguments; `--target wasm32-unknown-unknown` is added.
@@ -108,6 +117,10 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::SecretKey(options) => return deploy::store_key(options).map(|()| ExitCode::SUCCESS),
         Command::Status(options) => return Ok(status::run(options)),
         Command::Operations(command) => return Ok(operator::run(command)),
+        Command::Completions { shell } => {
+            print(&String::from_utf8_lossy(&manual::completions(&Cli::command(), *shell)));
+            return Ok(ExitCode::SUCCESS);
+        }
         _ => {}
     }
     let toolbox = Toolbox::locate()?;
@@ -118,7 +131,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         | Command::Issuer { .. }
         | Command::SecretKey(_)
         | Command::Status(_)
-        | Command::Operations(_) => {}
+        | Command::Operations(_)
+        | Command::Completions { .. } => {}
         Command::Dev(options) => dev::run(&options, || dev::Program::build(&toolbox, options.wrangler.as_deref()))?,
         Command::Deploy(options) => return deploy::run(&options, &toolbox),
         Command::Setup => {
@@ -133,7 +147,11 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             toolbox.needs_checkout("build")?;
             say(describe(&toolbox, &toolbox.build_wasm()?));
         }
-        Command::Package(options) => tools::package(&options, &toolbox)?,
+        Command::Package(options) => tools::package(&options, &toolbox, &manual::files(&Cli::command())?)?,
+        Command::Documents(options) => {
+            toolbox.needs_checkout("documents")?;
+            manual::run(&options, toolbox.root(), &Cli::command())?;
+        }
         Command::Wasm { args } => {
             toolbox.needs_checkout("wasm")?;
             return toolbox.wasm_cargo(&args);

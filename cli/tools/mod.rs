@@ -21,7 +21,7 @@ mod wasm_build;
 mod wasm_std;
 
 pub use npm::NpmTool;
-pub use package::{Options as PackageOptions, run as package};
+pub use package::{Options as PackageOptions, SharedFile, run as package};
 pub use toolbox::Toolbox;
 pub use version::report as version;
 pub use wasm_build::Built;

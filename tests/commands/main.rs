@@ -15,6 +15,8 @@ mod command_documents;
 #[path = "../common/contract.rs"]
 mod contract;
 mod dev;
+mod machine;
+mod manual;
 mod npm_packages;
 mod operate;
 mod package;

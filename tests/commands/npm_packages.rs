@@ -2,97 +2,12 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
-
 use crate::dev::Dev;
+use crate::machine::{CERTBOT, Machine, checkout, done, platform, text};
 use crate::venv::venv;
-
-/// The version that tests/clients has.
-const CERTBOT: &str = "certbot==5.8.0\n";
-
-/// A machine without Rust.
-///
-/// A folder with an empty HOME, and a PATH with node, npm and the system's programs.
-struct Machine(tempfile::TempDir);
-
-fn checkout() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn done(command: &mut Command) -> Output {
-    let output = command.output().unwrap();
-    let said = || format!("{}{}", text(&output.stdout), text(&output.stderr));
-    assert!(output.status.success(), "{command:?} ({}): {}", output.status, said());
-    output
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn platform() -> String {
-    let system = if cfg!(target_os = "macos") { "darwin" } else { "linux" };
-    format!("{system}-{}", if cfg!(target_arch = "aarch64") { "arm64" } else { "x64" })
-}
-
-impl Machine {
-    fn new() -> Self {
-        let machine = Self(tempfile::tempdir().unwrap());
-        for folder in ["home", "app", "path"] {
-            fs::create_dir(machine.path(folder)).unwrap();
-        }
-        for program in ["node", "npm", "npx", "sh", "tar", "gzip"] {
-            let search = std::env::var_os("PATH").unwrap();
-            let found = std::env::split_paths(&search).map(|folder| folder.join(program)).find(|file| file.is_file());
-            let found = found.unwrap_or_else(|| panic!("{program} is not installed"));
-            std::os::unix::fs::symlink(found, machine.path("path").join(program)).unwrap();
-        }
-        machine
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn command(&self, program: impl AsRef<Path>, arguments: &[&str]) -> Command {
-        let mut command = Command::new(program.as_ref());
-        command.args(arguments).env_clear().env("PATH", self.path("path")).env("HOME", self.path("home"));
-        command.current_dir(self.path("app"));
-        command
-    }
-
-    /// Runs `package` with the companion under test, whose build for a release takes minutes.
-    fn package(&self, folder: &str, options: &[&str]) -> PathBuf {
-        let packages = self.path(folder);
-        let mut command = Command::new(env!("CARGO_BIN_EXE_selvedge"));
-        command.arg("package").arg(&packages).args(["--companion", env!("CARGO_BIN_EXE_selvedge")]).args(options);
-        eprintln!("{}", text(&done(command.env_remove("RUSTC_BOOTSTRAP")).stderr));
-        packages
-    }
-
-    /// Installs the packages without a network: the runtime is the checkout's.
-    fn install(&self, packages: &Path) {
-        let version = env!("CARGO_PKG_VERSION");
-        let file = |path: PathBuf| json!(format!("file:{}", path.display()));
-        let modules = checkout().join("node_modules");
-        let runtimes = fs::read_dir(modules.join("@cloudflare")).unwrap();
-        let mut dependencies: serde_json::Map<String, Value> = runtimes
-            .map(|runtime| format!("@cloudflare/{}", runtime.unwrap().file_name().to_str().unwrap()))
-            .chain(["workerd".to_owned()])
-            .map(|name| (name.clone(), file(modules.join(name))))
-            .collect();
-        dependencies.insert("selvedge".to_owned(), file(packages.join(format!("selvedge-{version}.tgz"))));
-        let companion = packages.join(format!("selvedge-{}-{version}.tgz", platform()));
-        dependencies.insert(format!("@selvedge/{}", platform()), file(companion));
-        let manifest = json!({ "private": true, "dependencies": dependencies });
-        fs::write(self.path("app/package.json"), manifest.to_string()).unwrap();
-        done(&mut self.command("npm", &["install", "--offline", "--no-audit", "--no-fund", "--ignore-scripts"]));
-    }
-}
 
 /// Obtains a certificate by http-01, with the programs and the environment of the tests.
 fn certbot(machine: &Machine, dev: &Dev, port: u16, name: &str) {
@@ -115,6 +30,9 @@ fn npm_packages_issue_to_certbot_without_rust() {
     for absent in ["cargo", "rustc"] {
         assert!(!machine.path("path").join(absent).exists());
     }
+    let manifest = fs::read_to_string(machine.path("app/node_modules/selvedge/package.json")).unwrap();
+    let page = machine.path("app/node_modules/selvedge/man/selvedge-eab-create.1");
+    assert!(page.is_file() && manifest.contains("\"./man/selvedge-eab-create.1\""), "{manifest}");
     let shown = text(&done(&mut machine.command("npx", &["--no-install", "selvedge", "--version"])).stdout);
     assert!(shown.contains("app/node_modules/selvedge/build/index_bg.wasm"), "{shown}");
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -166,6 +84,9 @@ fn packages_have_the_same_bytes_twice_and_the_tarball_runs() {
     let top = format!("selvedge-{}-{}", env!("CARGO_PKG_VERSION"), platform());
     let file = one.join(format!("{top}.tar.gz"));
     done(&mut machine.command("tar", &["-xzf", file.to_str().unwrap()]));
+    for shared in ["man/man1/selvedge.1", "bash-completion/completions/selvedge", "zsh/site-functions/_selvedge"] {
+        assert!(machine.path("app").join(&top).join("share").join(shared).is_file(), "{shared}");
+    }
     let program = machine.path("app").join(&top).join("bin/selvedge");
     let shown = text(&done(&mut machine.command(&program, &["--version"])).stdout);
     assert!(shown.contains(&format!("{top}/lib/selvedge/build/index_bg.wasm")), "{shown}");

@@ -24,10 +24,17 @@ const NODE: &str = ">=18";
 /// A package with the name of its file.
 type Named = (String, Archive);
 
+/// A man page or the completions of a shell, with its path below `share`.
+pub type SharedFile = (String, Vec<u8>);
+
+/// The folder of man pages, below `share`.
+const MAN: &str = "man/man1/";
+
 /// The parts of all packages.
 pub struct Parts<'a> {
     toolbox: &'a Toolbox,
     companion: Vec<u8>,
+    shared: &'a [SharedFile],
     system: &'static str,
     machine: &'static str,
 }
@@ -37,7 +44,7 @@ impl<'a> Parts<'a> {
     ///
     /// # Errors
     /// When it cannot be read, or this machine has no package.
-    pub fn collect(toolbox: &'a Toolbox, companion: &Path) -> Result<Self> {
+    pub fn collect(toolbox: &'a Toolbox, companion: &Path, shared: &'a [SharedFile]) -> Result<Self> {
         let (system, machine) = (std::env::consts::OS, std::env::consts::ARCH);
         let wanted = [
             if system == "macos" { "darwin" } else { system },
@@ -54,7 +61,7 @@ impl<'a> Parts<'a> {
                 PLATFORMS.map(|p| p.join("-")).join(", ")
             );
         };
-        Ok(Self { toolbox, companion: read(companion)?, system, machine })
+        Ok(Self { toolbox, companion: read(companion)?, shared, system, machine })
     }
 
     /// The package `selvedge` and that of this platform.
@@ -69,6 +76,9 @@ impl<'a> Parts<'a> {
         main.add("package/README.md", self.read("packages/npm/README.md")?);
         for file in MODULE.into_iter().chain(WRANGLER).chain(LICENCES) {
             main.add(format!("package/{file}"), self.read(file)?);
+        }
+        for (page, text) in self.pages() {
+            main.add(format!("package/man/{page}"), text);
         }
         let mut platform = Archive::default();
         platform.add("package/package.json", manifest(self.platform_manifest())?);
@@ -96,10 +106,18 @@ impl<'a> Parts<'a> {
         for file in LICENCES {
             archive.add(format!("{top}/{file}"), self.read(file)?);
         }
+        for (file, text) in self.shared {
+            archive.add(format!("{top}/share/{file}"), text.as_slice());
+        }
         let workerd = self.toolbox.workerd()?;
         let name = workerd.strip_prefix(&self.toolbox.root).unwrap_or(&workerd).display().to_string();
         archive.add_program(format!("{top}/lib/selvedge/{name}"), read(&workerd)?);
         Ok((format!("{top}.tar.gz"), archive))
+    }
+
+    /// The man pages by their names.
+    fn pages(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.shared.iter().filter_map(|(file, text)| Some((file.strip_prefix(MAN)?, text.as_slice())))
     }
 
     fn main_manifest(&self) -> Result<Value> {
@@ -112,6 +130,7 @@ impl<'a> Parts<'a> {
             "description": env!("CARGO_PKG_DESCRIPTION"),
             "license": env!("CARGO_PKG_LICENSE"),
             "bin": { "selvedge": "bin/selvedge.js" },
+            "man": self.pages().map(|(page, _)| format!("./man/{page}")).collect::<Vec<_>>(),
             "engines": { "node": NODE },
             "dependencies": { "workerd": workerd },
             "optionalDependencies": Value::from_iter(platforms),

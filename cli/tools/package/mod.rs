@@ -14,6 +14,7 @@ use super::toolbox::Toolbox;
 use crate::common::host::say;
 use archive::Archive;
 use contents::Parts;
+pub use contents::SharedFile;
 
 /// The file with the packages' hashes, as `sha256sum -c` reads it.
 const SUMS: &str = "SHA256SUMS";
@@ -34,9 +35,11 @@ pub struct Options {
 
 /// Builds the module, the companion and the packages; prints their sizes.
 ///
+/// `shared` has the man pages and the completions of shells.
+///
 /// # Errors
 /// When sources differ from the commit, a build fails, or a file cannot be written.
-pub fn run(options: &Options, toolbox: &Toolbox) -> Result<()> {
+pub fn run(options: &Options, toolbox: &Toolbox, shared: &[SharedFile]) -> Result<()> {
     toolbox.needs_checkout("package")?;
     let dir = options.dir.clone().unwrap_or_else(|| toolbox.target.join("packages"));
     // Before what takes minutes.
@@ -54,7 +57,7 @@ pub fn run(options: &Options, toolbox: &Toolbox) -> Result<()> {
         (Some(file), _) => file.clone(),
         (None, commit) => companion::build(toolbox, commit.as_deref().unwrap_or_default())?,
     };
-    let parts = Parts::collect(toolbox, &companion)?;
+    let parts = Parts::collect(toolbox, &companion, shared)?;
     let mut packages = parts.npm()?;
     if !options.npm_only {
         packages.push(parts.tarball()?);

@@ -101,6 +101,7 @@ const COMPANION: House = House {
         ("status", &["operator", "ceremony", "common"]),
         ("operator", &["ceremony", "common"]),
         ("ceremony", &["common"]),
+        ("manual", &["tools", "common"]),
         ("tools", &["common"]),
         ("common", &[]),
     ],
