@@ -20,6 +20,7 @@ mod manual;
 mod npm_packages;
 mod operate;
 mod package;
+mod quick_starts;
 mod server;
 #[path = "../common/packages/venv.rs"]
 mod venv;

@@ -25,5 +25,6 @@ mod schema;
 mod security;
 mod settings;
 mod test_support;
+mod troubleshooting;
 mod validation_socket;
 mod words;
