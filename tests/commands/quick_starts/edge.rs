@@ -12,12 +12,15 @@ use std::thread;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
+use super::cloudflare;
 use crate::machine::{Machine, checkout};
+use crate::server::Server;
 
 /// The hosts that were deployed. They end with the value.
 pub struct Edge {
     folder: PathBuf,
     proxy: String,
+    api: Server,
 }
 
 impl Edge {
@@ -38,22 +41,30 @@ impl Edge {
         fs::create_dir(&folder).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let proxy = format!("http://{}", listener.local_addr().unwrap());
-        let hosts = folder.clone();
+        let (api, root) = cloudflare::start();
+        fs::write(folder.join("roots.pem"), root).unwrap();
+        let (hosts, api_address) = (folder.clone(), api.address.clone());
         // It ends with the process.
         thread::spawn(move || {
             for stream in listener.incoming() {
-                let hosts = hosts.clone();
-                thread::spawn(move || tunnel(&hosts, stream.unwrap()));
+                let (hosts, api) = (hosts.clone(), api_address.clone());
+                thread::spawn(move || tunnel(&hosts, &api, stream.unwrap()));
             }
         });
-        Self { folder, proxy }
+        Self { folder, proxy, api }
+    }
+
+    /// What Cloudflare's API was asked for.
+    pub fn asked(&self) -> Vec<String> {
+        self.api.asked().into_iter().map(|asked| asked.line).collect()
     }
 
     /// What commands have in their environment.
-    pub fn variables(&self) -> [(&'static str, String); 3] {
+    pub fn variables(&self) -> [(&'static str, String); 4] {
         let path = |path: PathBuf| path.to_str().unwrap().to_owned();
         [
             ("EDGE", path(self.folder.clone())),
+            ("LOGIN_TOKEN", cloudflare::TOKEN.to_owned()),
             ("ALL_PROXY", self.proxy.clone()),
             ("SSL_CERT_FILE", path(self.folder.join("roots.pem"))),
         ]
@@ -81,8 +92,8 @@ fn read(file: &Path) -> Option<Value> {
     serde_json::from_slice(&fs::read(file).ok()?).ok()
 }
 
-/// Answers one CONNECT (RFC 9110 section 9.3.6) to a deployed host.
-fn tunnel(hosts: &Path, client: TcpStream) {
+/// Answers one CONNECT (RFC 9110 section 9.3.6), to a deployed host or the API.
+fn tunnel(hosts: &Path, api: &str, client: TcpStream) {
     let mut reader = BufReader::new(client.try_clone().unwrap());
     let mut lines = Vec::new();
     loop {
@@ -94,7 +105,7 @@ fn tunnel(hosts: &Path, client: TcpStream) {
     }
     let target = lines.first().and_then(|line| line.strip_prefix("CONNECT ")?.split(' ').next());
     let mut client = client;
-    let Some(server) = target.and_then(|target| deployed(hosts, target)) else {
+    let Some(server) = target.and_then(|target| connected(hosts, api, target)) else {
         let _ = client.write_all(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n");
         return;
     };
@@ -112,8 +123,11 @@ fn pass_on(mut from: impl Read, to: &TcpStream) {
     let _ = to.shutdown(std::net::Shutdown::Write);
 }
 
-fn deployed(hosts: &Path, target: &str) -> Option<TcpStream> {
+fn connected(hosts: &Path, api: &str, target: &str) -> Option<TcpStream> {
     let (host, port) = target.rsplit_once(':')?;
+    if host == cloudflare::HOST {
+        return TcpStream::connect(api).ok();
+    }
     let running = read(&hosts.join(host).join("dev.json"))?;
     let address = running["address"].as_str()?.to_owned();
     let address = match port {

@@ -3,6 +3,7 @@
 //! The machine has the npm packages and no Rust. Wrangler and the edge are doubles. Ports are free ones;
 //! passphrases are typed at a terminal.
 
+mod cloudflare;
 mod edge;
 
 use std::fs;
@@ -42,7 +43,7 @@ fn at_terminal(machine: &Machine, edge: &Edge, commands: &str) -> String {
     let script = checkout().join("tests/commands/ceremony/terminal.py");
     let python = venv("yaml", "PyYAML==6.0.3\n").join("bin/python");
     let before = [&[script.to_str().unwrap()], &ANSWERS[..], &["--", bash.to_str().unwrap()]].concat();
-    text(&done(&mut shell(machine, &python, &before, commands).envs(edge.variables())).stdout)
+    text(&done(shell(machine, &python, &before, commands).envs(edge.variables())).stdout)
 }
 
 fn free_port() -> String {
@@ -83,6 +84,11 @@ fn quick_starts_of_the_readme_run_as_written() {
         for says in ["The CA was created.", "Successfully logged in.", "Deployed, and it answers", "accepted"] {
             assert!(shown.contains(says), "{title}: {says}: {shown}");
         }
+        assert!(!shown.contains("not logged in") && !shown.contains("is unknown"), "{title}: {shown}");
+    }
+    let asked = edge.asked();
+    for path in ["/zones?name=corp.example", "/zones/z1/dns_records?name=ca.corp.example", "/workers/subdomain"] {
+        assert!(asked.iter().any(|line| line.ends_with(path)), "{path}: {asked:?}");
     }
 }
 

@@ -48,8 +48,14 @@ async function deploy() {
 }
 
 switch (words.slice(0, 2).join(' ')) {
-  case 'login': process.stdout.write('Successfully logged in.\n'); break;
-  case 'auth token': fail('Not logged in.'); break;
+  case 'login':
+    fs.writeFileSync(join(edge, 'login'), '');
+    process.stdout.write('Successfully logged in.\n');
+    break;
+  case 'auth token':
+    if (!fs.existsSync(join(edge, 'login'))) fail('Not logged in.');
+    process.stdout.write(JSON.stringify({ type: 'oauth', token: process.env.LOGIN_TOKEN }));
+    break;
   case 'secret list': fail(`Worker "${setting('name')}" not found.`); break;
   default: words[0] === 'deploy' ? deploy() : fail(`unexpected: ${words}`);
 }
