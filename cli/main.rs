@@ -12,6 +12,7 @@ mod deploy;
 mod dev;
 mod manual;
 mod operator;
+mod runtime;
 mod status;
 mod tools;
 

@@ -4,9 +4,9 @@ use anyhow::Result;
 use selvedge::values::b64;
 use zeroize::Zeroizing;
 
-use super::state::{Readers, State};
 use crate::ceremony::is_token;
 use crate::common::host;
+use crate::runtime::state::{Readers, State};
 
 /// The token, alone in its file.
 pub const TOKEN: &str = "admin.token";

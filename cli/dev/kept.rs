@@ -14,11 +14,11 @@ use selvedge::values::{Time, b64, hex};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::capnp::Binding;
 use super::pki;
-use super::state::{Readers, State};
 use crate::ceremony::{CaFolder, NONCE_KEY, ROOT, ROOT_CRL, issuer_file, setting};
 use crate::common::worker_config::Var;
+use crate::runtime::capnp::Binding;
+use crate::runtime::state::{Readers, State};
 
 /// The keys that sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

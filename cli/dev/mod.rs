@@ -7,36 +7,28 @@
 mod admin_token;
 mod assignment;
 mod banner;
-mod base;
-mod capnp;
-mod databases;
 mod dns;
 mod kept;
-mod key_binding;
-mod listen;
 mod management;
 mod options;
 mod pki;
-mod program;
-mod ready;
 mod sample;
 mod serving;
-mod state;
 #[cfg(test)]
 mod tests;
-mod workerd;
 mod zone;
 
 use anyhow::{Context, Result};
 
 use crate::common::host::{self, say};
-use base::Base;
+use crate::runtime::base::Base;
+use crate::runtime::databases;
+pub use crate::runtime::program::Program;
+use crate::runtime::state::State;
 use kept::KeptCa;
 pub use options::Options;
 use pki::{Authority, ServerNames};
-pub use program::Program;
 use serving::ServedCa;
-use state::State;
 
 /// Runs the server until a signal asks to stop.
 ///

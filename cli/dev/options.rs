@@ -6,10 +6,10 @@ use anyhow::Result;
 use url::Url;
 
 use super::assignment::{Assignment, assignment};
-use super::base::{self, Base};
-use super::listen::Listen;
 use super::pki;
 use crate::common::number;
+use crate::runtime::base::{self, Base};
+use crate::runtime::listen::Listen;
 
 /// Options of `dev`.
 #[derive(Clone, Debug, clap::Args)]

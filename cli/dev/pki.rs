@@ -9,11 +9,11 @@ use selvedge::pki::{Issuer, pem};
 use selvedge::values::x509::Parts;
 use selvedge::values::{Time, b64, hex};
 
-use super::base::Base;
-use super::capnp::Keypair;
-use super::listen::{Host, Listen};
-use super::state::{Readers, State};
 use crate::common::host;
+use crate::runtime::base::Base;
+use crate::runtime::capnp::Keypair;
+use crate::runtime::listen::{Host, Listen};
+use crate::runtime::state::{Readers, State};
 
 /// The root certificate, which clients have to trust.
 pub const ROOT: &str = "root.pem";

@@ -8,9 +8,9 @@ use selvedge::ca::documents::landing::names;
 use selvedge::pki::Issuer;
 use selvedge::policy::Policy;
 
-use super::capnp::Binding;
 use super::kept::KeptCa;
 use crate::common::worker_config::Runtime;
+use crate::runtime::capnp::Binding;
 
 /// The default name.
 const USUAL: &str = "www.test";

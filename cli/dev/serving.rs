@@ -12,20 +12,21 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use url::Url;
 
 use super::banner::{Names, Ports, Running};
-use super::capnp::{Binding, Served};
 use super::dns::Resolver;
 use super::kept::{KeptCa, Keys};
 use super::management::{DOH_PATH, Sockets};
 use super::options::Options;
 use super::pki::{Authority, ServerNames};
-use super::program::Program;
 use super::sample::Sample;
-use super::state::{RUNNING, Readers, State};
-use super::workerd::{Listeners, Output, Workerd};
-use super::{admin_token, banner, base, databases, dns, key_binding, pki, ready};
+use super::{admin_token, banner, dns, pki};
 use crate::common::host;
 use crate::common::host::say;
 use crate::common::worker_config::Var;
+use crate::runtime::capnp::{Binding, Served};
+use crate::runtime::program::Program;
+use crate::runtime::state::{RUNNING, Readers, State};
+use crate::runtime::workerd::{Listeners, Output, Workerd};
+use crate::runtime::{base, databases, key_binding, ready};
 use crate::tools::interrupt;
 
 /// The Worker's log of requests and errors, in the state folder.

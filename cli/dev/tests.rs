@@ -2,12 +2,9 @@
 
 mod admin_token;
 mod banner;
-mod capnp;
-mod databases;
 mod dns;
 mod harness;
 mod kept;
 mod management;
 mod pki;
 mod process;
-mod state;

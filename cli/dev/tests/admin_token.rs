@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use crate::ceremony::Tokens;
 use crate::dev::admin_token::{TOKEN, TOKENS, make};
-use crate::dev::state::{Readers, State};
+use crate::runtime::state::{Readers, State};
 
 #[test]
 fn admin_token_is_created_once_and_private() {

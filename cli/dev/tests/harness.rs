@@ -14,8 +14,8 @@ use tempfile::TempDir;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 use crate::common::worker_config::WorkerConfig;
-use crate::dev::capnp::{Module, ModuleKind};
 use crate::dev::{Options, Program, run};
+use crate::runtime::capnp::{Module, ModuleKind};
 use crate::tools::Toolbox;
 
 const FOLDER: &str = "SELVEDGE_STAND_IN";

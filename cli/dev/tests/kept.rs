@@ -14,11 +14,11 @@ use super::harness::Line;
 use crate::ceremony;
 use crate::common::host;
 use crate::common::worker_config::{Var, WorkerConfig};
-use crate::dev::capnp::Binding;
 use crate::dev::kept::{KeptCa, Keys};
 use crate::dev::pki;
 use crate::dev::serving::{Origins, bindings};
-use crate::dev::state::State;
+use crate::runtime::capnp::Binding;
+use crate::runtime::state::State;
 
 fn now() -> Time {
     host::now().unwrap()

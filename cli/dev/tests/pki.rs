@@ -5,10 +5,10 @@ use std::fs;
 use selvedge::values::Time;
 use tempfile::TempDir;
 
-use crate::dev::base;
-use crate::dev::base::Base;
 use crate::dev::pki::{Authority, ServerNames};
-use crate::dev::state::{Readers, State};
+use crate::runtime::base;
+use crate::runtime::base::Base;
+use crate::runtime::state::{Readers, State};
 
 /// 2026-11-24.
 const NOW: Time = Time::from_secs(1_795_478_400);

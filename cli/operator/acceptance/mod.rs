@@ -3,8 +3,6 @@
 //! It makes an external account key that is good for one name and for an hour, and leaves nothing that is usable: the
 //! certificate is revoked, the account deactivated, the key disabled. The audit record keeps both operations of the key.
 
-mod acme;
-mod csr;
 mod published;
 mod report;
 mod walk;

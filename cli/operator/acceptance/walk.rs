@@ -4,35 +4,27 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
-use selvedge::pki::ceremony::{is_issued_by, new_key};
-use selvedge::pki::pem;
 use selvedge::values::identifier::DnsName;
 use selvedge::values::x509::Parts;
-use selvedge::values::{SigAlg, b64, hex};
+use selvedge::values::{b64, hex};
 use serde_json::{Value, json};
 use x509_cert::ext::pkix::constraints::name::NameConstraints;
 use x509_cert::ext::pkix::name::GeneralName;
-use x509_cert::ext::pkix::{AuthorityInfoAccessSyntax, AuthorityKeyIdentifier, SubjectAltName};
+use x509_cert::ext::pkix::{AuthorityInfoAccessSyntax, AuthorityKeyIdentifier};
 
-use super::acme::{Acme, ExternalKey};
+use super::published;
 use super::report::Report;
-use super::{csr, published};
-use crate::common::host;
-use crate::common::secret::Secret;
 use crate::common::web;
-use crate::common::x509::crl_urls;
 use crate::operator::client::Client;
+use crate::operator::issuance::acme::{Acme, ExternalKey};
+use crate::operator::issuance::steps::{Issued, certificate, disable, external_key, order};
 
-/// The resource of external account keys.
-const KEYS: &str = "external-accounts";
 /// The label below a permitted name.
 const LABEL: &str = "selvedge-acceptance";
 /// How long the key is good, should its disabling fail.
 const KEY_LIFE: Duration = Duration::from_secs(3600);
 /// Delay between two looks at an order or a CRL.
 const PAUSE: Duration = Duration::from_millis(500);
-/// How long an issuance may take.
-const ISSUANCE: Duration = Duration::from_secs(60);
 /// The reason cessationOfOperation (RFC 5280 §5.3.1).
 const REASON: u8 = 5;
 
@@ -51,14 +43,6 @@ pub struct Walk<'a> {
     pub patience: Duration,
 }
 
-/// An issued certificate.
-struct Issued {
-    leaf: Vec<u8>,
-    issuer: Vec<u8>,
-    serial: Vec<u8>,
-    crl: String,
-}
-
 impl Walk<'_> {
     /// Takes the steps up to the first that fails, and tidies up.
     pub fn run(&self, report: &mut Report) {
@@ -75,7 +59,7 @@ impl Walk<'_> {
         }
         if let Some(ExternalKey { kid, .. }) = &key {
             report.step("key ends", &format!("Disable it: `selvedge eab disable {kid}`"), || {
-                self.client.post(&[KEYS, kid], &json!({"disabled": true}))?;
+                disable(self.client, kid)?;
                 Ok(((), format!("the external account key {kid} is disabled")))
             });
         }
@@ -92,8 +76,16 @@ impl Walk<'_> {
             Ok(((), format!("{account} was made with the key {}", key.kid)))
         })?;
         report.step("replay", LOG, || Ok((acme.replay()?, "a nonce is refused the second time".to_owned())))?;
-        let (order, finalize) = report.step("order", POLICY, || order(acme, &name))?;
-        let issued = report.step("certificate", POLICY, || certificate(acme, &name, &order, &finalize))?;
+        let (order, finalize) = report.step("order", POLICY, || {
+            let order = order(acme, &name)?;
+            Ok((order, format!("the order for {name} is ready without a challenge")))
+        })?;
+        let issued = report.step("certificate", POLICY, || {
+            let issued = certificate(acme, &name, &order, &finalize)?;
+            let parts = Parts::read(&issued.leaf)?;
+            let found = format!("serial {}, until {}", hex::encode(parts.serial), parts.not_after.rfc3339());
+            Ok((issued, found))
+        })?;
         report.step("renewal", LOG, || self.renewal(acme, &issued))?;
         report.step("http", HTTP, || self.issuer_by_http(&issued))?;
         report.step("crl", HTTP, || {
@@ -140,13 +132,9 @@ impl Walk<'_> {
 
     /// Makes an external account key that is pre-authorised for the name.
     fn key(&self, name: &str) -> Result<(ExternalKey, String)> {
-        let kid = format!("acceptance-{}", hex::encode(&host::random::<6>()?));
-        let body = json!({"kid": kid, "note": "selvedge acceptance", "policy": {"preauthorized": [name]},
-                          "expires": host::now()?.plus(KEY_LIFE).rfc3339()});
-        let made = self.client.post(&[KEYS], &body)?;
-        let mac = made.value.get("key").and_then(Value::as_str).context("the response has no key")?;
-        let mac = Secret::new(mac.to_owned());
-        Ok((ExternalKey { kid: kid.clone(), mac }, format!("{kid} is pre-authorised for {name}, for an hour")))
+        let key = external_key(self.client, "acceptance", "selvedge acceptance", name, KEY_LIFE)?;
+        let found = format!("{} is pre-authorised for {name}, for an hour", key.kid);
+        Ok((key, found))
     }
 
     /// Asks for the renewal window (RFC 9773).
@@ -206,55 +194,4 @@ fn permitted(issuer: &Parts<'_>) -> Result<Option<String>> {
         _ => None,
     });
     name.map(Some).context("the issuer permits no DNS names, and only these are tried")
-}
-
-/// Orders a certificate for the name, which needs no challenge.
-///
-/// Returns the URLs of the order and of its finalization.
-fn order(acme: &mut Acme<'_>, name: &str) -> Result<((String, String), String)> {
-    let payload = json!({"identifiers": [{"type": "dns", "value": name}]});
-    let url = acme.directory.new_order.clone();
-    let (order, answer) = acme.json(&url, Some(&payload), 201)?;
-    let at = answer.header("location").context("the order has no Location")?.to_owned();
-    let status = order.get("status").and_then(Value::as_str).unwrap_or_default();
-    if status != "ready" {
-        bail!("the order for {name} is {status:?}, not ready: the pre-authorisation is not in force");
-    }
-    let finalize = order.get("finalize").and_then(Value::as_str).context("the order has no finalize")?.to_owned();
-    Ok(((at, finalize), format!("the order for {name} is ready without a challenge")))
-}
-
-/// Finalizes the order, and checks the certificate.
-fn certificate(acme: &mut Acme<'_>, name: &str, order: &str, finalize: &str) -> Result<(Issued, String)> {
-    let key = new_key(SigAlg::Es256).context("cannot make a key")?;
-    let csr = csr::create(&key, name)?;
-    let (mut state, _) = acme.json(finalize, Some(&json!({"csr": b64::encode(&csr)})), 200)?;
-    let began = Instant::now();
-    while state.get("status").and_then(Value::as_str) == Some("processing") {
-        if began.elapsed() >= ISSUANCE {
-            bail!("the order {order} is processing for {} s", ISSUANCE.as_secs());
-        }
-        sleep(PAUSE);
-        (state, _) = acme.json(order, None, 200)?;
-    }
-    let url = state.get("certificate").and_then(Value::as_str);
-    let url =
-        url.with_context(|| format!("the order {order} has no certificate: {}", web::plain(&state.to_string())))?;
-    let chain = pem::read_certificates(&acme.text(url)?).context("the chain cannot be read")?;
-    let [leaf, issuer, ..] = chain.as_slice() else { bail!("{url} has {} certificates, not a chain", chain.len()) };
-    let parts = Parts::read(leaf).context("the certificate cannot be read")?;
-    let above = Parts::read(issuer).context("the issuer's certificate cannot be read")?;
-    if !is_issued_by(&parts, &above) {
-        bail!("the certificate is not signed by the next one in its chain");
-    }
-    let names = parts.extension::<SubjectAltName>()?.map(|names| names.0).unwrap_or_default();
-    let named = |one: &GeneralName| matches!(one, GeneralName::DnsName(found) if found.as_str() == name);
-    if parts.spki != key.spki_der()? || names.len() != 1 || !names.iter().all(named) {
-        bail!("the certificate has another key or other names than the CSR");
-    }
-    let crl = crl_urls(leaf).into_iter().find(|url| url.starts_with("http://"));
-    let crl = crl.context("the certificate names no CRL with an http URL")?;
-    let found = format!("serial {}, until {}", hex::encode(parts.serial), parts.not_after.rfc3339());
-    let serial = parts.serial.to_vec();
-    Ok((Issued { leaf: leaf.clone(), issuer: issuer.clone(), serial, crl }, found))
 }

@@ -96,10 +96,11 @@ const RECORDS: House = House {
 const COMPANION: House = House {
     folder: "cli",
     rooms: &[
-        ("dev", &["ceremony", "tools", "common"]),
+        ("dev", &["runtime", "ceremony", "tools", "common"]),
         ("deploy", &["status", "ceremony", "tools", "common"]),
         ("status", &["operator", "ceremony", "common"]),
         ("operator", &["ceremony", "common"]),
+        ("runtime", &["ceremony", "tools", "common"]),
         ("ceremony", &["common"]),
         ("manual", &["tools", "common"]),
         ("tools", &["common"]),

@@ -1,4 +1,6 @@
-//! The CSR of the walk: a P-256 key and one name.
+//! A CSR for one name.
+
+use std::net::IpAddr;
 
 use anyhow::{Context, Result};
 use selvedge::pki::sigalg;
@@ -16,9 +18,9 @@ use x509_cert::spki::SubjectPublicKeyInfoOwned;
 /// The CSR (DER) for this name, signed by its key.
 ///
 /// # Errors
-/// When it cannot be encoded, which does not happen for DNS names.
+/// When it cannot be encoded, which does not happen for DNS names and addresses.
 pub fn create(key: &NativeKey, name: &str) -> Result<Vec<u8>> {
-    let names = SubjectAltName(vec![GeneralName::DnsName(Ia5String::new(name)?)]);
+    let names = SubjectAltName(vec![general_name(name)?]);
     let extension = Extension {
         extn_id: SubjectAltName::OID,
         // The subject is empty.
@@ -37,6 +39,17 @@ pub fn create(key: &NativeKey, name: &str) -> Result<Vec<u8>> {
     Ok(CertReq { info, algorithm, signature: BitString::from_bytes(&signature)? }.to_der()?)
 }
 
+/// A DNS name or an address, as certificates have it.
+///
+/// # Errors
+/// When the name is not ASCII.
+pub fn general_name(name: &str) -> Result<GeneralName> {
+    Ok(match name.parse::<IpAddr>() {
+        Ok(address) => GeneralName::from(address),
+        Err(_) => GeneralName::DnsName(Ia5String::new(name)?),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -48,9 +61,11 @@ mod tests {
 
     #[test]
     fn csr_is_what_the_authority_reads() {
-        let der = create(&new_key(SigAlg::Es256).unwrap(), "a.example.test").unwrap();
-        let verified = immediate(csr::parse(&der).unwrap().verify(&NativeCrypto)).unwrap().unwrap();
-        let names: Vec<String> = verified.names().unwrap().iter().map(ToString::to_string).collect();
-        assert_eq!(names, ["a.example.test"]);
+        for name in ["a.example.test", "192.0.2.1", "2001:db8::1"] {
+            let der = create(&new_key(SigAlg::Es256).unwrap(), name).unwrap();
+            let verified = immediate(csr::parse(&der).unwrap().verify(&NativeCrypto)).unwrap().unwrap();
+            let names: Vec<String> = verified.names().unwrap().iter().map(ToString::to_string).collect();
+            assert_eq!(names, [name]);
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::common::worker_config::{Runtime, Var, WorkerConfig};
-use crate::dev::capnp::{Binding, Keypair, Module, ModuleKind, Served};
+use crate::runtime::capnp::{Binding, Keypair, Module, ModuleKind, Served};
 
 const WORKER: &str = r#"
 name = "selvedge"

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::dev::databases::check;
+use crate::runtime::databases::check;
 
 /// A header as SQLite writes it: pages of 4096 bytes, and the page count `pages`.
 ///

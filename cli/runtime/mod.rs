@@ -1,0 +1,13 @@
+//! The Worker on this machine's workerd: what `dev` and `serve` share.
+
+pub mod base;
+pub mod capnp;
+pub mod databases;
+pub mod key_binding;
+pub mod listen;
+pub mod program;
+pub mod ready;
+pub mod state;
+#[cfg(test)]
+mod tests;
+pub mod workerd;
