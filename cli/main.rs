@@ -13,6 +13,7 @@ mod dev;
 mod manual;
 mod operator;
 mod runtime;
+mod serve;
 mod status;
 mod tools;
 
@@ -44,6 +45,8 @@ enum Command {
         #[command(subcommand)]
         command: ceremony::IssuerCommand,
     },
+    /// Run a CA in production on this machine's workerd.
+    Serve(serve::Options),
     /// Check a CA, store its secrets and deploy the Worker to Cloudflare.
     Deploy(deploy::Options),
     /// Store an issuer's key at Cloudflare as a non-extractable key. The Worker signs with it and cannot read it.
@@ -135,6 +138,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         | Command::Operations(_)
         | Command::Completions { .. } => {}
         Command::Dev(options) => dev::run(&options, || dev::Program::build(&toolbox, options.wrangler.as_deref()))?,
+        Command::Serve(options) => return serve::run(&options, &toolbox),
         Command::Deploy(options) => return deploy::run(&options, &toolbox),
         Command::Setup => {
             toolbox.needs_checkout("setup")?;

@@ -1,7 +1,8 @@
 //! Secrets in memory, files with secrets, and private keys.
 
+use std::ffi::OsStr;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use selvedge::pki::key::{KeyKind, check_spki};
@@ -119,9 +120,19 @@ impl SecretFile {
     /// When the system refuses.
     pub fn read(path: PathBuf) -> Result<Option<Self>> {
         let Some(mode) = mode(&path)? else { return Ok(None) };
+        let mode = effective_mode(&path, mode, std::env::var_os(CREDENTIALS).as_deref());
         let text = Secret::new(text_of(&path)?.unwrap_or_default());
         Ok(Some(Self { path, mode, text }))
     }
+}
+
+/// systemd's variable with the folder of a service's credentials.
+const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
+
+/// The mode of a file, without the group of credentials: there these bits are the mask of an ACL for the service's user.
+fn effective_mode(path: &Path, mode: u32, credentials: Option<&OsStr>) -> u32 {
+    let given = credentials.is_some_and(|folder| !folder.is_empty() && path.parent() == Some(Path::new(folder)));
+    if given { mode & !0o070 } else { mode }
 }
 
 /// Whether a file of this mode is accessible to others than its owner.
@@ -157,6 +168,17 @@ mod tests {
         assert_eq!(PrivateKey::read(&Secret::new(with_text)).unwrap().kind(), KeyKind::EcP384);
         assert_eq!(fault("43 characters".to_owned()), KeyFault::Unreadable);
         assert!(matches!(fault(key(SigAlg::Ed25519)), KeyFault::Kind(_)));
+    }
+
+    #[test]
+    fn group_of_a_systemd_credential_is_the_mask_of_its_acl() {
+        let mode =
+            |path: &str, mode, folder: Option<&str>| effective_mode(Path::new(path), mode, folder.map(OsStr::new));
+        assert_eq!(mode("/run/c/issuer.key", 0o440, Some("/run/c")), 0o400);
+        assert_eq!(mode("/run/c/issuer.key", 0o444, Some("/run/c")), 0o404);
+        assert_eq!(mode("/run/c/below/issuer.key", 0o440, Some("/run/c")), 0o440);
+        assert_eq!(mode("/run/c/issuer.key", 0o440, None), 0o440);
+        assert_eq!(mode("issuer.key", 0o440, Some("")), 0o440);
     }
 
     #[test]

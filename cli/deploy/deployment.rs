@@ -12,7 +12,6 @@ use anyhow::{Context, Result, bail};
 
 use super::api::{Api, ApiOptions, check_name};
 use super::ca_files::CaFiles;
-use super::check::{Finding, Weight};
 use super::probe::Probe;
 use super::secrets::{self, RequiredSecret, SecretAction};
 use super::wrangler_cli::WranglerCli;
@@ -64,7 +63,7 @@ pub fn run(options: &Options, toolbox: &Toolbox) -> Result<ExitCode> {
     let config = WorkerConfig::read(&options.place.wrangler)?;
     let name = config.name()?;
     let files = CaFiles::read(&options.place.ca)?;
-    if !report_findings(&check::deployment(&files, &config, now()?)) {
+    if !check::report(&check::deployment(&files, &config, now()?), "deploy") {
         return Ok(ExitCode::FAILURE);
     }
     check_name("name of a Worker", name)?;
@@ -87,7 +86,7 @@ pub fn run(options: &Options, toolbox: &Toolbox) -> Result<ExitCode> {
     let keys = (options.key_binding && !options.dry_run).then(|| Api::new(&options.api, config.account.clone()));
     let keys = keys.transpose()?;
     if let Some(api) = Api::of_login(&options.api, config.account.clone(), &wrangler)?
-        && !report_findings(&preflight::check(&api, &config)?)
+        && !check::report(&preflight::check(&api, &config)?, "deploy")
     {
         return Ok(ExitCode::FAILURE);
     }
@@ -208,23 +207,6 @@ fn answers(options: &Options, config: &WorkerConfig, required: &[RequiredSecret<
             ExitCode::FAILURE
         }
     }
-}
-
-/// Prints the findings; whether the CA may be deployed.
-fn report_findings(findings: &[Finding]) -> bool {
-    let (wrong, warnings): (Vec<_>, Vec<_>) = findings.iter().partition(|finding| finding.weight == Weight::Wrong);
-    for warning in warnings {
-        say(format!("warning: {warning}"));
-    }
-    for finding in &wrong {
-        say(format!("wrong: {finding}"));
-    }
-    match wrong.len() {
-        0 => return true,
-        1 => say("nothing was done: fix this, then deploy again"),
-        n => say(format!("nothing was done: fix these {n} problems, then deploy again")),
-    }
-    false
 }
 
 /// What a deployment would upload.

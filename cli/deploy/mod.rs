@@ -3,8 +3,8 @@
 //! No key or token is on a command line, where every process of the machine could read it, or in the output.
 
 mod api;
-mod ca_files;
-mod check;
+pub mod ca_files;
+pub mod check;
 mod deployment;
 mod preflight;
 mod probe;

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Error, Result};
-use selvedge::values::Time;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use url::Url;
 
@@ -23,6 +22,7 @@ use crate::common::host;
 use crate::common::host::say;
 use crate::common::worker_config::Var;
 use crate::runtime::capnp::{Binding, Served};
+use crate::runtime::clock::sleep;
 use crate::runtime::program::Program;
 use crate::runtime::state::{RUNNING, Readers, State};
 use crate::runtime::workerd::{Listeners, Output, Workerd};
@@ -35,8 +35,6 @@ const LOG: &str = "workerd.log";
 const CONFIG: &str = "workerd.capnp";
 /// How long after workerd's end a Ctrl-C, which both get, may arrive here.
 const SIGNAL_DELAY: Duration = Duration::from_millis(250);
-/// How often the clock is read: a suspended machine wakes up later.
-const CLOCK_INTERVAL: Duration = Duration::from_secs(30);
 /// Delay before a failed renewal is tried again.
 const RETRY_DELAY: Duration = Duration::from_secs(3600);
 
@@ -98,6 +96,8 @@ pub async fn serve(options: &Options, state: &State, ca: ServedCa<'_>, program: 
         bindings: &bindings,
         objects: &state.objects(),
         keypair: (!options.plain_http).then_some(&authority.keypair),
+        written_by: "dev",
+        scheme_header: None,
         plain: plain.is_some(),
     };
     // Values of --set may be secrets.
@@ -109,7 +109,11 @@ pub async fn serve(options: &Options, state: &State, ca: ServedCa<'_>, program: 
         authority,
         names: ServerNames { base: &base, listen: &listen },
         workerd: program.workerd.clone(),
-        listeners: Listeners { main, plain: plain.map(|(_, listener)| listener) },
+        listeners: Listeners {
+            main: main.into(),
+            plain: plain.map(|(_, listener)| listener.into()),
+            lock: state.lock()?,
+        },
         output: Arc::new(Output::open(&state.path(LOG))?),
         local,
         sample: Sample::of(&bindings, &program.worker, kept),
@@ -231,18 +235,6 @@ impl Serving<'_> {
                 }
             }
         }
-    }
-}
-
-/// Sleeps by the machine's clock; gives the time, or `None` when the clock is unreadable.
-async fn sleep(time: Duration) -> Option<Time> {
-    let end = host::now().ok()?.plus(time);
-    loop {
-        let now = host::now().ok()?;
-        if now >= end {
-            return Some(now);
-        }
-        tokio::time::sleep(now.until(end).min(CLOCK_INTERVAL)).await;
     }
 }
 

@@ -26,7 +26,7 @@ use crate::common::host::say;
 use crate::common::web::Unreachable;
 pub use operator_status::{OperatorAnswer, OperatorStatus};
 pub use running_dev::RunningDev;
-pub use target::{KnownTarget, Target, no_target};
+pub use target::{KnownTarget, ResolvedTarget, Target, no_target};
 
 /// Exit code when the authority, or this command, refuses.
 const REFUSED: u8 = 1;

@@ -68,8 +68,12 @@ pub struct Served<'a> {
     pub bindings: &'a BTreeMap<String, Binding>,
     /// The folder of the Durable Objects' databases.
     pub objects: &'a Path,
+    /// The command that writes the configuration.
+    pub written_by: &'a str,
     /// The certificate; plain HTTP without one.
     pub keypair: Option<&'a Keypair>,
+    /// The header with the client's scheme, of a server that ends TLS before workerd.
+    pub scheme_header: Option<&'a str>,
     /// Whether there is a second socket, [`PLAIN`], that speaks plain HTTP.
     pub plain: bool,
 }
@@ -88,7 +92,7 @@ impl Served<'_> {
     /// # Errors
     /// When a path is not UTF-8, which the configuration cannot express.
     pub fn config(&self) -> Result<String> {
-        let mut out = String::from("# Written by `selvedge dev` at each start; changes to it are lost.\n");
+        let mut out = format!("# Written by `selvedge {}` at each start; changes to it are lost.\n", self.written_by);
         out.push_str("using Workerd = import \"/workerd/workerd.capnp\";\n\n");
         out.push_str("const config :Workerd.Config = (\n  services = [\n    (name = \"worker\", worker = (\n");
         self.worker(&mut out)?;
@@ -107,7 +111,10 @@ impl Served<'_> {
             line(&mut out, &format!("(name = \"resolver\", external = (address = {address}, {protocol})),"));
         }
         let protocol = match self.keypair {
-            None => "http = ()".to_owned(),
+            None => self.scheme_header.map_or_else(
+                || "http = ()".to_owned(),
+                |header| format!("http = (forwardedProtoHeader = {})", text(header)),
+            ),
             Some(pair) => format!(
                 "https = (options = (), tlsOptions = (keypair = (privateKey = {}, certificateChain = {})))",
                 embed(&pair.key)?,

@@ -32,6 +32,14 @@ impl Listen {
     /// # Errors
     /// When the port is in use or may not be used, with what to do about it.
     pub fn bind(&self) -> Result<TcpListener> {
+        self.bind_as("--listen")
+    }
+
+    /// As [`Listen::bind`], for the address of another option.
+    ///
+    /// # Errors
+    /// As [`Listen::bind`].
+    pub fn bind_as(&self, option: &str) -> Result<TcpListener> {
         let bound = match &self.host {
             Host::Ip(ip) => TcpListener::bind((*ip, self.port)),
             Host::Name(name) => TcpListener::bind((name.as_str(), self.port)),
@@ -39,15 +47,19 @@ impl Listen {
         bound.map_err(|error| match error.kind() {
             ErrorKind::AddrInUse => {
                 anyhow!(
-                    "port {} is in use on {}: stop what uses it, or choose another with --listen",
+                    "port {} is in use on {}: stop what uses it, or choose another with {option}",
                     self.port,
                     self.host
                 )
             }
             ErrorKind::PermissionDenied => {
-                anyhow!("port {} needs privileges on this machine: choose one above 1023 with --listen", self.port)
+                anyhow!(
+                    "port {} needs privileges on this machine: choose one above 1023 with {option}, or grant \
+                     CAP_NET_BIND_SERVICE",
+                    self.port
+                )
             }
-            _ => anyhow!("cannot listen on {self}: {error}; choose another address with --listen"),
+            _ => anyhow!("cannot listen on {self}: {error}; choose another address with {option}"),
         })
     }
 

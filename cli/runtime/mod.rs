@@ -2,6 +2,7 @@
 
 pub mod base;
 pub mod capnp;
+pub mod clock;
 pub mod databases;
 pub mod key_binding;
 pub mod listen;

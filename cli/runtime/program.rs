@@ -33,15 +33,23 @@ impl Program {
     /// # Errors
     /// When a tool cannot be installed, the sources do not compile, or the settings are malformed.
     pub fn build(toolbox: &Toolbox, wrangler: Option<&Path>) -> Result<Self> {
-        let settings = settings(toolbox, wrangler)?;
+        // These belong to the deployed CA.
+        let worker = settings(toolbox, wrangler)?.without(&ceremony::public_settings()).runtime()?;
+        Self::of(toolbox, worker)
+    }
+
+    /// As [`Program::build`], with a Worker whose settings were read.
+    ///
+    /// # Errors
+    /// When a tool cannot be installed, or the sources do not compile.
+    pub fn of(toolbox: &Toolbox, worker: Runtime) -> Result<Self> {
         toolbox.ensure_npm_runtime()?;
         let Built { js, wasm, .. } = toolbox.build_wasm_for_dev()?;
         let module = |name: &str, kind, path| Module { name: name.to_owned(), kind, path };
         Ok(Self {
             workerd: toolbox.workerd()?,
             modules: vec![module("index.js", ModuleKind::Es, js), module("index_bg.wasm", ModuleKind::Wasm, wasm)],
-            // These belong to the deployed CA.
-            worker: settings.without(&ceremony::public_settings()).runtime()?,
+            worker,
         })
     }
 }

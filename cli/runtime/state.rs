@@ -1,9 +1,11 @@
-//! The state folder: locked by one `dev` at a time, with atomic writes.
+//! The state folder: of one command, locked by one process at a time, with atomic writes.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{ErrorKind, Read, Seek, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
@@ -12,23 +14,58 @@ pub use crate::common::files::Readers;
 use crate::common::files::{Set, Staged};
 
 /// The file with the addresses of the running `dev`, for tests and scripts.
-pub const RUNNING: &str = "dev.json";
+pub const RUNNING: &str = DEV.running;
+/// The file that marks the folder of a CA in production.
+pub const AUTHORITY: &str = "authority.json";
 const LOCK: &str = "lock";
-const OBJECTS: &str = "do";
+/// The folder of the Durable Objects' databases, in the state folder.
+pub const OBJECTS: &str = "do";
+/// How long a lock may be held by a workerd that is just ending.
+const LOCK_PATIENCE: Duration = Duration::from_secs(2);
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
+
+/// A command that keeps a state folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// Its name.
+    pub command: &'static str,
+    /// The file with the addresses of the running process.
+    pub running: &'static str,
+}
+
+/// The owner of disposable folders.
+pub const DEV: Owner = Owner { command: "dev", running: "dev.json" };
+/// The owner of the folder of a CA in production.
+pub const SERVE: Owner = Owner { command: "serve", running: "serve.json" };
 
 /// The state folder, locked until dropped.
 #[derive(Debug)]
 pub struct State {
     dir: PathBuf,
-    _lock: File,
+    lock: File,
 }
 
 impl State {
-    /// Creates the folder if missing, with mode 0700, and locks it.
+    /// Creates the folder of a `dev` if missing, with mode 0700, and locks it.
     ///
     /// # Errors
-    /// When it cannot be created or written, belongs to another user, is accessible to others, or is locked.
+    /// When it cannot be created or written, belongs to another user, is accessible to others, is locked, or is that of a
+    /// `serve`.
     pub fn open(dir: &Path) -> Result<Self> {
+        if dir.join(AUTHORITY).exists() {
+            bail!(
+                "the state folder {} is that of a CA in production (it has {AUTHORITY}): choose another with --state",
+                dir.display()
+            );
+        }
+        Self::open_as(dir, DEV)
+    }
+
+    /// As [`State::open`], for any command.
+    ///
+    /// # Errors
+    /// As [`State::open`], except for the folder's owner.
+    pub fn open_as(dir: &Path, owner: Owner) -> Result<Self> {
         let unusable = || format!("cannot write to the state folder {} (choose another with --state)", dir.display());
         let dir = std::path::absolute(dir).with_context(unusable)?;
         DirBuilder::new().recursive(true).mode(0o700).create(&dir).with_context(unusable)?;
@@ -36,26 +73,32 @@ impl State {
         let path = dir.join(LOCK);
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
         let mut file = file.with_context(unusable)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let mut holder = String::new();
-                let _ = file.read_to_string(&mut holder);
-                bail!(
-                    "another `dev` (process {}) uses the state folder {}: stop it, or choose another with --state",
-                    holder.trim(),
-                    dir.display()
-                );
-            }
-            Err(TryLockError::Error(error)) => return Err(error).with_context(unusable),
+        if !try_lock(&file).with_context(unusable)? {
+            let mut holder = String::new();
+            let _ = file.read_to_string(&mut holder);
+            bail!(
+                "another `{}` (process {}), or the workerd that it left, uses the state folder {}: stop it, or choose another \
+                 with --state",
+                owner.command,
+                holder.trim(),
+                dir.display()
+            );
         }
         file.set_len(0).and_then(|()| file.rewind()).with_context(unusable)?;
         writeln!(file, "{}", std::process::id()).with_context(unusable)?;
-        let state = Self { dir, _lock: file };
+        let state = Self { dir, lock: file };
         // The file of a killed run would mislead scripts that wait for this one.
-        state.remove(RUNNING)?;
+        state.remove(owner.running)?;
         state.make_folder(OBJECTS).with_context(unusable)?;
         Ok(state)
+    }
+
+    /// The lock, for processes that use the folder too.
+    ///
+    /// # Errors
+    /// When this process has too many open files.
+    pub fn lock(&self) -> Result<OwnedFd> {
+        Ok(self.lock.try_clone().context("cannot hand over the lock of the state folder")?.into())
     }
 
     /// The folder.
@@ -116,6 +159,20 @@ impl State {
                 Err(error).with_context(|| format!("cannot remove {}", self.path(name).display()))
             }
             _ => Ok(()),
+        }
+    }
+}
+
+/// Locks a file; `false` when another process keeps its lock.
+fn try_lock(file: &File) -> std::io::Result<bool> {
+    let began = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(true),
+            // After a kill, workerd ends a moment later than the companion.
+            Err(TryLockError::WouldBlock) if began.elapsed() < LOCK_PATIENCE => std::thread::sleep(LOCK_PAUSE),
+            Err(TryLockError::WouldBlock) => return Ok(false),
+            Err(TryLockError::Error(error)) => return Err(error),
         }
     }
 }

@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
-use std::net::TcpListener;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -44,17 +43,28 @@ pub struct Workerd {
 #[derive(Debug)]
 pub struct Listeners {
     /// The CA's socket.
-    pub main: TcpListener,
+    pub main: OwnedFd,
     /// The socket of plain HTTP.
-    pub plain: Option<TcpListener>,
+    pub plain: Option<OwnedFd>,
+    /// The lock of the state folder, which is free only after its end too.
+    pub lock: OwnedFd,
 }
 
 /// The output of workerd.
 #[derive(Debug)]
 pub struct Output {
-    log: Mutex<File>,
+    sink: Mutex<Sink>,
     last: Mutex<VecDeque<String>>,
     forwarded: AtomicBool,
+}
+
+/// The destination of its lines.
+#[derive(Debug)]
+enum Sink {
+    /// A log file; errors are forwarded to the terminal too.
+    File(File),
+    /// Our own output, each stream to its like.
+    Own,
 }
 
 impl Workerd {
@@ -70,7 +80,8 @@ impl Workerd {
         command.arg("serve").args(["--import-path", "/"]).arg("--socket-fd").arg(format!("{SOCKET}=0"));
         // The sockets are inherited open, the first as standard input: no port is lost in between, and connections wait
         // until workerd is ready.
-        command.stdin(Stdio::from(OwnedFd::from(listeners.main.try_clone().context("cannot hand over the socket")?)));
+        command.stdin(Stdio::from(listeners.main.try_clone().context("cannot hand over the socket")?));
+        let lock = inherited(&listeners.lock).context("cannot hand over the lock")?;
         let plain =
             listeners.plain.as_ref().map(inherited).transpose().context("cannot hand over the second socket")?;
         if let Some(plain) = &plain {
@@ -79,8 +90,8 @@ impl Workerd {
         command.arg(config);
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().with_context(|| format!("cannot start {}", program.display()))?;
-        // Later processes do not inherit it.
-        drop(plain);
+        // Later processes do not inherit them.
+        drop((plain, lock));
         let mut readers = Vec::new();
         if let Some(stdout) = child.stdout.take() {
             readers.push(tokio::spawn(read_lines(stdout, Arc::clone(&output), false)));
@@ -134,9 +145,9 @@ impl Workerd {
     }
 }
 
-/// A copy of a socket that the next process inherits.
-fn inherited(listener: &TcpListener) -> std::io::Result<OwnedFd> {
-    let copy = OwnedFd::from(listener.try_clone()?);
+/// A copy of a file or socket that the next process inherits.
+fn inherited(open: &OwnedFd) -> std::io::Result<OwnedFd> {
+    let copy = open.try_clone()?;
     rustix::io::fcntl_setfd(&copy, rustix::io::FdFlags::empty())?;
     Ok(copy)
 }
@@ -185,7 +196,12 @@ impl Output {
         let _ = fs::rename(log, before);
         let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(log);
         let file = file.with_context(|| format!("cannot write {}", log.display()))?;
-        Ok(Self { log: Mutex::new(file), last: Mutex::default(), forwarded: AtomicBool::new(false) })
+        Ok(Self { sink: Mutex::new(Sink::File(file)), last: Mutex::default(), forwarded: AtomicBool::new(false) })
+    }
+
+    /// Writes to our own output, for a service whose lines are collected.
+    pub fn own() -> Self {
+        Self { sink: Mutex::new(Sink::Own), last: Mutex::default(), forwarded: AtomicBool::new(false) }
     }
 
     /// Forwards errors to the terminal from now on.
@@ -199,10 +215,15 @@ impl Output {
     }
 
     fn take(&self, line: &str, is_error: bool) {
-        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-        // A full disk must not stop the server.
-        let _ = writeln!(log, "{line}");
-        drop(log);
+        let mut sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
+        // A full disk must not stop the server. One write for each line, so that lines do not mix.
+        let whole = format!("{line}\n");
+        let _ = match &mut *sink {
+            Sink::File(file) => file.write_all(whole.as_bytes()),
+            Sink::Own if is_error => std::io::stderr().write_all(whole.as_bytes()),
+            Sink::Own => std::io::stdout().write_all(whole.as_bytes()),
+        };
+        drop(sink);
         let shown: String = line.chars().take(MAX_EXCERPT).collect();
         if is_error && self.forwarded.load(Ordering::Relaxed) && is_error_line(&shown) {
             let _ = writeln!(std::io::stderr(), "workerd: {shown}");

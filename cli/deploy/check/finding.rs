@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use crate::ceremony::issuer_file;
+use crate::common::host::say;
 use crate::common::secret::{SecretFile, is_open};
 use crate::common::shell::quoted;
 use crate::deploy::ca_files::CaFiles;
@@ -40,6 +41,23 @@ impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}. {}.", self.what, self.todo)
     }
+}
+
+/// Prints the findings; whether none prevents the command `doing`.
+pub fn report(findings: &[Finding], doing: &str) -> bool {
+    let (wrong, warnings): (Vec<_>, Vec<_>) = findings.iter().partition(|finding| finding.weight == Weight::Wrong);
+    for warning in warnings {
+        say(format!("warning: {warning}"));
+    }
+    for finding in &wrong {
+        say(format!("wrong: {finding}"));
+    }
+    match wrong.len() {
+        0 => return true,
+        1 => say(format!("nothing was done: fix this, then {doing} again")),
+        n => say(format!("nothing was done: fix these {n} problems, then {doing} again")),
+    }
+    false
 }
 
 pub fn no_issuer(files: &CaFiles, place: u8) -> Finding {

@@ -18,11 +18,23 @@ use crate::ceremony::Tokens;
 use crate::common::shell::quoted;
 use crate::common::worker_config::WorkerConfig;
 pub use address::WORKERS_DEV;
-pub use finding::{Finding, Weight};
+pub use finding::{Finding, Weight, report};
 use finding::{check_closed, no_issuer};
 
-/// All findings about a CA and its Worker, errors first.
+/// All findings about a CA and its Worker for Cloudflare, errors first.
 pub fn deployment(files: &CaFiles, config: &WorkerConfig, now: Time) -> Vec<Finding> {
+    let mut found = anywhere(files, config, now);
+    settings::check_for_cloudflare(config, &mut found);
+    // The Worker's own reader is run when no other check found an error.
+    if !found.iter().any(|finding| finding.weight == Weight::Wrong) {
+        settings::check_as_worker(files, config, now, &mut found);
+    }
+    found.sort_by_key(|finding| finding.weight);
+    found
+}
+
+/// All findings that do not depend on where the CA runs, errors first.
+pub fn anywhere(files: &CaFiles, config: &WorkerConfig, now: Time) -> Vec<Finding> {
     let mut found = Vec::new();
     let root = root::check(files, now, &mut found);
     settings::root(files, root.as_ref(), config, &mut found);
@@ -33,10 +45,6 @@ pub fn deployment(files: &CaFiles, config: &WorkerConfig, now: Time) -> Vec<Find
     root_crl::check(files, config, now, &mut found);
     nonce_key(files, &mut found);
     admin_tokens(files, &mut found);
-    // The Worker's own reader is run when no other check found an error.
-    if !found.iter().any(|finding| finding.weight == Weight::Wrong) {
-        settings::check_as_worker(files, config, now, &mut found);
-    }
     found.sort_by_key(|finding| finding.weight);
     found
 }

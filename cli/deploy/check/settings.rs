@@ -16,7 +16,7 @@ use crate::deploy::ca_files::CaFiles;
 /// Cloudflare's limit for a variable, in bytes.
 const MAX_VARIABLE_BYTES: usize = 5 * 1024;
 
-/// Checks the issuers' settings, placeholders, unknown names, secrets and lengths.
+/// Checks the issuers' settings, placeholders, unknown names and secrets.
 pub fn check(files: &CaFiles, config: &WorkerConfig, now: Time, found: &mut Vec<Finding>) {
     let file = config.file().display();
     match config.var("BASE_URL") {
@@ -30,7 +30,6 @@ pub fn check(files: &CaFiles, config: &WorkerConfig, now: Time, found: &mut Vec<
             "Set it to the address of your Worker, like https://ca.corp.example",
         )),
     }
-    address::check(config, found);
     for (name, near) in config.vars.keys().filter_map(|name| Some((name, known(name).err()?))) {
         found.push(Finding::warning(
             format!("{file} sets {name}, which the Worker does not read"),
@@ -45,6 +44,18 @@ pub fn check(files: &CaFiles, config: &WorkerConfig, now: Time, found: &mut Vec<
             ));
         }
     }
+    if files.issuers.is_empty() {
+        found.push(no_issuer(files, 1));
+    }
+    for place in 1..=MAX_ISSUERS {
+        issuer_settings(files, config, place, now, found);
+    }
+}
+
+/// Checks what Cloudflare needs: an address that it serves, and short variables.
+pub fn check_for_cloudflare(config: &WorkerConfig, found: &mut Vec<Finding>) {
+    address::check(config, found);
+    let file = config.file().display();
     for (name, text) in
         config.vars.iter().map(|(name, var)| (name, var.text())).filter(|(_, text)| text.len() > MAX_VARIABLE_BYTES)
     {
@@ -52,12 +63,6 @@ pub fn check(files: &CaFiles, config: &WorkerConfig, now: Time, found: &mut Vec<
             format!("{name} in {file} is {} bytes long; Cloudflare's limit is {MAX_VARIABLE_BYTES}", text.len()),
             "Shorten it; a chain by shorter names and elliptic curves instead of RSA",
         ));
-    }
-    if files.issuers.is_empty() {
-        found.push(no_issuer(files, 1));
-    }
-    for place in 1..=MAX_ISSUERS {
-        issuer_settings(files, config, place, now, found);
     }
 }
 

@@ -8,16 +8,16 @@ use selvedge::values::identifier::DnsName;
 use selvedge::values::x509::Parts;
 use selvedge::values::{b64, hex};
 use serde_json::{Value, json};
+use x509_cert::ext::pkix::AuthorityInfoAccessSyntax;
 use x509_cert::ext::pkix::constraints::name::NameConstraints;
 use x509_cert::ext::pkix::name::GeneralName;
-use x509_cert::ext::pkix::{AuthorityInfoAccessSyntax, AuthorityKeyIdentifier};
 
 use super::published;
 use super::report::Report;
 use crate::common::web;
 use crate::operator::client::Client;
 use crate::operator::issuance::acme::{Acme, ExternalKey};
-use crate::operator::issuance::steps::{Issued, certificate, disable, external_key, order};
+use crate::operator::issuance::steps::{Issued, certificate, disable, external_key, order, renewal_start};
 
 /// The label below a permitted name.
 const LABEL: &str = "selvedge-acceptance";
@@ -77,7 +77,7 @@ impl Walk<'_> {
         })?;
         report.step("replay", LOG, || Ok((acme.replay()?, "a nonce is refused the second time".to_owned())))?;
         let (order, finalize) = report.step("order", POLICY, || {
-            let order = order(acme, &name)?;
+            let order = order(acme, &name, None)?;
             Ok((order, format!("the order for {name} is ready without a challenge")))
         })?;
         let issued = report.step("certificate", POLICY, || {
@@ -139,17 +139,8 @@ impl Walk<'_> {
 
     /// Asks for the renewal window (RFC 9773).
     fn renewal(&self, acme: &Acme<'_>, issued: &Issued) -> Result<((), String)> {
-        let parts = Parts::read(&issued.leaf)?;
-        let identifier = parts.extension::<AuthorityKeyIdentifier>()?.and_then(|of| of.key_identifier);
-        let identifier = identifier.context("the certificate has no authorityKeyIdentifier")?;
-        let base = acme.directory.renewal_info.trim_end_matches('/');
-        let id = format!("{}.{}", b64::encode(identifier.as_bytes()), b64::encode(&issued.serial));
-        let url = url::Url::parse(&format!("{base}/{id}")).context("renewalInfo is not a URL")?;
-        let answer = web::get(self.client.agent(), &url)?;
-        let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-        let start = body.pointer("/suggestedWindow/start").and_then(Value::as_str);
-        let start = start.with_context(|| format!("{url} answers with status {}, without a window", answer.status))?;
-        Ok(((), format!("clients are to renew from {start} on")))
+        let start = renewal_start(self.client.agent(), &acme.directory, &issued.leaf)?;
+        Ok(((), format!("clients are to renew from {} on", start.rfc3339())))
     }
 
     /// Fetches the issuer's certificate where the certificate points to, as verifiers do.

@@ -46,6 +46,15 @@ struct Problem {
     detail: String,
 }
 
+/// An answer of another status than the expected one.
+#[derive(Debug, thiserror::Error)]
+#[error("{text}")]
+pub struct Refusal {
+    /// The last part of the problem's type; empty without a problem document.
+    pub kind: String,
+    text: String,
+}
+
 /// An external account key.
 pub struct ExternalKey {
     /// Its identifier.
@@ -78,9 +87,25 @@ impl<'a> Acme<'a> {
         check(&url, &answer, 200)?;
         let directory: Directory = serde_json::from_slice(&answer.body)
             .map_err(|error| anyhow!("{url} answers, but not with a directory ({error})"))?;
-        let key = new_key(SigAlg::Es256).context("cannot make a key")?;
+        Self::with(agent, directory, new_key(SigAlg::Es256).context("cannot make a key")?, None)
+    }
+
+    /// A client with the key and the URL of an account that exists.
+    ///
+    /// # Errors
+    /// When the key has no public key, which does not happen.
+    pub fn resume(self, key: NativeKey, account: String) -> Result<Self> {
+        Self::with(self.agent, self.directory, key, Some(account))
+    }
+
+    fn with(agent: &'a Agent, directory: Directory, key: NativeKey, account: Option<String>) -> Result<Self> {
         let jwk = jwk(&key)?;
-        Ok(Self { agent, directory, key, jwk, account: None, nonce: None })
+        Ok(Self { agent, directory, key, jwk, account, nonce: None })
+    }
+
+    /// The key of the account.
+    pub fn key(&self) -> &NativeKey {
+        &self.key
     }
 
     /// Fetches a nonce.
@@ -244,7 +269,9 @@ fn problem(answer: &Answer) -> Option<Problem> {
 /// Refuses another status.
 fn check(url: &Url, answer: &Answer, status: u16) -> Result<()> {
     if answer.status != status {
-        bail!("{url} answers with {}", shown(answer));
+        let kind = problem(answer).map(|problem| problem.kind).unwrap_or_default();
+        let kind = kind.rsplit(':').next().unwrap_or_default().to_owned();
+        return Err(Refusal { kind, text: format!("{url} answers with {}", shown(answer)) }.into());
     }
     Ok(())
 }

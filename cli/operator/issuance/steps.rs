@@ -9,11 +9,13 @@ use selvedge::pki::ceremony::{is_issued_by, new_key};
 use selvedge::pki::pem;
 use selvedge::values::native_crypto::NativeKey;
 use selvedge::values::x509::Parts;
-use selvedge::values::{SigAlg, b64, hex};
+use selvedge::values::{SigAlg, Time, b64, hex};
 use serde_json::{Value, json};
-use x509_cert::ext::pkix::SubjectAltName;
+use ureq::Agent;
+use url::Url;
+use x509_cert::ext::pkix::{AuthorityKeyIdentifier, SubjectAltName};
 
-use super::acme::{Acme, ExternalKey};
+use super::acme::{Acme, Directory, ExternalKey};
 use super::csr;
 use crate::common::secret::Secret;
 use crate::common::x509::crl_urls;
@@ -64,15 +66,39 @@ pub fn disable(client: &Client, kid: &str) -> Result<()> {
     client.post(&[KEYS, kid], &json!({"disabled": true})).map(|_| ())
 }
 
+/// The identifier of a certificate (DER; RFC 9773 §4.1).
+fn certificate_id(leaf: &[u8]) -> Result<String> {
+    let parts = Parts::read(leaf)?;
+    let identifier = parts.extension::<AuthorityKeyIdentifier>()?.and_then(|of| of.key_identifier);
+    let identifier = identifier.context("the certificate has no authorityKeyIdentifier")?;
+    Ok(format!("{}.{}", b64::encode(identifier.as_bytes()), b64::encode(parts.serial)))
+}
+
+/// Asks from when on a certificate (DER) is to be renewed (RFC 9773 §4.2).
+///
+/// # Errors
+/// When the authority does not say.
+pub fn renewal_start(agent: &Agent, directory: &Directory, leaf: &[u8]) -> Result<Time> {
+    let base = directory.renewal_info.trim_end_matches('/');
+    let url = Url::parse(&format!("{base}/{}", certificate_id(leaf)?)).context("renewalInfo is not a URL")?;
+    let answer = web::get(agent, &url)?;
+    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let start = body.pointer("/suggestedWindow/start").and_then(Value::as_str).and_then(Time::parse_rfc3339);
+    start.with_context(|| format!("{url} answers with status {}, without a window", answer.status))
+}
+
 /// Orders a certificate for the name, which needs no challenge.
 ///
-/// Returns the URLs of the order and of its finalization.
+/// Returns the URLs of the order and of its finalization. `replaces` is the certificate (DER) that it renews.
 ///
 /// # Errors
 /// When the authority refuses, or wants a challenge.
-pub fn order(acme: &mut Acme<'_>, name: &str) -> Result<(String, String)> {
+pub fn order(acme: &mut Acme<'_>, name: &str, replaces: Option<&[u8]>) -> Result<(String, String)> {
     let kind = if name.parse::<IpAddr>().is_ok() { "ip" } else { "dns" };
-    let payload = json!({"identifiers": [{"type": kind, "value": name}]});
+    let mut payload = json!({"identifiers": [{"type": kind, "value": name}]});
+    if let (Some(leaf), Some(members)) = (replaces, payload.as_object_mut()) {
+        members.insert("replaces".to_owned(), json!(certificate_id(leaf)?));
+    }
     let url = acme.directory.new_order.clone();
     let (order, answer) = acme.json(&url, Some(&payload), 201)?;
     let at = answer.header("location").context("the order has no Location")?.to_owned();

@@ -76,6 +76,8 @@ fn configuration_combines_wrangler_toml_and_dev() {
         bindings: &bindings,
         objects: Path::new("/s/do"),
         keypair: Some(&Keypair { key: "/s/server.key".into(), chain: "/s/server.pem".into() }),
+        written_by: "dev",
+        scheme_header: None,
         plain: false,
     };
     assert_eq!(served.config().unwrap(), GOLDEN);

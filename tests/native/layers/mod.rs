@@ -97,6 +97,7 @@ const COMPANION: House = House {
     folder: "cli",
     rooms: &[
         ("dev", &["runtime", "ceremony", "tools", "common"]),
+        ("serve", &["deploy", "operator", "runtime", "ceremony", "tools", "common"]),
         ("deploy", &["status", "ceremony", "tools", "common"]),
         ("status", &["operator", "ceremony", "common"]),
         ("operator", &["ceremony", "common"]),

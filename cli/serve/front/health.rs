@@ -1,0 +1,79 @@
+//! `/health`: whether clients get what they ask for.
+
+use std::sync::PoisonError;
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use hyper::header::{self, HeaderValue};
+use hyper::{Response, StatusCode};
+use serde_json::json;
+
+use super::Front;
+use crate::serve::state;
+
+/// The path, at every address of this server.
+pub const PATH: &str = "/health";
+/// How long the directory may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a finding counts, so that strangers cannot cause work by asking.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// The last finding.
+#[derive(Debug, Default)]
+pub struct Health {
+    found: Option<(Instant, Vec<&'static str>)>,
+}
+
+impl Front {
+    /// 200 when everything works, else 503 with the reasons. They say nothing that is not for strangers.
+    pub(super) async fn health_answer(&self) -> Response<Body> {
+        let recent = self.health.lock().unwrap_or_else(PoisonError::into_inner).found.clone();
+        let failing = match recent.filter(|(at, _)| at.elapsed() < FRESH) {
+            Some((_, failing)) => failing,
+            None => {
+                let failing = self.failing().await;
+                let found = Some((Instant::now(), failing.clone()));
+                self.health.lock().unwrap_or_else(PoisonError::into_inner).found = found;
+                failing
+            }
+        };
+        answer(&failing)
+    }
+
+    async fn failing(&self) -> Vec<&'static str> {
+        let mut failing = Vec::new();
+        if !self.has_directory(PATIENCE).await {
+            failing.push("the module does not answer its directory");
+        }
+        if state::free_space(&self.state).is_some_and(|free| free < state::MIN_FREE) {
+            failing.push("the disk of the state folder is full");
+        }
+        failing
+    }
+}
+
+fn answer(failing: &[&str]) -> Response<Body> {
+    let status = if failing.is_empty() { "ok" } else { "failing" };
+    let mut response = Response::new(Body::from(format!("{}\n", json!({"status": status, "failing": failing}))));
+    if !failing.is_empty() {
+        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    }
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn status_is_200_only_without_a_reason_against_it() {
+        assert_eq!(answer(&[]).status(), 200);
+        let failing = answer(&["the disk of the state folder is full"]);
+        assert_eq!(
+            (failing.status().as_u16(), &failing.headers()["cache-control"]),
+            (503, &HeaderValue::from_static("no-store"))
+        );
+    }
+}
