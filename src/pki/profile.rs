@@ -4,6 +4,7 @@ use super::issuer::Issuer;
 use const_oid::ObjectIdentifier;
 use const_oid::db::rfc5280::{ID_KP_CLIENT_AUTH, ID_KP_SERVER_AUTH};
 use core::time::Duration;
+use std::sync::OnceLock;
 
 /// What an issued certificate contains, apart from names and key.
 #[derive(Clone, Debug)]
@@ -46,6 +47,9 @@ impl Profile {
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = HOUR.saturating_mul(24);
+
+/// The profiles of a test machine, in place of [`PROFILES`].
+static INSTALLED: OnceLock<Vec<Profile>> = OnceLock::new();
 
 /// All profiles; the first that the issuer allows is the default.
 const PROFILES: &[Profile] = &[DEFAULT, SHORTLIVED, TLSSERVER, CLIENT];
@@ -98,12 +102,19 @@ const CLIENT: Profile = Profile {
 
 /// All profiles, the default one first.
 pub fn all() -> &'static [Profile] {
-    PROFILES
+    INSTALLED.get().map_or(PROFILES, Vec::as_slice)
+}
+
+/// Sets the profiles of this process, once, on a test machine.
+///
+/// A process has one configuration, and a stored order names its profile: [`find`] has to know it everywhere.
+pub fn install(profiles: Vec<Profile>) {
+    let _ = INSTALLED.set(profiles);
 }
 
 /// The profile with this name.
 pub fn find(name: &str) -> Option<&'static Profile> {
-    PROFILES.iter().find(|profile| profile.name == name)
+    all().iter().find(|profile| profile.name == name)
 }
 
 /// The default profile, for TLS servers.
@@ -115,7 +126,7 @@ pub fn default_profile() -> &'static Profile {
 ///
 /// An extended key usage that the issuer certificate lacks would make the leaf invalid.
 pub fn offered(issuer: &Issuer) -> impl Iterator<Item = &'static Profile> {
-    PROFILES.iter().filter(|profile| profile.purposes.iter().all(|purpose| issuer.allows(*purpose)))
+    all().iter().filter(|profile| profile.purposes.iter().all(|purpose| issuer.allows(*purpose)))
 }
 
 #[cfg(test)]

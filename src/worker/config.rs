@@ -5,8 +5,9 @@ use super::crypto::{self, SigningKey, WebCrypto};
 use super::js;
 use crate::ca::config::issuers::{Configured, name_of};
 use crate::ca::config::settings::Settings;
+use crate::ca::config::test_machine::profiles;
 use crate::ca::runtime::memory::Memory;
-use crate::pki::IssuerSlot;
+use crate::pki::{IssuerSlot, profile};
 use crate::values::{SigAlg, Time, pem};
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -63,6 +64,9 @@ pub async fn load(env: &Env) -> Result<SharedConfig, String> {
 /// An issuer with an unusable key or chain is left out while another can sign.
 async fn read(env: &Env) -> Result<Loaded, String> {
     let value = |name: &str| text_of(env, name);
+    if let Some(profiles) = profiles(&value)? {
+        profile::install(profiles);
+    }
     let mut settings = Settings::read(&value, now())?;
     if let Some(jurisdiction) = &settings.jurisdiction {
         calls::keep_within(env, jurisdiction)?;

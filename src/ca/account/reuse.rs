@@ -28,11 +28,19 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         identifier: &Identifier,
         permit: &Grant,
     ) -> Result<Option<AuthorizationRecord>, Problem> {
-        if permit.preauthorized {
+        if permit.preauthorized || !self.draws_reuse()? {
             return Ok(None);
         }
         let noted = self.indexed_authorization(txn, identifier)?;
         Ok(noted.filter(|authorization| self.is_reusable(authorization, permit)))
+    }
+
+    /// Whether a valid authorization is used again: always, but where a test machine has a share of its own.
+    fn draws_reuse(&self) -> Result<bool, Problem> {
+        let Some(percent) = self.ports.settings().testing.reuse else { return Ok(true) };
+        let [lot] = self.ports.random()?;
+        // 256 lots: each percentage differs from the next, and 0 and 100 are exact.
+        Ok(u32::from(lot) * 100 < u32::from(percent) * 256)
     }
 
     /// Whether the authorization is valid and new orders may use it.
@@ -71,7 +79,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         Ok(txn.put(&identifier_id(&authorization.identifier, authorization.wildcard), &proof)?)
     }
 
-    /// Returns the open order for an equivalent request.
+    /// Returns the open order for an equivalent request; `None` where a test machine has its own share of reuse.
     ///
     /// # Errors
     /// When the storage fails.
@@ -80,6 +88,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         txn: &Txn<'_, K>,
         wanted: &OrderRequest<'_>,
     ) -> Result<Option<OrderRecord>, Problem> {
+        if self.ports.settings().testing.reuse.is_some() {
+            return Ok(None);
+        }
         let request = wanted.digest();
         let placed = self.activity(txn)?.placed.into_iter().find(|placed| placed.request == request);
         let Some(placed) = placed else { return Ok(None) };

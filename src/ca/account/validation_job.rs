@@ -74,6 +74,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// Validates control, then checks CAA.
     async fn attempt(&self, input: &ValidationInput, method: Method) -> Result<Result<Proof, Unproven>, Problem> {
         let settings = self.ports.settings();
+        if settings.testing.always_valid {
+            return Ok(Ok(Proof { until: None, caa_checked: Some(self.ports.now()) }));
+        }
         let account = settings.urls.account(&self.id);
         let subject = validation::Subject {
             identifier: &input.identifier,

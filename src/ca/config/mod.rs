@@ -15,5 +15,6 @@ pub mod request_log;
 pub mod root_list;
 pub mod secret;
 pub mod settings;
+pub mod test_machine;
 pub mod values;
 pub mod webhook;

@@ -12,6 +12,7 @@ use super::rate_limits::Limits;
 use super::request_log::RequestLog;
 use super::root_list::RootList;
 use super::secret::NonceKey;
+use super::test_machine::{TestMachine, only_for_tests, profiles};
 use super::values::{Values, flag, invalid, number, origin, page, port, seconds};
 use super::webhook::Webhook;
 use crate::ca::http::routes::Urls;
@@ -31,6 +32,8 @@ pub const NAMES: &[&str] = &[
     "ACCESS_TEAM",
     "ADMIN_TOKENS",
     "ALLOW_PRIVATE",
+    "ALWAYS_VALID",
+    "AUTHORIZATION_REUSE",
     "BASE_URL",
     "BLOCKED_KEYS",
     "CAA",
@@ -48,6 +51,7 @@ pub const NAMES: &[&str] = &[
     "MODE",
     "NONCE_KEY",
     "POLICY",
+    "PROFILES",
     "RATE_LIMITS",
     "REFUSE_NONCES",
     "REQUEST_LOG",
@@ -59,6 +63,7 @@ pub const NAMES: &[&str] = &[
     "TERMS_CHANGE",
     "TERMS_OF_SERVICE",
     "TLS_ALPN_PORT",
+    "URL_STYLE",
     "VALIDATION_RETRY_SECONDS",
     "VALIDATION_SECONDS",
     "VALIDATION_TRIES",
@@ -124,6 +129,8 @@ pub struct Settings {
     pub dev: bool,
     /// On a test machine: percentage of good nonces that are refused, at most [`MAX_REFUSED_NONCES`].
     pub refuse_nonces: u8,
+    /// On a test machine: what else is different.
+    pub testing: TestMachine,
     /// On a test machine: maximum lifetime of nonces, orders and authorizations. They then expire within a test.
     pub longest_life: Option<Duration>,
 }
@@ -163,7 +170,10 @@ impl Settings {
             other => return Err(invalid("MODE", other, "\"production\" or \"dev\"")),
         };
         let base = base_url(&required("BASE_URL")?, dev)?;
-        let urls = Urls::new(&base);
+        let testing = TestMachine::read(value, dev)?;
+        let urls = Urls::new(&base).in_style(testing.style);
+        // Its host makes them those of the process.
+        profiles(value)?;
         let Configured { issuers, mut problems } = Configured::read(value, now)?;
         let root = value("ROOT_CERTIFICATE").map(|pem| Root::read(&pem)).transpose()?;
         let root_list = RootList::read(value, root.as_ref(), &issuers, now, &mut problems);
@@ -182,7 +192,7 @@ impl Settings {
             resolver: resolver(&required("RESOLVER_URL")?)?,
             jurisdiction: jurisdiction(value)?.filter(|_| !dev),
             caa: caa::config(value, &base, dev)?,
-            meta: meta(value)?,
+            meta: meta(value, dev)?,
             revocation_page: page(value, "REVOCATION_PAGE")?,
             terms_change: terms_change(value)?,
             blocked_keys: BlockedKeys::read(value("BLOCKED_KEYS").as_deref())?,
@@ -201,6 +211,7 @@ impl Settings {
             dev,
             crl_gathering: seconds(value, "CRL_GATHERING_SECONDS", GATHERED, 0..=3600)?,
             refuse_nonces: refuse_nonces(value, dev)?,
+            testing,
             longest_life: longest_life(value, dev)?,
         })
     }
@@ -251,20 +262,16 @@ fn base_url(text: &str, dev: bool) -> Result<String, String> {
 }
 
 fn refuse_nonces(value: Values<'_>, dev: bool) -> Result<u8, String> {
+    only_for_tests(value, "REFUSE_NONCES", dev)?;
     let Some(text) = value("REFUSE_NONCES") else { return Ok(0) };
-    if !dev {
-        return Err("REFUSE_NONCES is for tests of clients; remove it where MODE is \"production\".".to_owned());
-    }
     text.parse().ok().filter(|percent| *percent <= MAX_REFUSED_NONCES).ok_or_else(|| {
         invalid("REFUSE_NONCES", &text, format_args!("a whole number of percent, 0 to {MAX_REFUSED_NONCES}"))
     })
 }
 
 fn longest_life(value: Values<'_>, dev: bool) -> Result<Option<Duration>, String> {
+    only_for_tests(value, "LONGEST_LIFE", dev)?;
     let Some(text) = value("LONGEST_LIFE") else { return Ok(None) };
-    if !dev {
-        return Err("LONGEST_LIFE is for tests; remove it where MODE is \"production\".".to_owned());
-    }
     let seconds = text.parse().ok().filter(|seconds| *seconds > 0);
     let seconds = seconds.ok_or_else(|| invalid("LONGEST_LIFE", &text, "a whole number of seconds"))?;
     Ok(Some(Duration::from_secs(seconds)))
@@ -322,6 +329,9 @@ fn terms_change(value: Values<'_>) -> Result<TermsChange, String> {
     }
 }
 
-fn meta(value: Values<'_>) -> Result<Meta, String> {
-    Ok(Meta { terms_of_service: page(value, "TERMS_OF_SERVICE")?, website: page(value, "WEBSITE")? })
+fn meta(value: Values<'_>, dev: bool) -> Result<Meta, String> {
+    // Pebble's terms are a `data:` URL.
+    let in_place = value("TERMS_OF_SERVICE").filter(|text| dev && text.starts_with("data:text/plain,"));
+    let terms_of_service = in_place.map_or_else(|| page(value, "TERMS_OF_SERVICE"), |terms| Ok(Some(terms)))?;
+    Ok(Meta { terms_of_service, website: page(value, "WEBSITE")? })
 }

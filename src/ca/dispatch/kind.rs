@@ -123,7 +123,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// Answers a client's POST, given its path and JWS.
     pub async fn post(self: Rc<Self>, path: &str, body: &str) -> PostReply {
         self.take_up();
-        let reply = match (Kind::of(self.clone()), Route::parse(path)) {
+        let reply = match (Kind::of(self.clone()), self.ports.settings().urls.route(path)) {
             (Kind::Account(account), Some(Route::Account(route))) => account.post(&route, path, body).await,
             _ => {
                 let problem = Problem::internal(format!("{} was passed a POST to {path:?}", self.id.name()));

@@ -33,7 +33,9 @@ pub fn verify(settings: &Settings, jws: &Verified, sent: Option<&Value>) -> Resu
     let made = external_accounts::derived_key(&settings.nonce_key, unverified.kid());
     let configured = accounts.keys.get(unverified.kid());
     let key = configured.map_or(&made, |known| &known.key);
-    match unverified.verify(key.bytes(), &settings.urls.resource("new-account"), jws.key()) {
+    // The binding names the URL that the request names (RFC 8555 §7.3.4).
+    let url = settings.urls.resource_to_sign("new-account", jws.header().url());
+    match unverified.verify(key.bytes(), &url, jws.key()) {
         Ok(account) => {
             let (kid, binding) = (account.kid().to_owned(), binding.clone());
             Ok(Some(ExternalBinding { kid, made: configured.is_none(), binding }))

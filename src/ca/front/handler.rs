@@ -3,7 +3,7 @@
 use super::{new_account, pause_page, revoke_by_key, terms_page, transport};
 use crate::ca::documents::directory::directory;
 use crate::ca::http::message::{Answer, Body, Request, Response, unknown_path};
-use crate::ca::http::routes::{AccountRoute, CrlFile, FormRoute, PublicRoute, Route};
+use crate::ca::http::routes::{AccountRoute, CrlFile, FormRoute, PublicRoute, Route, Urls};
 use crate::ca::issuance_policy::effective;
 use crate::ca::operator_api;
 use crate::ca::partitions::{metrics, nonce};
@@ -26,7 +26,8 @@ pub struct Front<P> {
 impl<P: Ports> Front<P> {
     /// Answers any request.
     pub async fn handle(&self, request: Request) -> Served<P::HostResponse> {
-        let (route, mut context) = (Route::parse(&request.path), RequestLogContext::at(self.ports.now()));
+        let route = self.ports.settings().urls.route(&request.path);
+        let mut context = RequestLogContext::at(self.ports.now());
         let handled = match transport::refusal(&self.ports.settings().urls, &request, route.as_ref()) {
             Some(refusal) => Served::Local(refusal),
             None => self.answer(&request, route.as_ref(), &mut context).await,
@@ -203,7 +204,7 @@ impl<P: Ports> Front<P> {
         context: &mut RequestLogContext,
     ) -> Result<PostAnswer<P::HostResponse>, Problem> {
         let urls = &self.ports.settings().urls;
-        let Some(id) = urls.account_of(kid) else { return Err(unknown_account(kid, &urls.of_path("/"))) };
+        let Some(id) = urls.account_of(kid) else { return Err(unknown_account(kid, urls)) };
         context.account = Some(id.clone());
         let body = request.body.as_deref().and_then(|body| core::str::from_utf8(body).ok());
         let Some(body) = body else { return Err(Problem::malformed("The request body is not UTF-8.")) };
@@ -283,9 +284,9 @@ fn only_get() -> Problem {
 /// The error for a kid that cannot be an account URL of this server. A kid below the base URL may be that of a deleted
 /// account (e.g. of a disposable CA before its reset). Its client has to register again, and the error type
 /// `accountDoesNotExist` makes it do so.
-fn unknown_account(kid: &str, base: &str) -> Problem {
-    let shown = crate::values::quote::quote(kid);
-    if kid.starts_with(base) {
+fn unknown_account(kid: &str, urls: &Urls) -> Problem {
+    let (shown, base) = (crate::values::quote::quote(kid), urls.of_path("/"));
+    if urls.contain(kid) {
         let detail = format!("There is no account at {shown}. Create one with new-account.");
         return Problem::new(Kind::AccountDoesNotExist, detail);
     }

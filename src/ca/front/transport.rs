@@ -21,6 +21,9 @@ pub fn refusal(urls: &Urls, request: &Request, route: Option<&Route>) -> Option<
     if reads && PUBLIC_PREFIXES.iter().any(|prefix| request.path.starts_with(prefix)) {
         return None;
     }
+    if urls.at_any_host() {
+        return None;
+    }
     let base = Url::parse(&urls.of_path("/")).ok()?;
     let asked = Url::parse(&request.url_origin).ok();
     let Some(asked) = asked.filter(|asked| asked.host() == base.host()) else {

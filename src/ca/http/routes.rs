@@ -4,11 +4,13 @@
 //! years, so they must not depend on a proxy's `Host` header.
 
 mod files;
+mod style;
 #[cfg(test)]
 mod tests;
 mod urls;
 
 pub use self::files::{CrlFile, Encoding};
+pub use self::style::Style;
 pub use self::urls::Urls;
 use super::operator_files::File;
 use super::operator_routes::{AdminRoute, PREFIX};

@@ -136,7 +136,7 @@ pub fn used_nonce() -> Problem {
 /// # Errors
 /// `unauthorized` for another URL or a missing one.
 fn check_url<P: Ports>(ports: &P, verified: &Verified, path: &str) -> Result<(), Problem> {
-    let asked = ports.settings().urls.of_path(path);
+    let asked = ports.settings().urls.to_sign(path, verified.header().url());
     verified.header().require_url(&asked).map_err(|fault| refuse_jws(&fault))
 }
 

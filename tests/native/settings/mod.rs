@@ -9,6 +9,7 @@ use selvedge::ca::config::names::known;
 use selvedge::ca::config::rate_limits::Limits;
 use selvedge::ca::config::request_log::RequestLog;
 use selvedge::ca::config::settings::{NAMES, Settings};
+use selvedge::ca::config::test_machine::profiles;
 use selvedge::pki::ceremony::{create_intermediate, create_intermediate_for, create_root, cross_sign};
 use selvedge::values::{Time, b64};
 use std::cell::RefCell;
@@ -123,7 +124,7 @@ fn read_settings_and_known_names_match() {
     }
     let document = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/CONFIGURATION.md");
     let document = std::fs::read_to_string(document).unwrap();
-    for name in NAMES.iter().filter(|name| !["REFUSE_NONCES", "LONGEST_LIFE"].contains(name)) {
+    for name in NAMES {
         assert!(document.contains(&format!("| `{name}` |")), "{name} is not in the tables of docs/CONFIGURATION.md");
     }
 }
@@ -164,6 +165,13 @@ fn invalid_settings_are_named() {
         ("ALLOW_PRIVATE", "yes".to_owned()),
         ("REFUSE_NONCES", "5".to_owned()),
         ("LONGEST_LIFE", "20".to_owned()),
+        ("ALWAYS_VALID", "true".to_owned()),
+        ("ALWAYS_VALID", "false".to_owned()),
+        ("AUTHORIZATION_REUSE", "100".to_owned()),
+        ("URL_STYLE", "pebble".to_owned()),
+        ("URL_STYLE", "own".to_owned()),
+        ("PROFILES", r#"{"default":{"seconds":60}}"#.to_owned()),
+        ("TERMS_OF_SERVICE", "data:text/plain,anything".to_owned()),
         ("RATE_LIMITS", "some".to_owned()),
         ("RATE_LIMITS.new_orders.count", r#"{"new_orders":{"count":"many","period":"3h"}}"#.to_owned()),
         ("CLIENT_ADDRESS_HEADER", "X Real IP".to_owned()),
@@ -313,6 +321,44 @@ fn short_lifetimes_require_dev() {
     for wrong in ["0", "-1", "20s", ""] {
         values.insert("LONGEST_LIFE", wrong.to_owned());
         assert!(read(&values, NOW).unwrap_err().starts_with("LONGEST_LIFE"), "{wrong}");
+    }
+}
+
+#[test]
+fn pebble_settings_require_dev() {
+    let usual = read(&good(), NOW).unwrap();
+    assert!(!usual.testing.always_valid && usual.testing.reuse.is_none() && !usual.urls.at_any_host());
+    let mut values = good();
+    for (name, value) in [
+        ("MODE", "dev"),
+        ("ALWAYS_VALID", "true"),
+        ("AUTHORIZATION_REUSE", "0"),
+        ("URL_STYLE", "pebble"),
+        ("PROFILES", r#"{"long":{"seconds":3153600000},"default":{"description":"x","seconds":1,"common_name":true}}"#),
+        ("TERMS_OF_SERVICE", "data:text/plain,anything"),
+    ] {
+        values.insert(name, value.to_owned());
+    }
+    let settings = read(&values, NOW).unwrap();
+    assert_eq!(settings.urls.directory(), "https://ca.example.org/dir");
+    assert!(settings.testing.always_valid && settings.testing.reuse == Some(0));
+    assert_eq!(settings.meta.terms_of_service.as_deref(), Some("data:text/plain,anything"));
+    let profiles = profiles(&|name| values.get(name).cloned()).unwrap().unwrap();
+    let rows: Vec<_> = profiles.iter().map(|p| (p.name, p.description, p.validity.as_secs(), p.common_name)).collect();
+    assert_eq!(rows, [("default", "x", 1, true), ("long", "long", 3_153_600_000, false)]);
+    for (name, wrong) in [
+        ("ALWAYS_VALID", "1"),
+        ("AUTHORIZATION_REUSE", "101"),
+        ("URL_STYLE", "Pebble"),
+        ("PROFILES", "{}"),
+        ("PROFILES", "[]"),
+        ("PROFILES", r#"{"a":{}}"#),
+        ("PROFILES", r#"{"a":{"seconds":0}}"#),
+        ("PROFILES", r#"{"":{"seconds":1}}"#),
+    ] {
+        let mut values = values.clone();
+        values.insert(name, wrong.to_owned());
+        assert!(read(&values, NOW).unwrap_err().contains(name), "{name} {wrong}");
     }
 }
 

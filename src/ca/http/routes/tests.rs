@@ -98,3 +98,61 @@ fn unknown_paths_are_refused() {
         assert_eq!(Route::parse(bad), None, "{bad}");
     }
 }
+
+#[test]
+fn pebble_paths_round_trip() {
+    let urls = Urls::new("https://ca.test").in_style(Style::Pebble);
+    let (id, serial) = (Id::from_random([1; 16]), Serial::from_random([3; 18]));
+    let hex = serial.hex();
+    for (url, path, route) in [
+        (urls.directory(), "/dir".to_owned(), Route::Account(AccountRoute::Directory)),
+        (urls.resource("new-nonce"), "/nonce-plz".to_owned(), Route::Account(AccountRoute::NewNonce)),
+        (urls.resource("new-account"), "/sign-me-up".to_owned(), Route::NewAccount),
+        (urls.account(&id), format!("/my-account/{id}"), Route::Account(AccountRoute::Account(id.clone()))),
+        (urls.orders(&id, None), format!("/list-orderz/{id}"), Route::Account(AccountRoute::Orders(id.clone(), None))),
+        (urls.order(&id), format!("/my-order/{id}"), Route::Account(AccountRoute::Order(id.clone()))),
+        (urls.finalize(&id), format!("/finalize-order/{id}"), Route::Account(AccountRoute::Finalize(id.clone()))),
+        (
+            urls.challenge(&id, "dns-01"),
+            format!("/chalZ/{id}/dns-01"),
+            Route::Account(AccountRoute::Challenge(id.clone(), "dns-01".into())),
+        ),
+        (
+            urls.certificate(&hex, 0),
+            format!("/certZ/{hex}"),
+            Route::Account(AccountRoute::Certificate(serial.clone(), 0)),
+        ),
+        (
+            urls.certificate(&hex, 2),
+            format!("/certZ/{hex}/alternate/2"),
+            Route::Account(AccountRoute::Certificate(serial.clone(), 2)),
+        ),
+        (
+            urls.resource("renewal-info") + "/a.b",
+            "/draft-ietf-acme-ari-03/renewalInfo/a.b".to_owned(),
+            Route::Public(PublicRoute::RenewalInfo("a.b".into())),
+        ),
+        (urls.resource("new-authz"), "/acme/new-authz".to_owned(), Route::Account(AccountRoute::NewAuthorization)),
+        (urls.issuer("00ff"), "/issuer/00ff.crt".to_owned(), Route::Public(PublicRoute::Issuer("00ff".into()))),
+    ] {
+        assert_eq!(url, format!("https://ca.test{path}"));
+        assert_eq!(urls.route(&path), Some(route), "{path}");
+    }
+    assert_eq!(urls.route("/authZ"), None);
+    assert_eq!(urls.route("/authZx"), None);
+    assert_eq!(Urls::new("https://ca.test").route("/dir"), None, "only in that style");
+}
+
+#[test]
+fn t27_pebble_urls_are_signed_at_any_host() {
+    let urls = Urls::new("https://ca.test").in_style(Style::Pebble);
+    let account = Id::from_random([1; 16]);
+    assert_eq!(urls.to_sign("/dir", Some("https://pebble:14000/dir")), "https://pebble:14000/dir");
+    assert_eq!(urls.to_sign("/dir", Some("https://pebble:14000/other")), "https://pebble:14000/dir");
+    assert_eq!(urls.to_sign("/dir", Some("dir")), "https://ca.test/dir");
+    assert_eq!(urls.resource_to_sign("new-account", Some("https://[::1]:1/x")), "https://[::1]:1/sign-me-up");
+    assert_eq!(urls.account_of(&format!("https://pebble/my-account/{account}")), Some(account.clone()));
+    let own = Urls::new("https://ca.test");
+    assert_eq!(own.to_sign("/directory", Some("https://evil.test/directory")), "https://ca.test/directory");
+    assert_eq!(own.account_of(&format!("https://evil.test/acme/account/{account}")), None);
+}

@@ -1,6 +1,6 @@
 //! Writes URLs; [`Route`] parses them.
 
-use super::{AccountRoute, CrlFile, Encoding, Route};
+use super::{AccountRoute, CrlFile, Encoding, Route, Style};
 use crate::ca::http::pause_link::Pause;
 use crate::values::Id;
 
@@ -8,12 +8,56 @@ use crate::values::Id;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Urls {
     base: String,
+    style: Style,
 }
 
 impl Urls {
     /// URLs below `base`: scheme and authority without a path, `https://ca.example.org`.
     pub fn new(base: &str) -> Self {
-        Self { base: base.trim_end_matches('/').to_owned() }
+        Self { base: base.trim_end_matches('/').to_owned(), style: Style::Own }
+    }
+
+    /// The same URLs with paths in this spelling.
+    #[must_use]
+    pub fn in_style(self, style: Style) -> Self {
+        Self { style, ..self }
+    }
+
+    /// Parses a requested path; `None` for an unknown one.
+    pub fn route(&self, path: &str) -> Option<Route> {
+        match self.style {
+            Style::Own => Route::parse(path),
+            Style::Pebble => Route::parse(&self.style.read(path)),
+        }
+    }
+
+    /// Whether requests to any scheme, host and port are answered.
+    pub fn at_any_host(&self) -> bool {
+        self.style == Style::Pebble
+    }
+
+    /// The URL that a client has to sign for a request to this path. `signed` is the one that it did sign, whose origin
+    /// counts where any host is answered.
+    pub fn to_sign(&self, path: &str, signed: Option<&str>) -> String {
+        match signed.filter(|_| self.at_any_host()).and_then(split_origin) {
+            Some((origin, _)) => format!("{origin}{path}"),
+            None => self.of_path(path),
+        }
+    }
+
+    /// As [`Urls::to_sign`], for one of the fixed resources.
+    pub fn resource_to_sign(&self, name: &str, signed: Option<&str>) -> String {
+        self.to_sign(&self.style.written(&format!("/acme/{name}")), signed)
+    }
+
+    /// The path of a URL of this CA; `None` for another's.
+    fn own_path<'a>(&self, url: &'a str) -> Option<&'a str> {
+        if self.at_any_host() { split_origin(url).map(|(_, path)| path) } else { url.strip_prefix(&self.base) }
+    }
+
+    /// Whether a URL begins like those of this CA.
+    pub fn contain(&self, url: &str) -> bool {
+        self.own_path(url).is_some_and(|path| path.starts_with('/'))
     }
 
     /// The URL of this path, which a client has to have signed.
@@ -23,12 +67,15 @@ impl Urls {
 
     /// The directory.
     pub fn directory(&self) -> String {
-        self.of_path("/directory")
+        self.of_path(&self.style.written("/directory"))
     }
 
     /// One of the fixed resources, like `new-order`.
     pub fn resource(&self, name: &str) -> String {
-        format!("{}/acme/{name}", self.base)
+        match self.style {
+            Style::Own => format!("{}/acme/{name}", self.base),
+            Style::Pebble => self.of_path(&self.style.written(&format!("/acme/{name}"))),
+        }
     }
 
     /// An account, also the `kid` of its requests.
@@ -44,7 +91,7 @@ impl Urls {
 
     /// Parses the account in a `kid`; `None` unless it is exactly an account URL.
     pub fn account_of(&self, kid: &str) -> Option<Id> {
-        match Route::parse(kid.strip_prefix(&self.base)?)? {
+        match self.route(self.own_path(kid)?)? {
             Route::Account(AccountRoute::Account(id)) => Some(id),
             _ => None,
         }
@@ -143,4 +190,11 @@ impl Urls {
     pub fn crl(&self, issuer: &str, shard: u16) -> String {
         self.of_path(&format!("/crl/{issuer}/{shard}.crl"))
     }
+}
+
+/// Splits a URL into scheme with authority, and the rest.
+fn split_origin(url: &str) -> Option<(&str, &str)> {
+    let authority = url.find("://")? + "://".len();
+    let end = url.get(authority..)?.find('/').map_or(url.len(), |at| authority + at);
+    url.split_at_checked(end)
 }
