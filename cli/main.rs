@@ -7,11 +7,13 @@
 compile_error!("The companion runs on Linux and macOS; on Windows use it inside WSL.");
 
 mod ceremony;
+mod challtestsrv;
 mod common;
 mod deploy;
 mod dev;
 mod manual;
 mod operator;
+mod pebble;
 mod runtime;
 mod serve;
 mod status;
@@ -85,6 +87,20 @@ enum Command {
         )]
         args: Vec<String>,
     },
+    /// Run the authority with the flags, files and addresses of Pebble, for suites that were written for it.
+    #[command(disable_help_flag = true)]
+    Pebble {
+        /// Its flags, as `-config FILE -dnsserver HOST:PORT`; `-h` lists them.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Run the responders of all challenges, with the flags and calls of Pebble's program of that name.
+    #[command(disable_help_flag = true)]
+    PebbleChalltestsrv {
+        /// Its flags, as `-management :8055`; `-h` lists them.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
     /// Run one of the npm tools at its pinned version: `wrangler` or `workerd`.
     Tool {
         /// Its name.
@@ -96,6 +112,9 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    if let Some(code) = as_another_program() {
+        return code;
+    }
     let mut arguments = std::env::args_os().skip(1);
     // Asks git and hashes the module, which other commands need not wait for.
     if let (Some(first), None) = (arguments.next(), arguments.next())
@@ -113,6 +132,17 @@ fn main() -> ExitCode {
     }
 }
 
+/// Runs the program whose name this file has, as by a link: `pebble` or `pebble-challtestsrv`.
+fn as_another_program() -> Option<ExitCode> {
+    let mut arguments = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned());
+    let name = arguments.next()?;
+    match Path::new(&name).file_name()?.to_str()? {
+        pebble::PROGRAM => Some(pebble::run(&arguments.collect::<Vec<_>>())),
+        challtestsrv::PROGRAM => Some(challtestsrv::run(&arguments.collect::<Vec<_>>())),
+        _ => None,
+    }
+}
+
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     match &command {
         Command::New(options) => return deploy::new_folder(options).map(|()| ExitCode::SUCCESS),
@@ -120,6 +150,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Issuer { command } => return ceremony::issuer(command).map(|()| ExitCode::SUCCESS),
         Command::SecretKey(options) => return deploy::store_key(options).map(|()| ExitCode::SUCCESS),
         Command::Status(options) => return Ok(status::run(options)),
+        Command::Pebble { args } => return Ok(pebble::run(args)),
+        Command::PebbleChalltestsrv { args } => return Ok(challtestsrv::run(args)),
         Command::Operations(command) => return Ok(operator::run(command)),
         Command::Completions { shell } => {
             print(&String::from_utf8_lossy(&manual::completions(&Cli::command(), *shell)));
@@ -135,6 +167,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         | Command::Issuer { .. }
         | Command::SecretKey(_)
         | Command::Status(_)
+        | Command::Pebble { .. }
+        | Command::PebbleChalltestsrv { .. }
         | Command::Operations(_)
         | Command::Completions { .. } => {}
         Command::Dev(options) => dev::run(&options, || dev::Program::build(&toolbox, options.wrangler.as_deref()))?,

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::sample::Sample;
-use super::zone::OWN_DOMAINS;
+use crate::challtestsrv::zone::OWN_DOMAINS;
 use crate::common::shell::quoted;
 
 /// The addresses and files of a running server; the content of `DIR/dev.json`.

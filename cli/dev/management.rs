@@ -4,7 +4,7 @@
 //! and that of lego's `httpreq` provider (`/present`, `/cleanup`), which acme.sh and Caddy call `acmeproxy`.
 //! On the same port number, plain DNS over UDP answers the clients that wait for their own record.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
@@ -17,12 +17,11 @@ use axum::routing::{get, post};
 use axum::{Router, serve};
 use selvedge::values::b64;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
-use sha2::{Digest, Sha256};
 use tokio::net::{TcpListener, UdpSocket};
 
-use super::dns::{Resolver, Transport};
-use super::zone::{Change, Host, Policy};
+use crate::challtestsrv::dns::{Resolver, Transport};
+use crate::challtestsrv::plain_dns::answer_datagrams;
+use crate::challtestsrv::records::{OPERATIONS, Refusal, read_change};
 use crate::common::web::is_loopback;
 
 /// The path of DNS over HTTPS.
@@ -168,130 +167,4 @@ async fn operate(
 
 fn refuse(status: StatusCode, why: &str) -> Response {
     (status, format!("{why}\n")).into_response()
-}
-
-/// The operations, for the error about an unknown one.
-const OPERATIONS: &str = "set-txt, clear-txt, add-a, clear-a, add-aaaa, clear-aaaa, add-caa, clear-caa, set-cname, \
-     clear-cname, set-servfail, clear-servfail (of pebble-challtestsrv), present and cleanup (of lego's httpreq)";
-
-/// The reason to refuse an operation.
-#[derive(Debug, PartialEq)]
-enum Refusal {
-    /// No operation has that name.
-    Unknown,
-    /// The body is not what the operation takes; a clause that follows the operation's name.
-    Body(String),
-}
-
-#[derive(Deserialize)]
-struct HostOnly {
-    host: Host,
-}
-
-#[derive(Deserialize)]
-struct HostValue {
-    host: Host,
-    value: String,
-}
-
-#[derive(Deserialize)]
-struct HostAddresses<Ip> {
-    host: Host,
-    addresses: Vec<Ip>,
-}
-
-#[derive(Deserialize)]
-struct HostPolicies {
-    host: Host,
-    policies: Vec<Policy>,
-}
-
-#[derive(Deserialize)]
-struct HostTarget {
-    host: Host,
-    target: Host,
-}
-
-/// A request of httpreq: the record itself, or (RAW mode) the values it is computed from.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Challenge {
-    Record {
-        fqdn: Host,
-        value: String,
-    },
-    Raw {
-        domain: Host,
-        #[serde(rename = "keyAuth")]
-        key_auth: String,
-    },
-}
-
-impl Challenge {
-    fn record(self) -> (Host, String) {
-        match self {
-            Self::Record { fqdn, value } => (fqdn, value),
-            // RFC 8555 §8.4: the record holds the digest of the key authorization.
-            Self::Raw { domain, key_auth } => (domain.challenge(), b64::encode(&Sha256::digest(key_auth))),
-        }
-    }
-}
-
-/// Parses the body of an operation into a change.
-fn read_change(operation: &str, body: &[u8]) -> Result<(Host, Change), Refusal> {
-    let at = |change| read(body, r#"{"host"}"#).map(|HostOnly { host }| (host, change));
-    match operation {
-        "set-txt" => read(body, r#"{"host","value"}"#).map(|b: HostValue| (b.host, Change::AddTxt(b.value))),
-        "clear-txt" => at(Change::ClearTxt),
-        "add-a" => {
-            let b: HostAddresses<Ipv4Addr> = read(body, r#"{"host","addresses":[IPv4 …]}"#)?;
-            Ok((b.host, Change::AddA(non_empty(b.addresses, "addresses")?)))
-        }
-        "clear-a" => at(Change::ClearA),
-        "add-aaaa" => {
-            let b: HostAddresses<Ipv6Addr> = read(body, r#"{"host","addresses":[IPv6 …]}"#)?;
-            Ok((b.host, Change::AddAaaa(non_empty(b.addresses, "addresses")?)))
-        }
-        "clear-aaaa" => at(Change::ClearAaaa),
-        "add-caa" => {
-            let b: HostPolicies = read(body, r#"{"host","policies":[{"tag","value"} …]}"#)?;
-            Ok((b.host, Change::AddCaa(non_empty(b.policies, "policies")?)))
-        }
-        "clear-caa" => at(Change::ClearCaa),
-        "set-cname" => read(body, r#"{"host","target"}"#).map(|b: HostTarget| (b.host, Change::SetCname(b.target))),
-        "clear-cname" => at(Change::ClearCname),
-        "set-servfail" => at(Change::Servfail(true)),
-        "clear-servfail" => at(Change::Servfail(false)),
-        "present" => challenge(body).map(|(host, value)| (host, Change::AddTxt(value))),
-        "cleanup" => challenge(body).map(|(host, value)| (host, Change::RemoveTxt(value))),
-        _ => Err(Refusal::Unknown),
-    }
-}
-
-fn challenge(body: &[u8]) -> Result<(Host, String), Refusal> {
-    read(body, r#"{"fqdn","value"} or {"domain","token","keyAuth"}"#).map(Challenge::record)
-}
-
-fn read<T: DeserializeOwned>(body: &[u8], form: &str) -> Result<T, Refusal> {
-    serde_json::from_slice(body).map_err(|error| Refusal::Body(format!("takes the JSON {form}, but: {error}")))
-}
-
-fn non_empty<T>(list: Vec<T>, member: &str) -> Result<Vec<T>, Refusal> {
-    if list.is_empty() { Err(Refusal::Body(format!("needs at least one of {member:?}"))) } else { Ok(list) }
-}
-
-/// Answers plain DNS queries concurrently until the socket breaks.
-async fn answer_datagrams(socket: Arc<UdpSocket>, resolver: Arc<Resolver>) -> std::io::Result<()> {
-    let mut buffer = vec![0; MAX_MESSAGE_BYTES];
-    loop {
-        let (length, client) = socket.recv_from(&mut buffer).await?;
-        let query = buffer.iter().take(length).copied().collect::<Vec<u8>>();
-        let (socket, resolver) = (Arc::clone(&socket), Arc::clone(&resolver));
-        tokio::spawn(async move {
-            if let Some(answer) = resolver.answer(&query, Transport::Datagram).await {
-                // A client that has gone away is ignored.
-                let _ = socket.send_to(&answer, client).await;
-            }
-        });
-    }
 }

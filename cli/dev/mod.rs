@@ -7,7 +7,6 @@
 mod admin_token;
 mod assignment;
 mod banner;
-mod dns;
 mod kept;
 mod management;
 mod options;
@@ -16,7 +15,6 @@ mod sample;
 mod serving;
 #[cfg(test)]
 mod tests;
-mod zone;
 
 use anyhow::{Context, Result};
 

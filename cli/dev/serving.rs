@@ -11,13 +11,13 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use url::Url;
 
 use super::banner::{Names, Ports, Running};
-use super::dns::Resolver;
 use super::kept::{KeptCa, Keys};
 use super::management::{DOH_PATH, Sockets};
 use super::options::Options;
 use super::pki::{Authority, ServerNames};
 use super::sample::Sample;
-use super::{admin_token, banner, dns, pki};
+use super::{admin_token, banner, pki};
+use crate::challtestsrv::dns::{Resolver, ask_system};
 use crate::common::host;
 use crate::common::host::say;
 use crate::common::worker_config::Var;
@@ -94,7 +94,7 @@ pub async fn serve(options: &Options, state: &State, ca: ServedCa<'_>, program: 
         worker: &program.worker,
         modules: &program.modules,
         bindings: &bindings,
-        objects: &state.objects(),
+        objects: Some(&state.objects()),
         keypair: (!options.plain_http).then_some(&authority.keypair),
         written_by: "dev",
         scheme_header: None,
@@ -102,7 +102,7 @@ pub async fn serve(options: &Options, state: &State, ca: ServedCa<'_>, program: 
     };
     // Values of --set may be secrets.
     state.write(CONFIG, &served.config()?, Readers::Owner)?;
-    let management = sockets.serve(Arc::new(Resolver::new(dns::ask_system)));
+    let management = sockets.serve(Arc::new(Resolver::new(ask_system)));
     let serving = Serving {
         options,
         state,
@@ -112,7 +112,7 @@ pub async fn serve(options: &Options, state: &State, ca: ServedCa<'_>, program: 
         listeners: Listeners {
             main: main.into(),
             plain: plain.map(|(_, listener)| listener.into()),
-            lock: state.lock()?,
+            lock: Some(state.lock()?),
         },
         output: Arc::new(Output::open(&state.path(LOG))?),
         local,

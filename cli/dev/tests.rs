@@ -2,7 +2,6 @@
 
 mod admin_token;
 mod banner;
-mod dns;
 mod harness;
 mod kept;
 mod management;

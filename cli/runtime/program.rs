@@ -38,6 +38,14 @@ impl Program {
         Self::of(toolbox, worker)
     }
 
+    /// As [`Program::build`] with the companion's own settings, whatever the current folder has.
+    ///
+    /// # Errors
+    /// As [`Program::build`].
+    pub fn build_plain(toolbox: &Toolbox) -> Result<Self> {
+        Self::of(toolbox, own_settings(toolbox)?.without(&ceremony::public_settings()).runtime()?)
+    }
+
     /// As [`Program::build`], with a Worker whose settings were read.
     ///
     /// # Errors
@@ -76,6 +84,11 @@ fn settings(toolbox: &Toolbox, named: Option<&Path>) -> Result<WorkerConfig> {
             _ => say(format!("{SETTINGS} in this folder is not a CA's: it is not used (--wrangler names another)")),
         }
     }
+    own_settings(toolbox)
+}
+
+/// The companion's own settings.
+fn own_settings(toolbox: &Toolbox) -> Result<WorkerConfig> {
     let file = toolbox.root().join(SETTINGS);
     if toolbox.is_checkout() {
         return WorkerConfig::read(&file);

@@ -46,8 +46,8 @@ pub struct Listeners {
     pub main: OwnedFd,
     /// The socket of plain HTTP.
     pub plain: Option<OwnedFd>,
-    /// The lock of the state folder, which is free only after its end too.
-    pub lock: OwnedFd,
+    /// The lock of the state folder, if there is one. It is free only after workerd's end too.
+    pub lock: Option<OwnedFd>,
 }
 
 /// The output of workerd.
@@ -81,7 +81,7 @@ impl Workerd {
         // The sockets are inherited open, the first as standard input: no port is lost in between, and connections wait
         // until workerd is ready.
         command.stdin(Stdio::from(listeners.main.try_clone().context("cannot hand over the socket")?));
-        let lock = inherited(&listeners.lock).context("cannot hand over the lock")?;
+        let lock = listeners.lock.as_ref().map(inherited).transpose().context("cannot hand over the lock")?;
         let plain =
             listeners.plain.as_ref().map(inherited).transpose().context("cannot hand over the second socket")?;
         if let Some(plain) = &plain {

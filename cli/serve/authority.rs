@@ -71,7 +71,7 @@ pub async fn serve(parts: Parts<'_>, listeners: Listeners) -> Result<()> {
     let supervisor = Supervisor {
         program: program.workerd.clone(),
         config: state.path(CONFIG),
-        listeners: Inherited { main: unix_socket(&socket)?.into(), plain: None, lock: state.lock()? },
+        listeners: Inherited { main: unix_socket(&socket)?.into(), plain: None, lock: Some(state.lock()?) },
         output: Arc::new(Output::own()),
         directory,
         door: door.key,
@@ -166,7 +166,7 @@ fn write_config(settings: &Settings, state: &State, program: &Program) -> Result
         worker: &settings.worker,
         modules: &program.modules,
         bindings: &settings.bindings,
-        objects: &state.objects(),
+        objects: Some(&state.objects()),
         written_by: "serve",
         keypair: None,
         scheme_header: Some(SCHEME_HEADER),

@@ -8,6 +8,7 @@
 mod constraints;
 mod disposable;
 mod fault;
+mod hierarchy;
 mod list;
 mod request;
 mod returned;
@@ -20,6 +21,7 @@ mod testing;
 pub use constraints::{Constraints, IpRange};
 pub use disposable::{create_intermediate, create_root, create_server_leaf};
 pub use fault::{CeremonyFault, RootFault};
+pub use hierarchy::{Hierarchy, HierarchyPlan, create_roots};
 pub use request::{IssuerRequest, create_issuer_csr};
 pub use returned::{NO_PATH_LENGTH, ReturnedChain, ReturnedFault};
 pub use root::{IssuerPlan, Root, is_issued_by, is_signed_by};

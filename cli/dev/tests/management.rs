@@ -8,7 +8,7 @@ use hickory_proto::rr::{Name, RecordType};
 use selvedge::values::b64;
 use tokio::runtime::Runtime;
 
-use crate::dev::dns::{Resolver, ask_system};
+use crate::challtestsrv::dns::{Resolver, ask_system};
 use crate::dev::management::Sockets;
 
 /// A running management address; it ends with the value.

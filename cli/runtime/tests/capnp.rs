@@ -74,7 +74,7 @@ fn configuration_combines_wrangler_toml_and_dev() {
         worker: &runtime(),
         modules: &modules(),
         bindings: &bindings,
-        objects: Path::new("/s/do"),
+        objects: Some(Path::new("/s/do")),
         keypair: Some(&Keypair { key: "/s/server.key".into(), chain: "/s/server.pem".into() }),
         written_by: "dev",
         scheme_header: None,
@@ -89,7 +89,7 @@ fn without_a_certificate_it_is_plain_http() {
         worker: &runtime(),
         modules: &modules(),
         bindings: &BTreeMap::new(),
-        objects: Path::new("/s/do"),
+        objects: Some(Path::new("/s/do")),
         keypair: None,
         plain: false,
     };
@@ -105,7 +105,7 @@ fn keys_are_bound_so_that_the_worker_cannot_read_them_and_a_second_socket_speaks
         worker: &runtime(),
         modules: &modules(),
         bindings: &BTreeMap::from([("ISSUER_KEY".to_owned(), key)]),
-        objects: Path::new("/s/do"),
+        objects: Some(Path::new("/s/do")),
         keypair: None,
         plain: true,
     };
@@ -143,7 +143,7 @@ fn private_networks_are_reached_only_where_they_may_be_validated_and_the_resolve
             worker: &worker,
             modules: &modules,
             bindings: &bindings,
-            objects: Path::new("/s/do"),
+            objects: Some(Path::new("/s/do")),
             keypair: None,
             plain: false,
         };

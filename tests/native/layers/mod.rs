@@ -96,11 +96,13 @@ const RECORDS: House = House {
 const COMPANION: House = House {
     folder: "cli",
     rooms: &[
-        ("dev", &["runtime", "ceremony", "tools", "common"]),
+        ("pebble", &["dev", "challtestsrv", "runtime", "tools", "common"]),
+        ("dev", &["challtestsrv", "runtime", "ceremony", "tools", "common"]),
         ("serve", &["deploy", "operator", "runtime", "ceremony", "tools", "common"]),
         ("deploy", &["status", "ceremony", "tools", "common"]),
         ("status", &["operator", "ceremony", "common"]),
         ("operator", &["ceremony", "common"]),
+        ("challtestsrv", &["common"]),
         ("runtime", &["ceremony", "tools", "common"]),
         ("ceremony", &["common"]),
         ("manual", &["tools", "common"]),

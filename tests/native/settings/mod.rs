@@ -163,14 +163,6 @@ fn invalid_settings_are_named() {
         ("TLS_ALPN_PORT", "0".to_owned()),
         ("TLS_ALPN_PORT", "https".to_owned()),
         ("ALLOW_PRIVATE", "yes".to_owned()),
-        ("REFUSE_NONCES", "5".to_owned()),
-        ("LONGEST_LIFE", "20".to_owned()),
-        ("ALWAYS_VALID", "true".to_owned()),
-        ("ALWAYS_VALID", "false".to_owned()),
-        ("AUTHORIZATION_REUSE", "100".to_owned()),
-        ("URL_STYLE", "pebble".to_owned()),
-        ("URL_STYLE", "own".to_owned()),
-        ("PROFILES", r#"{"default":{"seconds":60}}"#.to_owned()),
         ("TERMS_OF_SERVICE", "data:text/plain,anything".to_owned()),
         ("RATE_LIMITS", "some".to_owned()),
         ("RATE_LIMITS.new_orders.count", r#"{"new_orders":{"count":"many","period":"3h"}}"#.to_owned()),
@@ -204,11 +196,32 @@ fn invalid_settings_are_named() {
         ("EAB_KEYS", "team-a".to_owned()),
         ("EAB_KEYS.team-a.uses", r#"{"team-a":{"key":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"}}"#.to_owned()),
     ] {
-        let mut values = good();
-        // What is wrong within a document is named by its path.
-        values.insert(name.split('.').next().unwrap(), value.clone());
-        let refusal = read(&values, NOW).unwrap_err();
-        assert!(refusal.starts_with(name) && refusal.ends_with('.'), "{name}={value}: {refusal}");
+        refused(name, &value);
+    }
+}
+
+/// The value is refused by a sentence that begins with the name.
+fn refused(name: &'static str, value: &str) {
+    let mut values = good();
+    // What is wrong within a document is named by its path.
+    values.insert(name.split('.').next().unwrap(), value.to_owned());
+    let refusal = read(&values, NOW).unwrap_err();
+    assert!(refusal.starts_with(name) && refusal.ends_with('.'), "{name}={value}: {refusal}");
+}
+
+#[test]
+fn settings_of_test_machines_are_refused_in_production() {
+    for (name, value) in [
+        ("REFUSE_NONCES", "5"),
+        ("LONGEST_LIFE", "20"),
+        ("ALWAYS_VALID", "true"),
+        ("ALWAYS_VALID", "false"),
+        ("AUTHORIZATION_REUSE", "100"),
+        ("URL_STYLE", "pebble"),
+        ("URL_STYLE", "own"),
+        ("PROFILES", r#"{"default":{"seconds":60}}"#),
+    ] {
+        refused(name, value);
     }
 }
 

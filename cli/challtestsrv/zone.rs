@@ -38,7 +38,7 @@ impl Host {
     }
 
     /// The own domain that contains the name.
-    fn own_zone(&self) -> Option<&'static str> {
+    pub fn own_zone(&self) -> Option<&'static str> {
         let last = self.0.rsplit('.').next()?;
         OWN_DOMAINS.into_iter().find(|zone| *zone == last)
     }
@@ -115,7 +115,7 @@ pub enum Lookup {
     Alias(Name),
     /// The query fails.
     Failure,
-    /// Nothing is set for a foreign name: the system's resolver answers.
+    /// Nothing of that type is set for the name.
     Unset,
 }
 
@@ -148,9 +148,6 @@ impl Zone {
     }
 
     /// Answers a question of class IN.
-    ///
-    /// Names under `test`, `localhost` and `internal` exist, and are 127.0.0.1 unless another IPv4 address is set. Other
-    /// names are left to the system, except for the types of records that are set here.
     pub fn find(&self, name: &Name, kind: RecordType) -> Lookup {
         let host = Host::of(name);
         let unset = Records::default();
@@ -161,14 +158,8 @@ impl Zone {
         if let Some(target) = records.cname.as_ref().filter(|_| kind != RecordType::CNAME) {
             return target.name().map_or(Lookup::Failure, Lookup::Alias);
         }
-        let mut found = records.of_kind(kind);
-        match host.own_zone() {
-            Some(_) if found.is_empty() && kind == RecordType::A => found.push(RData::A(A(Ipv4Addr::LOCALHOST))),
-            Some(zone) if kind == RecordType::SOA && zone == host.as_str() => found.extend(start_of_authority(zone)),
-            None if found.is_empty() => return Lookup::Unset,
-            _ => {}
-        }
-        Lookup::Records(found)
+        let found = records.of_kind(kind);
+        if found.is_empty() { Lookup::Unset } else { Lookup::Records(found) }
     }
 }
 

@@ -6,8 +6,8 @@ use std::pin::Pin;
 use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::{DNSClass, Name, RData, RecordType};
 
-use crate::dev::dns::{Resolver, Transport};
-use crate::dev::zone::{Change, Host, Policy};
+use crate::challtestsrv::dns::{Resolver, Transport};
+use crate::challtestsrv::zone::{Change, Host, Policy};
 
 /// A system resolver that resolves one name in both families and fails for another.
 fn system(host: String) -> Pin<Box<dyn Future<Output = Result<Vec<IpAddr>, ResponseCode>> + Send>> {

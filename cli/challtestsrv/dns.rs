@@ -1,9 +1,8 @@
-//! The built-in resolver of `dev`.
+//! A resolver for the records that tests set.
 //!
-//! It serves DNS over HTTPS ([RFC 8484](https://www.rfc-editor.org/rfc/rfc8484)) to the Worker, and plain UDP to clients
-//! that wait for their own TXT record.
+//! For other records `dev` asks the system, and `pebble-challtestsrv` has defaults.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -12,7 +11,7 @@ use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query, ResponseCode}
 use hickory_proto::rr::rdata::{A, AAAA, CNAME};
 use hickory_proto::rr::{DNSClass, Name, RData, Record, RecordType};
 
-use super::zone::{Change, Host, Lookup, Zone};
+use super::zone::{Change, Host, Lookup, Zone, start_of_authority};
 
 /// Aliases followed for one question, as many as most resolvers follow.
 const MAX_ALIASES: usize = 8;
@@ -26,10 +25,27 @@ type Addresses = Result<Vec<IpAddr>, ResponseCode>;
 /// A query to the system's resolver.
 pub type AskSystem = fn(String) -> Pin<Box<dyn Future<Output = Addresses> + Send>>;
 
-/// A resolver for the records that were set, else by the system's resolver.
+/// A resolver for the records that were set.
 pub struct Resolver {
     zone: Mutex<Zone>,
-    system: AskSystem,
+    elsewhere: Elsewhere,
+}
+
+/// The source of records that were not set.
+enum Elsewhere {
+    /// The names of `dev`, and the system's resolver for others.
+    System(AskSystem),
+    /// The same addresses for all names.
+    Defaults(Mutex<Defaults>),
+}
+
+/// The addresses of all names without their own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Defaults {
+    /// The IPv4 address, if any.
+    pub v4: Option<Ipv4Addr>,
+    /// The IPv6 address, if any.
+    pub v6: Option<Ipv6Addr>,
 }
 
 /// The transport of an answer, which limits its length.
@@ -48,9 +64,24 @@ struct Answer {
 }
 
 impl Resolver {
-    /// A resolver without records.
+    /// A resolver without records, beside the system's.
+    ///
+    /// Names under `test`, `localhost` and `internal` exist, and are 127.0.0.1 unless another IPv4 address is set. Other
+    /// names are left to the system, except for the types of records that are set here.
     pub fn new(system: AskSystem) -> Self {
-        Self { zone: Mutex::default(), system }
+        Self { zone: Mutex::default(), elsewhere: Elsewhere::System(system) }
+    }
+
+    /// A resolver without records, in which every name exists and has these addresses.
+    pub fn with_defaults(defaults: Defaults) -> Self {
+        Self { zone: Mutex::default(), elsewhere: Elsewhere::Defaults(Mutex::new(defaults)) }
+    }
+
+    /// Changes the default addresses, if there are any.
+    pub fn change_defaults(&self, change: impl FnOnce(&mut Defaults)) {
+        if let Elsewhere::Defaults(defaults) = &self.elsewhere {
+            change(&mut defaults.lock().unwrap_or_else(PoisonError::into_inner));
+        }
     }
 
     /// Makes a change to the records at a name.
@@ -108,7 +139,7 @@ impl Resolver {
                 }
                 Lookup::Failure => return Answer { code: ResponseCode::ServFail, records: Vec::new() },
                 Lookup::Unset => {
-                    let (code, found) = self.ask_system(&name, question.query_type()).await;
+                    let (code, found) = self.unset(&name, question.query_type()).await;
                     records.extend(found);
                     return Answer { code, records };
                 }
@@ -121,23 +152,57 @@ impl Resolver {
         self.zone.lock().unwrap_or_else(PoisonError::into_inner).find(name, kind)
     }
 
-    /// Addresses from the system, which has no other types of records.
-    async fn ask_system(&self, name: &Name, kind: RecordType) -> (ResponseCode, Vec<Record>) {
-        if !matches!(kind, RecordType::A | RecordType::AAAA) {
-            return (ResponseCode::NoError, Vec::new());
+    /// The records of a name for which none of this type was set.
+    async fn unset(&self, name: &Name, kind: RecordType) -> (ResponseCode, Vec<Record>) {
+        let (code, data) = match &self.elsewhere {
+            Elsewhere::Defaults(defaults) => defaults.lock().unwrap_or_else(PoisonError::into_inner).of_kind(kind),
+            Elsewhere::System(system) => match of_own_zone(name, kind) {
+                Some(data) => (ResponseCode::NoError, data),
+                None => addresses(*system, name, kind).await,
+            },
+        };
+        (code, data.into_iter().map(|one| Record::from_rdata(name.clone(), TTL, one)).collect())
+    }
+}
+
+impl Defaults {
+    fn of_kind(self, kind: RecordType) -> (ResponseCode, Vec<RData>) {
+        let data = match kind {
+            RecordType::A => self.v4.map(|ip| RData::A(A(ip))),
+            RecordType::AAAA => self.v6.map(|ip| RData::AAAA(AAAA(ip))),
+            RecordType::TXT | RecordType::CAA | RecordType::CNAME => None,
+            _ => return (ResponseCode::NotImp, Vec::new()),
+        };
+        (ResponseCode::NoError, data.into_iter().collect())
+    }
+}
+
+/// The records that names of `dev` have by default; `None` for another name.
+fn of_own_zone(name: &Name, kind: RecordType) -> Option<Vec<RData>> {
+    let host = Host::of(name);
+    let zone = host.own_zone()?;
+    Some(match kind {
+        RecordType::A => vec![RData::A(A(Ipv4Addr::LOCALHOST))],
+        RecordType::SOA if zone == host.as_str() => start_of_authority(zone).into_iter().collect(),
+        _ => Vec::new(),
+    })
+}
+
+/// Addresses from the system, which has no other types of records.
+pub async fn addresses(system: AskSystem, name: &Name, kind: RecordType) -> (ResponseCode, Vec<RData>) {
+    if !matches!(kind, RecordType::A | RecordType::AAAA) {
+        return (ResponseCode::NoError, Vec::new());
+    }
+    match tokio::time::timeout(SYSTEM_TIMEOUT, system(Host::of(name).as_str().to_owned())).await {
+        Ok(Ok(found)) => {
+            let data = found.into_iter().filter_map(|ip| match ip {
+                IpAddr::V4(ip) => (kind == RecordType::A).then_some(RData::A(A(ip))),
+                IpAddr::V6(ip) => (kind == RecordType::AAAA).then_some(RData::AAAA(AAAA(ip))),
+            });
+            (ResponseCode::NoError, data.collect())
         }
-        let asked = (self.system)(Host::of(name).as_str().to_owned());
-        match tokio::time::timeout(SYSTEM_TIMEOUT, asked).await {
-            Ok(Ok(found)) => {
-                let data = found.into_iter().filter_map(|ip| match ip {
-                    IpAddr::V4(ip) => (kind == RecordType::A).then_some(RData::A(A(ip))),
-                    IpAddr::V6(ip) => (kind == RecordType::AAAA).then_some(RData::AAAA(AAAA(ip))),
-                });
-                (ResponseCode::NoError, data.map(|one| Record::from_rdata(name.clone(), TTL, one)).collect())
-            }
-            Ok(Err(code)) => (code, Vec::new()),
-            Err(_) => (ResponseCode::ServFail, Vec::new()),
-        }
+        Ok(Err(code)) => (code, Vec::new()),
+        Err(_) => (ResponseCode::ServFail, Vec::new()),
     }
 }
 

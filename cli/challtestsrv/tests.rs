@@ -1,0 +1,3 @@
+//! Tests of the parts with each other.
+
+mod dns;

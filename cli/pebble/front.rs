@@ -1,0 +1,189 @@
+//! The ACME server for clients: TLS, and the habits of Pebble around the Worker's answers.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::{Router, serve as serve_http};
+use serde_json::json;
+
+use super::upstream::{Answer, Upstream};
+use crate::common::host;
+use crate::common::tls::TlsListener;
+
+/// The path of renewal information, before the certID.
+pub const RENEWAL_INFO: &str = "/draft-ietf-acme-ari-03/renewalInfo/";
+/// The path of challenges.
+const CHALLENGE: &str = "/chalZ/";
+/// Longest body that is passed on; the Worker refuses shorter ones.
+const MAX_BODY: usize = 1024 * 1024;
+
+/// Headers of one connection (RFC 9110 §7.6.1), which are not passed on.
+const OF_CONNECTION: [HeaderName; 7] = [
+    header::CONNECTION,
+    header::TRANSFER_ENCODING,
+    header::TE,
+    header::TRAILER,
+    header::UPGRADE,
+    header::CONTENT_LENGTH,
+    header::EXPECT,
+];
+
+/// The state of the server.
+pub struct Front {
+    /// The Worker.
+    pub upstream: Upstream,
+    /// The origin in the Worker's URLs.
+    pub base: String,
+    /// Longest wait before a validation, in seconds.
+    pub sleep: u64,
+    /// Renewal information by certID, in place of the Worker's.
+    pub renewals: Mutex<BTreeMap<String, String>>,
+}
+
+/// Serves ACME.
+///
+/// # Errors
+/// When the socket breaks.
+pub async fn serve(listener: TlsListener, front: Arc<Front>) -> Result<()> {
+    let router = Router::new().fallback(answer).with_state(front);
+    serve_http(listener, router).await.context("the ACME server failed")
+}
+
+async fn answer(State(front): State<Arc<Front>>, request: Request) -> Response {
+    let public = match front.looked_at(&request) {
+        Ok(public) => public,
+        Err(response) => return *response,
+    };
+    if front.sleep > 0 && request.method() == Method::POST && request.uri().path().starts_with(CHALLENGE) {
+        tokio::time::sleep(Duration::from_secs(drawn(front.sleep))).await;
+    }
+    match front.pass(request).await {
+        Ok(answer) => spelled(answer, &front.base, &public),
+        Err(error) => (StatusCode::BAD_GATEWAY, format!("{error:#}\n")).into_response(),
+    }
+}
+
+impl Front {
+    /// The origin that a request asks for, or the response to a request that is not passed on.
+    fn looked_at(&self, request: &Request) -> Result<String, Box<Response>> {
+        let text = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+        if text("user-agent").is_none_or(str::is_empty) {
+            return Err(malformed("the request has no User-Agent header, which RFC 8555 section 6.1 demands"));
+        }
+        let Some(host) = text("host") else { return Err(malformed("the request has no Host header")) };
+        let set = |id: &str| self.renewals.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned();
+        let id = request.uri().path().strip_prefix(RENEWAL_INFO).filter(|_| request.method() == Method::GET);
+        match id.and_then(set) {
+            Some(info) => {
+                let headers = [(header::CONTENT_TYPE, "application/json"), (header::RETRY_AFTER, "21600")];
+                Err(Box::new((headers, info).into_response()))
+            }
+            None => Ok(format!("{}://{host}", text("x-forwarded-proto").unwrap_or("https"))),
+        }
+    }
+
+    /// Passes a request on to the Worker.
+    async fn pass(&self, request: Request) -> Result<Answer> {
+        let (mut parts, body) = request.into_parts();
+        let body = to_bytes(body, MAX_BODY).await.context("the request's body is too long or broken off")?;
+        for name in &OF_CONNECTION {
+            parts.headers.remove(name);
+        }
+        // The client adds that of the Worker.
+        parts.headers.remove(header::HOST);
+        parts.version = axum::http::Version::HTTP_11;
+        self.upstream.send(Request::from_parts(parts, Body::from(body))).await
+    }
+}
+
+/// A whole number of seconds below `most`.
+fn drawn(most: u64) -> u64 {
+    host::random::<8>().map_or(0, u64::from_le_bytes).checked_rem(most).unwrap_or_default()
+}
+
+/// A response with the origin that the client asked for in place of the Worker's.
+fn spelled(answer: Answer, base: &str, public: &str) -> Response {
+    let mut headers = HeaderMap::new();
+    for (name, value) in &answer.headers {
+        if OF_CONNECTION.contains(name) || name == header::STRICT_TRANSPORT_SECURITY {
+            continue;
+        }
+        match value.to_str() {
+            // Clients that read lines want one link in each, as Pebble sends them; the runtime has merged them.
+            Ok(links) if name == header::LINK => {
+                for link in separate(&links.replace(base, public)) {
+                    append(&mut headers, name, &link);
+                }
+            }
+            Ok(text) => append(&mut headers, name, &text.replace(base, public)),
+            Err(_) => {
+                headers.append(name, value.clone());
+            }
+        }
+    }
+    let is_text = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let is_text = is_text.is_some_and(|kind| kind.contains("json") || kind.starts_with("text/"));
+    let body = match std::str::from_utf8(&answer.body) {
+        Ok(text) if is_text && base != public => Body::from(text.replace(base, public)),
+        _ => Body::from(answer.body),
+    };
+    (answer.status, headers, body).into_response()
+}
+
+fn append(headers: &mut HeaderMap, name: &HeaderName, text: &str) {
+    if let Ok(value) = HeaderValue::from_str(text) {
+        headers.append(name, value);
+    }
+}
+
+/// The links of a merged header.
+fn separate(links: &str) -> Vec<String> {
+    links
+        .split(", <")
+        .enumerate()
+        .map(|(at, link)| if at == 0 { link.to_owned() } else { format!("<{link}") })
+        .collect()
+}
+
+fn malformed(detail: &str) -> Box<Response> {
+    let problem = json!({ "type": "urn:ietf:params:acme:error:malformed", "detail": detail, "status": 400 });
+    let headers = [(header::CONTENT_TYPE, "application/problem+json")];
+    Box::new((StatusCode::BAD_REQUEST, headers, problem.to_string()).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_follow_the_host_and_links_are_separate() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("link", "<https://a.test/dir>;rel=\"index\", <https://a.test/certZ/1/alternate/1>;rel=\"alternate\""),
+            ("location", "https://a.test/my-order/1"),
+            ("content-type", "application/json"),
+            ("content-length", "7"),
+            ("strict-transport-security", "max-age=1"),
+        ] {
+            headers.insert(name, value.parse().unwrap());
+        }
+        let body = "{\"url\":\"https://a.test/x\"}".into();
+        let response = spelled(Answer { status: StatusCode::OK, headers, body }, "https://a.test", "https://b.test:1");
+        let of = |name: &str| -> Vec<_> { response.headers().get_all(name).iter().cloned().collect() };
+        assert_eq!(
+            of("link"),
+            ["<https://b.test:1/dir>;rel=\"index\"", "<https://b.test:1/certZ/1/alternate/1>;rel=\"alternate\""]
+        );
+        assert_eq!(of("location"), ["https://b.test:1/my-order/1"]);
+        assert!(of("content-length").is_empty() && of("strict-transport-security").is_empty());
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let body = runtime.block_on(to_bytes(response.into_body(), 1000)).unwrap();
+        assert_eq!(body, "{\"url\":\"https://b.test:1/x\"}");
+    }
+}

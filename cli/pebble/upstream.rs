@@ -1,0 +1,87 @@
+//! Requests to the Worker.
+
+use anyhow::{Context, Result};
+use axum::body::{Body, Bytes, to_bytes};
+use axum::http::{HeaderMap, Request, StatusCode, Uri};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde_json::Value;
+
+use crate::common::secret::Secret;
+
+/// Largest body of a response.
+const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
+
+/// The Worker at its address of this machine.
+pub struct Upstream {
+    client: Client<HttpConnector, Body>,
+    /// `ADDRESS:PORT`.
+    authority: String,
+    token: Secret,
+}
+
+/// A response, read to its end.
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl Upstream {
+    /// The Worker at `authority`, for which `token` is an operator's.
+    pub fn new(authority: String, token: Secret) -> Self {
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        Self { client, authority, token }
+    }
+
+    /// Sends a request to the path that it has.
+    ///
+    /// # Errors
+    /// When the Worker does not answer, or with too much.
+    pub async fn send(&self, mut request: Request<Body>) -> Result<Answer> {
+        let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+        let uri = Uri::builder().scheme("http").authority(self.authority.as_str()).path_and_query(path).build();
+        *request.uri_mut() = uri.context("the path cannot be passed on")?;
+        let (parts, body) = self.client.request(request).await.context("the Worker does not answer")?.into_parts();
+        let body = to_bytes(Body::new(body), MAX_ANSWER_BYTES).await.context("the Worker's answer is broken off")?;
+        Ok(Answer { status: parts.status, headers: parts.headers, body })
+    }
+
+    /// Reads a path without a body.
+    ///
+    /// # Errors
+    /// As [`Upstream::send`].
+    pub async fn get(&self, path: &str) -> Result<Answer> {
+        self.send(Request::get(path).body(Body::empty())?).await
+    }
+
+    /// Reads a resource of the operations API; `None` when it does not exist.
+    ///
+    /// # Errors
+    /// As [`Upstream::send`], and for any other refusal.
+    pub async fn operations(&self, path: &str) -> Result<Option<Value>> {
+        match self.operations_text(path).await? {
+            Some(text) => Ok(Some(serde_json::from_slice(&text).context("the Worker's answer is not JSON")?)),
+            None => Ok(None),
+        }
+    }
+
+    /// As [`Upstream::operations`], of another type than JSON.
+    ///
+    /// # Errors
+    /// As [`Upstream::operations`].
+    pub async fn operations_text(&self, path: &str) -> Result<Option<Bytes>> {
+        let request = Request::get(format!("/admin/v1/{path}"));
+        let request = request.header("Authorization", format!("Bearer {}", self.token.reveal()));
+        let answer = self.send(request.body(Body::empty())?).await?;
+        match answer.status {
+            StatusCode::OK => Ok(Some(answer.body)),
+            StatusCode::NOT_FOUND => Ok(None),
+            other => anyhow::bail!("the Worker answers {other}: {}", String::from_utf8_lossy(&answer.body)),
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! The Worker on workerd, in test mode and with its state in memory.
+
+use std::collections::BTreeMap;
+use std::fs::DirBuilder;
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use selvedge::pki::ceremony::Hierarchy;
+use selvedge::values::identifier::DnsName;
+use selvedge::values::{b64, hex};
+use serde_json::{Map, Value, json};
+
+use super::config::{Config, Environment};
+use super::upstream::Upstream;
+use crate::common::files::{Readers, Staged};
+use crate::common::host;
+use crate::common::secret::Secret;
+use crate::common::worker_config::Var;
+use crate::runtime::capnp::{Binding, Served};
+use crate::runtime::program::Program;
+use crate::runtime::workerd::{Listeners, Output, Workerd};
+
+/// The name of the operator in the Worker's audit record.
+const OPERATOR: &str = "pebble";
+/// Pebble's terms of service.
+const TERMS: &str = "data:text/plain,Do%20what%20thou%20wilt";
+/// Pebble's name in DNS.
+const IDENTITY: &str = "pebble.letsencrypt.org";
+/// Timeout until the Worker answers.
+const START: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// What the Worker is made of.
+pub struct Parts<'a> {
+    /// Pebble's file.
+    pub config: &'a Config,
+    /// Pebble's environment.
+    pub environment: &'a Environment,
+    /// The CA.
+    pub authority: &'a Hierarchy,
+    /// The origin of its URLs.
+    pub base: &'a str,
+    /// The URL of DNS over HTTPS.
+    pub resolver: &'a str,
+}
+
+/// A running Worker.
+pub struct Worker {
+    /// Its process.
+    pub workerd: Workerd,
+    /// Its address.
+    pub upstream: Upstream,
+    /// Its configuration with keys, until it is read.
+    folder: Folder,
+    /// Connections wait here until it listens.
+    _listeners: Listeners,
+}
+
+impl Worker {
+    /// Starts it. Call this from the thread that lives as long as the program.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start(parts: &Parts<'_>, program: &Program) -> Result<Self> {
+        let folder = Folder::create()?;
+        let token = b64::encode(&host::random::<32>()?);
+        let bindings = bindings(parts, &token)?;
+        let served = Served {
+            worker: &program.worker,
+            modules: &program.modules,
+            bindings: &bindings,
+            objects: None,
+            written_by: "pebble",
+            scheme_header: None,
+            keypair: None,
+            plain: false,
+        };
+        let config = folder.0.join("workerd.capnp");
+        Staged::write(&config, &served.config()?, Readers::Owner)?.commit()?;
+        let main = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("cannot listen on this machine")?;
+        let authority = main.local_addr().context("cannot read the listening address")?.to_string();
+        let listeners = Listeners { main: main.into(), plain: None, lock: None };
+        let output = Arc::new(Output::open(&folder.0.join("workerd.log"))?);
+        output.forward_output();
+        let workerd = Workerd::start(&program.workerd, &config, &listeners, output)?;
+        let upstream = Upstream::new(authority, Secret::new(token));
+        Ok(Self { workerd, upstream, folder, _listeners: listeners })
+    }
+
+    /// Waits until it answers its directory, and removes its configuration.
+    ///
+    /// # Errors
+    /// When it refuses its configuration, ends, or does not answer.
+    pub async fn ready(&mut self) -> Result<()> {
+        let answered = async {
+            loop {
+                match self.upstream.get("/dir").await {
+                    Ok(answer) if answer.status.is_success() => return Ok(()),
+                    Ok(answer) => bail!("the Worker does not start: {}", String::from_utf8_lossy(&answer.body)),
+                    Err(_) => tokio::time::sleep(PAUSE).await,
+                }
+            }
+        };
+        tokio::select! {
+            // Its exit explains more than the broken connection.
+            biased;
+            error = self.workerd.ended() => return Err(error),
+            answered = tokio::time::timeout(START, answered) => answered.context("the Worker does not answer")??,
+        }
+        // A killed program must not leave it behind.
+        self.folder.remove();
+        Ok(())
+    }
+}
+
+/// A folder of the owner, removed when dropped.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn create() -> Result<Self> {
+        let name = format!("selvedge-pebble-{}", hex::encode(&host::random::<8>()?));
+        let path = std::env::temp_dir().join(name);
+        DirBuilder::new().mode(0o700).create(&path).with_context(|| format!("cannot create {}", path.display()))?;
+        Ok(Self(path))
+    }
+
+    fn remove(&self) {
+        // Also a second time.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        self.remove();
+    }
+}
+
+/// The Worker's variables and secrets.
+fn bindings(parts: &Parts<'_>, token: &str) -> Result<BTreeMap<String, Binding>> {
+    let Parts { config, environment, authority, base, resolver } = parts;
+    let (first, others) = authority.chains.split_first().context("the CA has no chain")?;
+    let root = authority.roots.first().map(|root| root.certificate.clone()).unwrap_or_default();
+    let port = |port: u16, usual: u16| if port == 0 { usual } else { port }.to_string();
+    let identities = match config.caa_identities.as_slice() {
+        [] => IDENTITY.to_owned(),
+        names => names.join(","),
+    };
+    let keys = config.mac_keys.iter().map(|(kid, key)| (kid.clone(), json!({ "key": key, "uses": "many" })));
+    let mut all = vec![
+        ("MODE", "dev".to_owned()),
+        ("URL_STYLE", "pebble".to_owned()),
+        ("BASE_URL", (*base).to_owned()),
+        ("RESOLVER_URL", (*resolver).to_owned()),
+        ("ALLOW_PRIVATE", "true".to_owned()),
+        ("RATE_LIMITS", "off".to_owned()),
+        ("CLIENT_ADDRESS_HEADER", "none".to_owned()),
+        ("REQUEST_LOG", "off".to_owned()),
+        ("CAA", "off".to_owned()),
+        ("CAA_IDENTITIES", identities),
+        ("HTTP01_PORT", port(config.http_port, 5002)),
+        ("TLS_ALPN_PORT", port(config.tls_port, 5001)),
+        // Pebble tries once.
+        ("VALIDATION_TRIES", "1".to_owned()),
+        ("VALIDATION_SECONDS", "5".to_owned()),
+        ("CRL_GATHERING_SECONDS", "0".to_owned()),
+        ("REFUSE_NONCES", environment.refuse_nonces.to_string()),
+        ("AUTHORIZATION_REUSE", environment.reuse.to_string()),
+        ("ALWAYS_VALID", environment.always_valid.to_string()),
+        ("TERMS_OF_SERVICE", TERMS.to_owned()),
+        ("PROFILES", config.profiles().to_string()),
+        ("POLICY", policy(config).to_string()),
+        ("EXTERNAL_ACCOUNT_REQUIRED", config.external_account_binding_required.to_string()),
+        ("ISSUER_CHAIN", first.clone()),
+        ("ISSUER_KEY", authority.key.clone()),
+        ("ROOT_CERTIFICATE", root),
+        ("NONCE_KEY", b64::encode(&host::random::<32>()?)),
+        ("ADMIN_TOKENS", json!({ OPERATOR: token }).to_string()),
+    ];
+    if !others.is_empty() {
+        all.push(("ALTERNATE_CHAINS", others.concat()));
+    }
+    if !config.mac_keys.is_empty() {
+        all.push(("EAB_KEYS", Value::Object(keys.collect::<Map<_, _>>()).to_string()));
+    }
+    Ok(all.into_iter().map(|(name, text)| (name.to_owned(), Binding::Var(Var::Text(text)))).collect())
+}
+
+/// The policy: the blocked names with all below them.
+fn policy(config: &Config) -> Value {
+    let blocked = config.domain_blocklist.iter().filter_map(|name| DnsName::parse(name).ok());
+    let deny: Vec<String> =
+        blocked.flat_map(|name| [name.as_str().to_owned(), format!("*.{}", name.as_str())]).collect();
+    json!({ "deny": deny })
+}
