@@ -94,7 +94,7 @@ pub async fn serve(options: &Options, state: &State, ca: ServedCa<'_>, program: 
         worker: &program.worker,
         modules: &program.modules,
         bindings: &bindings,
-        objects: Some(&state.objects()),
+        objects: &state.objects(),
         keypair: (!options.plain_http).then_some(&authority.keypair),
         written_by: "dev",
         scheme_header: None,

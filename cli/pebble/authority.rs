@@ -24,6 +24,8 @@ const SET: &str = "new-roots";
 /// # Errors
 /// When a key cannot be made, or the folder's files cannot be read or written.
 pub fn create(ecdsa: bool, environment: &Environment, folder: Option<&Path>, now: Time) -> Result<Hierarchy> {
+    // Certificates have whole seconds, and an intermediate ends with its root.
+    let now = Time::from_secs(now.secs());
     let algorithm = if ecdsa { SigAlg::Es256 } else { SigAlg::Rs256 };
     let count = environment.alternate_roots + 1;
     let roots = match folder {

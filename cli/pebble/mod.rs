@@ -5,6 +5,7 @@
 mod authority;
 mod bridge;
 mod config;
+mod folder;
 mod front;
 mod management;
 mod minica;

@@ -1,20 +1,18 @@
-//! The Worker on workerd, in test mode and with its state in memory.
+//! The Worker on workerd, in test mode and with a state of its own.
 
 use std::collections::BTreeMap;
-use std::fs::DirBuilder;
 use std::net::{Ipv4Addr, TcpListener};
-use std::os::unix::fs::DirBuilderExt;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use selvedge::pki::ceremony::Hierarchy;
+use selvedge::values::b64;
 use selvedge::values::identifier::DnsName;
-use selvedge::values::{b64, hex};
 use serde_json::{Map, Value, json};
 
 use super::config::{Config, Environment};
+use super::folder::Folder;
 use super::upstream::Upstream;
 use crate::common::files::{Readers, Staged};
 use crate::common::host;
@@ -32,6 +30,14 @@ const TERMS: &str = "data:text/plain,Do%20what%20thou%20wilt";
 const IDENTITY: &str = "pebble.letsencrypt.org";
 /// Timeout until the Worker answers.
 const START: Duration = Duration::from_secs(60);
+/// workerd's configuration.
+const CONFIG: &str = "workerd.capnp";
+/// The Worker's log.
+const LOG: &str = "workerd.log";
+/// Lines of its end that explain why it does not start.
+const LAST_LINES: usize = 8;
+/// How long after a refusal its reason may still be written.
+const LOGGED: Duration = Duration::from_millis(300);
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// What the Worker is made of.
@@ -54,7 +60,7 @@ pub struct Worker {
     pub workerd: Workerd,
     /// Its address.
     pub upstream: Upstream,
-    /// Its configuration with keys, until it is read.
+    /// Its state.
     folder: Folder,
     /// Connections wait here until it listens.
     _listeners: Listeners,
@@ -73,18 +79,18 @@ impl Worker {
             worker: &program.worker,
             modules: &program.modules,
             bindings: &bindings,
-            objects: None,
+            objects: &folder.objects(),
             written_by: "pebble",
             scheme_header: None,
             keypair: None,
             plain: false,
         };
-        let config = folder.0.join("workerd.capnp");
+        let config = folder.file(CONFIG);
         Staged::write(&config, &served.config()?, Readers::Owner)?.commit()?;
         let main = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("cannot listen on this machine")?;
         let authority = main.local_addr().context("cannot read the listening address")?.to_string();
         let listeners = Listeners { main: main.into(), plain: None, lock: None };
-        let output = Arc::new(Output::open(&folder.0.join("workerd.log"))?);
+        let output = Arc::new(Output::open(&folder.file(LOG))?);
         output.forward_output();
         let workerd = Workerd::start(&program.workerd, &config, &listeners, output)?;
         let upstream = Upstream::new(authority, Secret::new(token));
@@ -100,7 +106,11 @@ impl Worker {
             loop {
                 match self.upstream.get("/dir").await {
                     Ok(answer) if answer.status.is_success() => return Ok(()),
-                    Ok(answer) => bail!("the Worker does not start: {}", String::from_utf8_lossy(&answer.body)),
+                    Ok(answer) => {
+                        // The reason is in its log, a moment later.
+                        tokio::time::sleep(LOGGED).await;
+                        bail!("the Worker does not start: {}", String::from_utf8_lossy(&answer.body))
+                    }
                     Err(_) => tokio::time::sleep(PAUSE).await,
                 }
             }
@@ -109,34 +119,20 @@ impl Worker {
             // Its exit explains more than the broken connection.
             biased;
             error = self.workerd.ended() => return Err(error),
-            answered = tokio::time::timeout(START, answered) => answered.context("the Worker does not answer")??,
+            answered = tokio::time::timeout(START, answered) => {
+                answered.context("the Worker does not answer").flatten().with_context(|| self.last_words())?;
+            }
         }
-        // A killed program must not leave it behind.
-        self.folder.remove();
+        // It has keys, and was read.
+        self.folder.remove(CONFIG);
         Ok(())
     }
-}
 
-/// A folder of the owner, removed when dropped.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn create() -> Result<Self> {
-        let name = format!("selvedge-pebble-{}", hex::encode(&host::random::<8>()?));
-        let path = std::env::temp_dir().join(name);
-        DirBuilder::new().mode(0o700).create(&path).with_context(|| format!("cannot create {}", path.display()))?;
-        Ok(Self(path))
-    }
-
-    fn remove(&self) {
-        // Also a second time.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        self.remove();
+    /// The end of its log.
+    fn last_words(&self) -> String {
+        let text = std::fs::read_to_string(self.folder.file(LOG)).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().rev().take(LAST_LINES).collect();
+        lines.into_iter().rev().collect::<Vec<_>>().join("\n")
     }
 }
 

@@ -66,8 +66,8 @@ pub struct Served<'a> {
     pub modules: &'a [Module],
     /// Bindings that add to those of `wrangler.toml` or replace them.
     pub bindings: &'a BTreeMap<String, Binding>,
-    /// The folder of the Durable Objects' databases; without one they are in memory.
-    pub objects: Option<&'a Path>,
+    /// The folder of the Durable Objects' databases.
+    pub objects: &'a Path,
     /// The command that writes the configuration.
     pub written_by: &'a str,
     /// The certificate; plain HTTP without one.
@@ -97,9 +97,7 @@ impl Served<'_> {
         out.push_str("const config :Workerd.Config = (\n  services = [\n    (name = \"worker\", worker = (\n");
         self.worker(&mut out)?;
         out.push_str("    )),\n");
-        if let Some(objects) = self.objects {
-            line(&mut out, &format!("(name = \"objects\", disk = (path = {}, writable = true)),", path(objects)?));
-        }
+        line(&mut out, &format!("(name = \"objects\", disk = (path = {}, writable = true)),", path(self.objects)?));
         let allow = if self.allows_private() { "\"public\", \"private\"" } else { "\"public\"" };
         let trust = "tlsOptions = (trustBrowserCas = true)";
         line(&mut out, &format!("(name = \"internet\", network = (allow = [{allow}], {trust})),"));
@@ -173,11 +171,7 @@ impl Served<'_> {
             format!("(className = {}, uniqueKey = {key}, enableSql = {})", text(&class.class), class.sqlite)
         });
         list(out, "durableObjectNamespaces", namespaces.collect());
-        field(
-            out,
-            "durableObjectStorage",
-            if self.objects.is_some() { "(localDisk = \"objects\")" } else { "(inMemory = void)" },
-        );
+        field(out, "durableObjectStorage", "(localDisk = \"objects\")");
         Ok(())
     }
 

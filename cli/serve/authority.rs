@@ -166,7 +166,7 @@ fn write_config(settings: &Settings, state: &State, program: &Program) -> Result
         worker: &settings.worker,
         modules: &program.modules,
         bindings: &settings.bindings,
-        objects: Some(&state.objects()),
+        objects: &state.objects(),
         written_by: "serve",
         keypair: None,
         scheme_header: Some(SCHEME_HEADER),
