@@ -75,7 +75,7 @@ pub struct Origins {
 /// Starts everything, waits for a reason to stop, and stops everything.
 pub async fn serve(options: &Options, state: &State, ca: ServedCa<'_>, program: &Program) -> Result<()> {
     let ServedCa { authority, kept } = ca;
-    let mut stop = Stop::watch()?;
+    let stop = Stop::watch()?;
     if interrupt::requested() {
         return Ok(());
     }
@@ -118,6 +118,18 @@ pub async fn serve(options: &Options, state: &State, ca: ServedCa<'_>, program: 
         local,
         sample: Sample::of(&bindings, &program.worker, kept),
     };
+    until_the_end(&serving, running, kept, management, stop).await
+}
+
+/// Works until a reason to stop, and stops everything.
+async fn until_the_end(
+    serving: &Serving<'_>,
+    running: Running,
+    kept: Option<&KeptCa>,
+    management: impl Future<Output = Result<()>>,
+    mut stop: Stop,
+) -> Result<()> {
+    let state = serving.state;
     let mut workerd = None;
     let ended = {
         let work = serving.work(&mut workerd, running, kept);
