@@ -3,6 +3,7 @@
 mod root_crl;
 mod roots;
 mod secrets;
+mod test_machine;
 
 use const_oid::db::rfc5280::ID_KP_EMAIL_PROTECTION;
 use selvedge::ca::config::names::known;
@@ -207,22 +208,6 @@ fn refused(name: &'static str, value: &str) {
     values.insert(name.split('.').next().unwrap(), value.to_owned());
     let refusal = read(&values, NOW).unwrap_err();
     assert!(refusal.starts_with(name) && refusal.ends_with('.'), "{name}={value}: {refusal}");
-}
-
-#[test]
-fn settings_of_test_machines_are_refused_in_production() {
-    for (name, value) in [
-        ("REFUSE_NONCES", "5"),
-        ("LONGEST_LIFE", "20"),
-        ("ALWAYS_VALID", "true"),
-        ("ALWAYS_VALID", "false"),
-        ("AUTHORIZATION_REUSE", "100"),
-        ("URL_STYLE", "pebble"),
-        ("URL_STYLE", "own"),
-        ("PROFILES", r#"{"default":{"seconds":60}}"#),
-    ] {
-        refused(name, value);
-    }
 }
 
 #[test]
