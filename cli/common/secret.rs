@@ -129,7 +129,9 @@ impl SecretFile {
 /// systemd's variable with the folder of a service's credentials.
 const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
 
-/// The mode of a file, without the group of credentials: there these bits are the mask of an ACL for the service's user.
+/// The mode of a file, of a systemd credential without its group.
+///
+/// There these bits are the mask of an ACL for the service's user.
 fn effective_mode(path: &Path, mode: u32, credentials: Option<&OsStr>) -> u32 {
     let given = credentials.is_some_and(|folder| !folder.is_empty() && path.parent() == Some(Path::new(folder)));
     if given { mode & !0o070 } else { mode }

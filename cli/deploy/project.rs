@@ -14,7 +14,8 @@ use crate::common::template;
 
 /// What version control leaves out: keys, the state of `dev`, wrangler's own files.
 const IGNORED: &str = "# Keys and tokens: they belong into no repository.\n/ca/\n\
-                       # The disposable CA of `selvedge dev`.\n/.selvedge\n# Wrangler's own files.\n/.wrangler\n.dev.vars\n";
+                       # The disposable CA of `selvedge dev`.\n/.selvedge\n\
+                       # The state of `selvedge serve`.\n/state/\n# Wrangler's own files.\n/.wrangler\n.dev.vars\n";
 
 /// Options of `new`.
 #[derive(Clone, Debug, clap::Args)]

@@ -109,11 +109,7 @@ pub async fn serve(options: &Options, state: &State, ca: ServedCa<'_>, program: 
         authority,
         names: ServerNames { base: &base, listen: &listen },
         workerd: program.workerd.clone(),
-        listeners: Listeners {
-            main: main.into(),
-            plain: plain.map(|(_, listener)| listener.into()),
-            lock: Some(state.lock()?),
-        },
+        listeners: Listeners { main: main.into(), plain: plain.map(|(_, it)| it.into()), lock: Some(state.lock()?) },
         output: Arc::new(Output::open(&state.path(LOG))?),
         local,
         sample: Sample::of(&bindings, &program.worker, kept),

@@ -1,4 +1,4 @@
-//! The state folder: of one command, locked by one process at a time, with atomic writes.
+//! The state folder: of one command, locked by one process, with atomic writes.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{ErrorKind, Read, Seek, Write};

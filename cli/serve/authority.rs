@@ -26,7 +26,7 @@ use crate::common::host::{now, say};
 use crate::runtime::capnp::Served;
 use crate::runtime::program::Program;
 use crate::runtime::state::{Readers, SERVE, State};
-use crate::runtime::workerd::{Listeners as Inherited, Output};
+use crate::runtime::workerd::{Listeners as Inherited, Output, Workerd};
 use crate::tools;
 
 /// workerd's configuration, in the state folder.
@@ -58,14 +58,7 @@ pub async fn serve(parts: Parts<'_>, listeners: Listeners) -> Result<()> {
     let door = Door::open(&state, &name, now()?).await?;
     let certificate = Certificate::of(options, Arc::clone(&settings), &state, door.key.clone())?;
     let (main, status) = (listening(listeners.main)?, listening(listeners.status)?);
-    let facts = Facts {
-        directory: directory.clone(),
-        listen: address(&main)?.to_string(),
-        status_listen: address(&status)?.to_string(),
-        pid: std::process::id(),
-        workerd_pid: None,
-        serves: false,
-    };
+    let facts = facts(&directory, &main, &status)?;
     let published = Published::new(&state, facts.clone());
     let socket = state.path(SOCKET);
     let supervisor = Supervisor {
@@ -103,24 +96,38 @@ pub async fn serve(parts: Parts<'_>, listeners: Listeners) -> Result<()> {
                 asked = signals.next() => match asked {
                     Asked::Stop => break Ok(()),
                     Asked::Reopen => journal::reopen(options.log_file.as_deref()),
-                    Asked::Restart => {
-                        if reload(options, &settings, &state, &program) {
-                            supervisor.restart.notify_one();
-                        }
-                    }
+                    Asked::Restart if reload(options, &settings, &state, &program) => supervisor.restart.notify_one(),
+                    Asked::Restart => {}
                 },
             }
         }
     };
-    if ended.is_ok() {
+    stop(&front, slot, ended.is_ok()).await;
+    state.remove(SERVE.running)?;
+    ended
+}
+
+/// Answers open requests and ends workerd.
+async fn stop(front: &Front, workerd: Option<Workerd>, asked: bool) {
+    if asked {
         say("stopping: open requests are answered first");
     }
     front.close(PATIENCE).await;
-    if let Some(workerd) = slot {
+    if let Some(workerd) = workerd {
         workerd.drain().await;
     }
-    state.remove(SERVE.running)?;
-    ended
+}
+
+/// The facts before workerd runs.
+fn facts(directory: &str, main: &TcpListener, status: &TcpListener) -> Result<Facts> {
+    Ok(Facts {
+        directory: directory.to_owned(),
+        listen: address(main)?.to_string(),
+        status_listen: address(status)?.to_string(),
+        pid: std::process::id(),
+        workerd_pid: None,
+        serves: false,
+    })
 }
 
 /// Says what is served where, and directs the output to the log file.

@@ -1,4 +1,6 @@
-//! The certificate that clients see: from files, or from the CA itself; loaded anew without a restart.
+//! The certificate that clients see, from files or the CA itself.
+//!
+//! Another one is loaded without a restart.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};

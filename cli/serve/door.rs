@@ -1,6 +1,6 @@
-//! The inner door: https at a loopback port, with a throw-away certificate, for this server's own requests.
+//! The inner door: https at a loopback port for this server's own requests.
 //!
-//! They go the way of all requests, and work before the CA has a certificate for clients.
+//! Its certificate is a throw-away one. The requests go the way of all requests, and work before the CA has a certificate for clients.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! The certificate for https that the CA issues itself: an ordinary order of an ordinary account.
+//! The certificate for https that the CA issues itself, by an ordinary order.
 //!
 //! So it is in the inventory, and the policy and the rate limits apply to it. Its account has an external account key that is
 //! pre-authorised for the one name; both are kept, so that a renewal replaces the certificate before it.

@@ -19,7 +19,9 @@ pub fn open(path: &Path) -> Result<()> {
     dup2_stdout(&file).and_then(|()| dup2_stderr(&file)).with_context(unusable)
 }
 
-/// Opens the file again after it was moved away; goes on with the old one where that fails.
+/// Opens the file again after it was moved away.
+///
+/// Where that fails, the old one remains in use.
 pub fn reopen(path: Option<&Path>) {
     match path.map(open) {
         None | Some(Ok(())) => {}

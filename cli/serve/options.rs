@@ -31,8 +31,8 @@ pub struct Options {
     /// the connection; with --plain-http none]
     #[arg(long, value_name = "HEADER", value_parser = header)]
     pub client_address_header: Option<String>,
-    /// A secret of the Worker in a file that only you can read, as METRICS_TOKEN or WEBHOOK_SECRET. Those of the CA's
-    /// folder need no option. Repeatable.
+    /// A secret of the Worker, as METRICS_TOKEN or WEBHOOK_SECRET, in a file. Only you may be able to read it. Those of
+    /// the CA's folder need no option. Repeatable.
     #[arg(long, value_name = "NAME=FILE", value_parser = secret)]
     pub secret: Vec<(String, PathBuf)>,
     /// A file for all output once the server is up. SIGUSR1 opens it again, for logrotate. [default: standard output

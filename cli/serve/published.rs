@@ -36,7 +36,7 @@ impl<'a> Published<'a> {
         Self { state, facts: Mutex::new(facts) }
     }
 
-    /// Changes and writes them. A full disk is no reason to stop serving.
+    /// Changes and writes them. A full disk does not end the server.
     pub fn update(&self, change: impl FnOnce(&mut Facts)) {
         let mut facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut facts);

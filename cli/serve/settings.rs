@@ -1,4 +1,4 @@
-//! The settings of a CA in production: `wrangler.toml`, the CA's folder and the files of other secrets.
+//! The settings of a CA in production, with its keys and other secrets.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -194,7 +194,9 @@ fn more_secrets(options: &Options, config: &WorkerConfig, bindings: &mut BTreeMa
     Ok(())
 }
 
-/// The value of CLIENT_ADDRESS_HEADER: what is named, else the address of the connection, except behind a proxy.
+/// The value of CLIENT_ADDRESS_HEADER.
+///
+/// By default it is the address of the connection, and behind a proxy none.
 fn client_addresses(options: &Options, set: Option<&str>) -> String {
     let named = options.client_address_header.as_deref().or(set);
     let default = if options.tls.plain_http { "none" } else { ADDRESS_HEADER };

@@ -1,4 +1,4 @@
-//! The state folder of one CA: refused to another one, to `dev`, and on a full disk.
+//! The state folder of one CA: refused to others and on a full disk.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -12,7 +12,7 @@ use crate::common::files;
 use crate::common::host::say;
 use crate::runtime::state::{AUTHORITY, DEV, OBJECTS, Readers, SERVE, State};
 
-/// Files that say nothing about a folder's owner: an interrupted first start, and a disk of its own.
+/// Files of an interrupted first start, or of a disk of its own. They do not name an owner.
 const NEUTRAL: [&str; 4] = ["lock", "lost+found", "authority.json.part", ".gitkeep"];
 /// Free space that a CA needs, in bytes.
 pub const MIN_FREE: u64 = 32 * MEBIBYTE;
@@ -100,7 +100,7 @@ fn is_empty(folder: &Path) -> bool {
     fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none())
 }
 
-/// The free space of a folder's disk in bytes; `None` when the system does not say.
+/// The free space of a folder's disk in bytes, where the system says it.
 pub fn free_space(dir: &Path) -> Option<u64> {
     let about = rustix::fs::statvfs(dir).ok()?;
     Some(about.f_bavail.saturating_mul(about.f_frsize))
@@ -152,7 +152,7 @@ mod tests {
             let said = of(&files).unwrap_err();
             assert!(said.contains(says), "{said}");
         }
-        assert_eq!(check(&dir.path().join("none"), &owner()).unwrap(), false);
+        assert!(!check(&dir.path().join("none"), &owner()).unwrap(), "a new folder");
     }
 
     #[test]

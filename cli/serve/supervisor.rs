@@ -49,7 +49,7 @@ enum End {
 }
 
 impl Supervisor<'_> {
-    /// Keeps workerd running. `slot` has the present one, for whoever stops everything.
+    /// Keeps workerd running. `slot` has the present one, so that it can be stopped.
     ///
     /// # Errors
     /// When the first one does not answer: its settings or the machine are at fault.

@@ -54,7 +54,7 @@ impl Toolbox {
         if self.origin == Origin::Package {
             bail!(
                 "`selvedge {command}` works in a checkout of the sources, and this is a package ({}), whose module is \
-                 built already: run `selvedge dev` or `selvedge deploy`, or clone the repository and run `cargo run -- \
+                 built already: run `selvedge dev`, `selvedge serve` or `selvedge deploy`, or clone the repository and run `cargo run -- \
                  {command}` there",
                 self.root.display()
             );

@@ -21,6 +21,7 @@ mod npm_packages;
 mod operate;
 mod package;
 mod quick_starts;
+mod serve;
 mod server;
 #[path = "../common/packages/venv.rs"]
 mod venv;

@@ -93,11 +93,19 @@ fn without_a_certificate_it_is_plain_http() {
         written_by: "dev",
         scheme_header: None,
         keypair: None,
+        written_by: "dev",
+        scheme_header: None,
         plain: false,
     };
     let config = served.config().unwrap();
     assert!(config.contains(r#"sockets = [(name = "acme", http = (), service = "worker")]"#), "{config}");
     assert!(config.contains(r#"(name = "MODE", text = "production")"#), "{config}");
+    let behind = Served { written_by: "serve", scheme_header: Some("x-scheme"), ..served }.config().unwrap();
+    assert!(behind.starts_with("# Written by `selvedge serve` at each start"), "{behind}");
+    assert!(
+        behind.contains(r#"(name = "acme", http = (forwardedProtoHeader = "x-scheme"), service = "worker")"#),
+        "{behind}"
+    );
 }
 
 #[test]
@@ -111,6 +119,8 @@ fn keys_are_bound_so_that_the_worker_cannot_read_them_and_a_second_socket_speaks
         written_by: "dev",
         scheme_header: None,
         keypair: None,
+        written_by: "dev",
+        scheme_header: None,
         plain: true,
     };
     let config = served.config().unwrap();
@@ -133,6 +143,8 @@ fn path_that_is_not_utf8_is_refused() {
         written_by: "dev",
         scheme_header: None,
         keypair: None,
+        written_by: "dev",
+        scheme_header: None,
         plain: false,
     };
     assert!(served.config().unwrap_err().to_string().contains("not UTF-8"));
@@ -153,6 +165,8 @@ fn private_networks_are_reached_only_where_they_may_be_validated_and_the_resolve
             written_by: "dev",
             scheme_header: None,
             keypair: None,
+            written_by: "dev",
+            scheme_header: None,
             plain: false,
         };
         served.config().unwrap()

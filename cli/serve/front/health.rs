@@ -1,6 +1,7 @@
 //! `/health`: whether clients get what they ask for.
 
-use std::sync::PoisonError;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
@@ -8,7 +9,7 @@ use hyper::header::{self, HeaderValue};
 use hyper::{Response, StatusCode};
 use serde_json::json;
 
-use super::Front;
+use super::proxy::Upstream;
 use crate::serve::state;
 
 /// The path, at every address of this server.
@@ -18,31 +19,37 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a finding counts, so that strangers cannot cause work by asking.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// The last finding.
-#[derive(Debug, Default)]
+/// The health of the server, with the last finding.
+#[derive(Debug)]
 pub struct Health {
-    found: Option<(Instant, Vec<&'static str>)>,
+    state: PathBuf,
+    found: Mutex<Option<(Instant, Vec<&'static str>)>>,
 }
 
-impl Front {
+impl Health {
+    /// Without a finding; `state` is the state folder.
+    pub fn new(state: PathBuf) -> Self {
+        Self { state, found: Mutex::default() }
+    }
+
     /// 200 when everything works, else 503 with the reasons. They say nothing that is not for strangers.
-    pub(super) async fn health_answer(&self) -> Response<Body> {
-        let recent = self.health.lock().unwrap_or_else(PoisonError::into_inner).found.clone();
+    pub async fn answer(&self, upstream: &Upstream) -> Response<Body> {
+        let recent = self.found.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let failing = match recent.filter(|(at, _)| at.elapsed() < FRESH) {
             Some((_, failing)) => failing,
             None => {
-                let failing = self.failing().await;
+                let failing = self.failing(upstream).await;
                 let found = Some((Instant::now(), failing.clone()));
-                self.health.lock().unwrap_or_else(PoisonError::into_inner).found = found;
+                *self.found.lock().unwrap_or_else(PoisonError::into_inner) = found;
                 failing
             }
         };
         answer(&failing)
     }
 
-    async fn failing(&self) -> Vec<&'static str> {
+    async fn failing(&self, upstream: &Upstream) -> Vec<&'static str> {
         let mut failing = Vec::new();
-        if !self.has_directory(PATIENCE).await {
+        if !upstream.has_directory(PATIENCE).await {
             failing.push("the module does not answer its directory");
         }
         if state::free_space(&self.state).is_some_and(|free| free < state::MIN_FREE) {

@@ -8,7 +8,7 @@ use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::pin::pin;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -24,12 +24,13 @@ use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
 use health::Health;
+use proxy::Upstream;
 
 /// Most connections at once, over all doors. Others wait in the sockets' queues.
 const MAX_CONNECTIONS: u32 = 1024;
 /// How long a client may take for a TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
-/// How long a client may take for the head of a request, also the next one of a connection.
+/// How long a client may take for the head of a request. It includes the wait for the next request.
 const HEAD: Duration = Duration::from_secs(30);
 /// Most bytes of a head.
 const MAX_HEAD: usize = 32 * 1024;
@@ -38,12 +39,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// The front of one workerd.
 pub struct Front {
-    /// workerd's socket.
-    socket: PathBuf,
-    /// The host of BASE_URL with its port.
-    authority: String,
-    state: PathBuf,
-    health: Mutex<Health>,
+    upstream: Upstream,
+    health: Health,
     connections: Arc<Semaphore>,
     closing: watch::Sender<bool>,
 }
@@ -58,13 +55,11 @@ pub struct Way {
 }
 
 impl Front {
-    /// A front for workerd at this socket.
+    /// A front for workerd at this socket; `authority` is that of BASE_URL.
     pub fn new(socket: PathBuf, authority: String, state: PathBuf) -> Arc<Self> {
         Arc::new(Self {
-            socket,
-            authority,
-            state,
-            health: Mutex::default(),
+            upstream: Upstream { socket, authority },
+            health: Health::new(state),
             connections: Arc::new(Semaphore::new(usize::try_from(MAX_CONNECTIONS).unwrap_or(usize::MAX))),
             closing: watch::Sender::new(false),
         })
@@ -138,9 +133,9 @@ impl Front {
         scheme: &'static str,
     ) -> Result<Response<Body>, Infallible> {
         if request.uri().path() == health::PATH {
-            return Ok(self.health_answer().await);
+            return Ok(self.health.answer(&self.upstream).await);
         }
-        Ok(self.pass_on(request, peer, scheme).await)
+        Ok(self.upstream.pass_on(request, peer, scheme).await)
     }
 }
 

@@ -1,6 +1,7 @@
 //! A request on its way to workerd, and the answer on its way back.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -16,7 +17,6 @@ use selvedge::ca::http::message::MAX_BODY;
 use serde_json::json;
 use tokio::net::UnixStream;
 
-use super::Front;
 use crate::serve::settings::{ADDRESS_HEADER, SCHEME_HEADER};
 
 /// How long a client may take for the body of a request.
@@ -42,6 +42,14 @@ const HOP_BY_HOP: [&str; 9] = [
     "upgrade",
 ];
 
+/// workerd, seen from here.
+pub struct Upstream {
+    /// Its socket.
+    pub socket: PathBuf,
+    /// The host of BASE_URL with its port.
+    pub authority: String,
+}
+
 /// A request as it is sent to workerd, more than once if need be.
 struct Outbound {
     method: Method,
@@ -50,14 +58,9 @@ struct Outbound {
     body: Bytes,
 }
 
-impl Front {
+impl Upstream {
     /// Passes a request on and its answer back.
-    pub(super) async fn pass_on(
-        &self,
-        request: Request<Incoming>,
-        peer: IpAddr,
-        scheme: &'static str,
-    ) -> Response<Body> {
+    pub async fn pass_on(&self, request: Request<Incoming>, peer: IpAddr, scheme: &'static str) -> Response<Body> {
         let (parts, body) = request.into_parts();
         let Ok(Ok(body)) = tokio::time::timeout(BODY, read(body)).await else {
             return problem(StatusCode::REQUEST_TIMEOUT, "The body of the request did not arrive; send it again.");
@@ -107,7 +110,7 @@ impl Front {
     }
 
     /// Whether the directory is answered, as a client would ask for it, within this time.
-    pub(super) async fn has_directory(&self, patience: Duration) -> bool {
+    pub async fn has_directory(&self, patience: Duration) -> bool {
         let mut headers = HeaderMap::new();
         let Ok(host) = HeaderValue::from_str(&self.authority) else { return false };
         headers.insert(header::HOST, host);
@@ -146,7 +149,9 @@ impl Outbound {
     }
 }
 
-/// Reads a body up to one byte beyond what the CA reads, which then refuses it in its own words.
+/// Reads a body, at most one byte more than the CA does.
+///
+/// The CA refuses a longer one in its own words.
 async fn read(body: Incoming) -> Result<Bytes> {
     let (mut stream, mut all) = (Body::new(body).into_data_stream(), Vec::new());
     while let Some(chunk) = stream.next().await {

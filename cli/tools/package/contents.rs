@@ -18,6 +18,9 @@ pub const PLATFORMS: [[&str; 2]; 4] = [["linux", "x64"], ["linux", "arm64"], ["d
 const LICENCES: [&str; 2] = ["LICENSE-APACHE", "LICENSE-MIT"];
 /// What `deploy` needs to fetch wrangler.
 const WRANGLER: [&str; 2] = ["tools/deploy/package.json", "tools/deploy/package-lock.json"];
+/// How `serve` runs as a service.
+const SERVICE: [&str; 3] =
+    ["packages/systemd/selvedge.service", "packages/container/Dockerfile", "packages/container/compose.yaml"];
 /// The versions of node with the launcher's language.
 const NODE: &str = ">=18";
 
@@ -108,6 +111,10 @@ impl<'a> Parts<'a> {
         }
         for (file, text) in self.shared {
             archive.add(format!("{top}/share/{file}"), text.as_slice());
+        }
+        for file in SERVICE {
+            let name = file.rsplit('/').next().unwrap_or(file);
+            archive.add(format!("{top}/share/selvedge/{name}"), self.read(file)?);
         }
         let workerd = self.toolbox.workerd()?;
         let name = workerd.strip_prefix(&self.toolbox.root).unwrap_or(&workerd).display().to_string();
