@@ -1,5 +1,6 @@
 //! The figures of a run; unmeasured parts are empty.
 
+use crate::cold::Cold;
 use crate::ledger::Ledger;
 use crate::lists::Lists;
 use crate::parts::Taken;
@@ -22,4 +23,6 @@ pub struct Figures {
     pub ledgers: Vec<Ledger>,
     pub lists: Vec<Lists>,
     pub singles: Vec<Single>,
+    /// The module, another, and the floor.
+    pub cold: Vec<Cold>,
 }

@@ -5,7 +5,8 @@
 use crate::common::load::http::{Connection, Endpoint};
 use crate::common::load::process::Process;
 use crate::common::server::free_port;
-use std::path::Path;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -76,39 +77,12 @@ impl Floor {
     /// Starts workerd with `floor.js`.
     pub async fn start(workerd: &Path, outside: &Outside) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::create_dir(folder.path().join("objects")).unwrap();
-        let module = concat!(env!("CARGO_MANIFEST_DIR"), "/bench/floor.js");
-        let port = free_port();
-        let Outside { resolver, host } = outside;
-        let config = format!(
-            r#"using Workerd = import "/workerd/workerd.capnp";
-const config :Workerd.Config = (
-  services = [
-    (name = "worker", worker = (
-      modules = [(name = "floor.js", esModule = embed "{module}")],
-      compatibilityDate = "2026-11-01",
-      bindings = [
-        (name = "FLOOR", durableObjectNamespace = "Floor"),
-        (name = "RESOLVER", text = "{resolver}"),
-        (name = "HOST", text = "{host}"),
-      ],
-      durableObjectNamespaces = [(className = "Floor", uniqueKey = "floor", enableSql = true)],
-      durableObjectStorage = (localDisk = "objects"),
-    )),
-    (name = "internet", network = (allow = ["private"])),
-    (name = "objects", disk = (path = "{}/objects", writable = true)),
-  ],
-  sockets = [(name = "http", address = "127.0.0.1:{port}", http = (), service = "worker")]
-);"#,
-            folder.path().display()
-        );
-        let file = folder.path().join("floor.capnp");
-        std::fs::write(&file, config).unwrap();
+        let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        let file = configure(folder.path(), outside, address);
         let mut command = Command::new(workerd);
         command.args(["serve", "--import-path", "/"]).arg(&file).stdin(Stdio::null());
         let child = command.spawn().unwrap();
-        let floor =
-            Self { child, endpoint: Endpoint { authority: format!("127.0.0.1:{port}"), tls: None }, _folder: folder };
+        let floor = Self { child, endpoint: Endpoint { authority: address.to_string(), tls: None }, _folder: folder };
         while Connection::to(&floor.endpoint).send("POST", &Bare::Write.path(0), b"{}").await.is_err() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -127,6 +101,38 @@ const config :Workerd.Config = (
         let requests = u32::try_from(total).unwrap();
         FloorOutcome { per_second: total as f64 / start.elapsed().as_secs_f64(), cpu: (process.cpu() - cpu) / requests }
     }
+}
+
+/// Writes the configuration of a workerd that serves `floor.js` at `address`, with its state in `folder`.
+pub fn configure(folder: &Path, outside: &Outside, address: SocketAddr) -> PathBuf {
+    std::fs::create_dir(folder.join("objects")).unwrap();
+    let module = concat!(env!("CARGO_MANIFEST_DIR"), "/bench/floor.js");
+    let Outside { resolver, host } = outside;
+    let config = format!(
+        r#"using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [
+    (name = "worker", worker = (
+      modules = [(name = "floor.js", esModule = embed "{module}")],
+      compatibilityDate = "2026-11-01",
+      bindings = [
+        (name = "FLOOR", durableObjectNamespace = "Floor"),
+        (name = "RESOLVER", text = "{resolver}"),
+        (name = "HOST", text = "{host}"),
+      ],
+      durableObjectNamespaces = [(className = "Floor", uniqueKey = "floor", enableSql = true)],
+      durableObjectStorage = (localDisk = "objects"),
+    )),
+    (name = "internet", network = (allow = ["private"])),
+    (name = "objects", disk = (path = "{}/objects", writable = true)),
+  ],
+  sockets = [(name = "http", address = "{address}", http = (), service = "worker")]
+);"#,
+        folder.display()
+    );
+    let file = folder.join("floor.capnp");
+    std::fs::write(&file, config).unwrap();
+    file
 }
 
 async fn work(endpoint: Endpoint, path: String, left: Arc<AtomicU64>) {

@@ -3,6 +3,7 @@
 #![allow(clippy::cast_precision_loss, reason = "figures are rounded anyway")]
 #![allow(clippy::disallowed_methods, reason = "it measures time, natively")]
 
+mod cold;
 #[path = "../tests/common/mod.rs"]
 mod common;
 mod figures;
@@ -42,6 +43,7 @@ fn main() {
             Part::Start => figures.start = Some(start::measure(&options)),
             Part::Ledger => figures.ledgers = runtime.block_on(ledger::all(&options)),
             Part::Lists => figures.lists = runtime.block_on(lists::all(&options)),
+            Part::Cold => figures.cold = cold::all(&options),
             Part::Worst => figures.singles = worst::all(&options),
         }
         // After each part, so that figures survive a later failure.

@@ -1,6 +1,7 @@
 //! The options of the benchmark.
 
 use clap::{Parser, ValueEnum};
+use std::path::PathBuf;
 
 /// The number of clients with which step-ca and Pebble were measured.
 pub const CLIENTS: usize = 8;
@@ -22,6 +23,8 @@ pub enum Part {
     Lists,
     /// Each kind of request by itself.
     Worst,
+    /// Each request as the first one of an isolate.
+    Cold,
 }
 
 /// Measures issuances, their floor, size, start-up, a full ledger, CRLs, and each kind of request.
@@ -39,6 +42,9 @@ pub struct Options {
     /// Issuances per round.
     #[arg(long)]
     pub issuances: Option<u64>,
+    /// Another built module (a copy of `build/`), measured in turns with this one, by the part `cold`.
+    #[arg(long)]
+    pub beside: Option<PathBuf>,
     /// Write the tables and the plot to docs/performance/.
     #[arg(long)]
     pub save: bool,

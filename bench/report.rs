@@ -1,5 +1,6 @@
 //! The tables in Markdown, for the terminal and `docs/performance/results.md`.
 
+use crate::cold::{self, Cold, Step};
 use crate::common::load::client::STEPS;
 use crate::figures::Figures;
 use crate::options::CLIENTS;
@@ -42,6 +43,7 @@ pub fn text(figures: &Figures) -> String {
         vec![single.what.to_owned(), number(spent.cpu_each(), 2), number(spent.time_each(), 2), spent.count.to_string()]
     });
     table(&mut out, "Each request alone, one after the other", &["request", "CPU ms", "ms", "of so many"], singles);
+    first_requests(&mut out, &figures.cold);
     table(&mut out, "Targets", &["target", "wanted", "measured", ""], targets::rows(figures));
     out
 }
@@ -70,6 +72,33 @@ fn lists(out: &mut String, figures: &Figures) {
     });
     let head = ["revoked certificates", "shards", "bytes of a CRL", "CPU ms", "ms"];
     table(out, "CRLs: read, built, linted, signed and stored, one after the other", &head, rows);
+}
+
+/// The first requests of isolates, of the module and of the one beside it.
+fn first_requests(out: &mut String, all: &[Cold]) {
+    let (Some(own), Some(floor)) = (all.first(), all.last()) else { return };
+    let beside = all.iter().skip(1).find(|cold| cold.module.is_some());
+    let row = |what: &str, own: [Duration; 3], beside: Option<Duration>| {
+        let mut row = vec![what.to_owned()];
+        row.extend(own.map(|time| number(ms(time), 1)));
+        row.extend(beside.into_iter().flat_map(|beside| [number(ms(beside), 1), number(ms(own[0]) / ms(beside), 2)]));
+        row
+    };
+    let three =
+        |taken: &Step| [percentile(&taken.main, 0.5), percentile(&taken.main, 0.0), percentile(&taken.others, 0.5)];
+    let start = |cold: &Cold| percentile(&cold.start, 0.5);
+    let of_start = [start(own), percentile(&own.start, 0.0), Duration::ZERO];
+    let mut rows = vec![row("the start, before the request", of_start, beside.map(start))];
+    for (n, step) in cold::STEPS.iter().enumerate() {
+        rows.push(row(step, three(&own.steps[n]), beside.map(|beside| beside.median(n))));
+    }
+    let floor = floor.steps.first().map(three).unwrap_or_default();
+    rows.push(row("a bare Worker, whose object writes a row", floor, beside.map(|_| floor[0])));
+    let mut head = vec!["request", "CPU ms", "least", "other threads"];
+    if beside.is_some() {
+        head.extend(["CPU ms beside", "ratio"]);
+    }
+    table(out, "The first request of an isolate, CPU of its main thread", &head, rows);
 }
 
 fn number(value: f64, decimals: usize) -> String {

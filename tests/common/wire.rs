@@ -144,6 +144,11 @@ impl Wire {
         (answer.status() == 200).then(|| answer.status().as_u16())
     }
 
+    /// Opens a new connection for the next request: of a server that restarted.
+    pub fn reconnect(&mut self) {
+        self.agent = self.agent.config().clone().new_agent();
+    }
+
     /// Takes a new nonce for the next request.
     pub fn forget_nonce(&self) {
         self.nonce.borrow_mut().take();

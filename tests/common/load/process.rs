@@ -1,7 +1,7 @@
 //! What a process costs, by the word of the operating system (Linux's /proc).
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// A process that is watched.
@@ -12,12 +12,12 @@ impl Process {
     /// CPU time of all its threads so far, in user and kernel.
     pub fn cpu(self) -> Duration {
         let tasks = fs::read_dir(format!("/proc/{}/task", self.0)).into_iter().flatten().flatten();
-        // In nanoseconds, where `stat` counts in hundredths of a second.
-        let spent = tasks.filter_map(|task| {
-            let text = fs::read_to_string(task.path().join("schedstat")).ok()?;
-            text.split_whitespace().next()?.parse::<u64>().ok()
-        });
-        Duration::from_nanos(spent.sum())
+        Duration::from_nanos(tasks.filter_map(|task| spent(&task.path())).sum())
+    }
+
+    /// CPU time of its main thread so far.
+    pub fn main_cpu(self) -> Duration {
+        Duration::from_nanos(spent(&Path::new("/proc").join(format!("{0}/task/{0}", self.0))).unwrap_or(0))
     }
 
     /// The file that it runs.
@@ -41,4 +41,9 @@ impl Process {
         let kibibytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
         kibibytes.unwrap_or(0) * 1024
     }
+}
+
+/// CPU time of a thread in nanoseconds, where `stat` counts in hundredths of a second.
+fn spent(task: &Path) -> Option<u64> {
+    fs::read_to_string(task.join("schedstat")).ok()?.split_whitespace().next()?.parse().ok()
 }
