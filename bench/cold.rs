@@ -37,7 +37,7 @@ const QUIET: Duration = Duration::from_millis(60);
 pub struct Cold {
     /// The folder of the module; `None` for the floor.
     pub module: Option<PathBuf>,
-    /// CPU of the main thread until workerd is ready: compiling, instantiating and running the global scope. Sorted.
+    /// CPU of the main thread until workerd is ready, sorted.
     pub start: Vec<Duration>,
     /// CPU of the main thread for each of [`STEPS`]; one entry for the floor. Sorted.
     pub steps: Vec<Step>,
@@ -87,7 +87,7 @@ impl Cold {
     }
 }
 
-/// A module with its configuration and state, served by one workerd after the other at one address.
+/// A module with its configuration and state, served by one workerd after the other.
 struct Host {
     program: PathBuf,
     config: PathBuf,
@@ -110,10 +110,10 @@ impl Host {
         let address = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
         let text = fs::read_to_string(server.state.join("ca/workerd.capnp")).unwrap();
         let base = server.fact("directory").trim_end_matches("/directory").to_owned();
-        let objects = |state: &Path| state.join("objects").to_str().unwrap().to_owned();
+        let objects = |folder: PathBuf| folder.to_str().unwrap().to_owned();
         let own = concat!(env!("CARGO_MANIFEST_DIR"), "/build/");
         let text = text.replace(&format!("{base}\""), &format!("http://{address}\""));
-        let text = text.replace(&objects(&server.state.join("ca")), &objects(&folder));
+        let text = text.replace(&objects(server.state.join("ca/do")), &objects(folder.join("objects")));
         let text = text.replace(own, &format!("{}/", module.to_str().unwrap()));
         let config = folder.join("workerd.capnp");
         fs::write(&config, text).unwrap();

@@ -103,7 +103,7 @@ impl Floor {
     }
 }
 
-/// Writes the configuration of a workerd that serves `floor.js` at `address`, with its state in `folder`.
+/// Writes the configuration of a workerd that serves `floor.js`.
 pub fn configure(folder: &Path, outside: &Outside, address: SocketAddr) -> PathBuf {
     std::fs::create_dir(folder.join("objects")).unwrap();
     let module = concat!(env!("CARGO_MANIFEST_DIR"), "/bench/floor.js");

@@ -63,8 +63,9 @@ impl Flavor {
 ///
 /// Function names, a seventh of the module, are dropped. The features are those of the compiler's output; the runtime
 /// may not support newer ones.
-const WASM_OPT: [&str; 8] = [
+const WASM_OPT: [&str; 9] = [
     "-Oz",
+    "--one-caller-inline-max-function-size=400",
     "--enable-mutable-globals",
     "--enable-sign-ext",
     "--enable-nontrapping-float-to-int",

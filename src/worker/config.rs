@@ -7,7 +7,7 @@ use crate::ca::config::issuers::{Configured, name_of};
 use crate::ca::config::settings::Settings;
 use crate::ca::config::test_machine::profiles;
 use crate::ca::runtime::memory::Memory;
-use crate::pki::{IssuerSlot, profile};
+use crate::pki::{Issuer, IssuerSlot, profile};
 use crate::values::{SigAlg, Time, pem};
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -103,6 +103,22 @@ async fn read(env: &Env) -> Result<Loaded, String> {
     Ok(Loaded { settings, issuer_keys, memory: Memory::default() })
 }
 
+/// Reads the configuration while the isolate starts, and drops it.
+///
+/// V8 then compiles there what reads it: two thirds of what a cold isolate would compile for its first request. It is
+/// read again for that request, because no time is known before, and signatures cannot be checked. See
+/// docs/PERFORMANCE.md.
+pub fn rehearse() {
+    js::ENV.with(|env| {
+        let value = |name: &str| text_of(env, name);
+        let issuer = value(&name_of("ISSUER_CHAIN", 1)).and_then(|chain| Issuer::in_use(&chain).ok());
+        if let Some(issuer) = issuer {
+            // What is wrong is said when the configuration is used.
+            drop(Settings::read(&value, issuer.not_before()));
+        }
+    });
+}
+
 /// Whether `MODE` is `dev`, read before the rest of the configuration.
 pub fn is_dev(env: &Env) -> bool {
     text_of(env, "MODE").as_deref() == Some("dev")
@@ -111,7 +127,7 @@ pub fn is_dev(env: &Env) -> bool {
 /// The text of a variable or secret; `None` if unset or empty.
 ///
 /// For a variable of another type (a table of `wrangler.toml`, a number, `true`) its JSON.
-fn text_of(env: &Env, name: &str) -> Option<String> {
+fn text_of(env: &JsValue, name: &str) -> Option<String> {
     let value = Reflect::get(env, &JsValue::from_str(name)).ok()?;
     if value.is_undefined() || value.is_null() {
         return None;

@@ -82,6 +82,13 @@ extern "C" {
     fn fetch_anywhere(url: &str, init: &RequestInit) -> Result<Promise, JsValue>;
 }
 
+#[wasm_bindgen(module = "cloudflare:workers")]
+extern "C" {
+    /// The bindings, where no request has them yet.
+    #[wasm_bindgen(thread_local_v2, js_name = env)]
+    pub static ENV: JsValue;
+}
+
 thread_local! {
     /// A URL with the service binding that reaches it.
     static SERVICE: RefCell<Option<(String, Fetcher)>> = const { RefCell::new(None) };

@@ -24,6 +24,12 @@ use crate::records::Problem;
 use ports::HostPorts;
 use worker::{Context, Env, Result, event, web_sys};
 
+/// Prepares the isolate.
+#[event(start)]
+fn start() {
+    config::rehearse();
+}
+
 /// Handles every request from outside.
 #[event(fetch)]
 async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<web_sys::Response> {

@@ -4,6 +4,7 @@ use super::calls::{self, Sent, Spent};
 use super::config;
 use super::ports::{HostPorts, Object};
 use super::sql::SqlKv;
+use crate::ca::runtime::apart::apart;
 use crate::ca::runtime::message::{PartitionId, Reply};
 use crate::ca::runtime::partition;
 use crate::ca::runtime::ports::Ports;
@@ -81,17 +82,17 @@ impl Inner {
     async fn fetch(&self, request: &web_sys::Request) -> Result<web_sys::Response, JsValue> {
         let sent = calls::read(request).await?;
         // A refusal is written alike for a message and for a POST.
-        let partition = match self.partition().await {
+        let partition = match apart(self.partition()).await {
             Ok(partition) => partition,
             Err(problem) => return calls::write(Reply::Refused(Box::new(problem)), Spent::default()),
         };
         match sent {
             Ok(Sent::Message(message)) => {
-                let reply = partition.clone().handle(message).await;
+                let reply = apart(partition.clone().handle(message)).await;
                 calls::write(reply, partition.ports.spent())
             }
             Ok(Sent::Post(path, body)) => {
-                let reply = partition.clone().post(&path, &body).await;
+                let reply = apart(partition.clone().post(&path, &body)).await;
                 calls::write_post(reply, partition.ports.spent(), partition.ports.settings())
             }
             Err(problem) => calls::write(Reply::Refused(Box::new(problem)), partition.ports.spent()),
@@ -102,8 +103,8 @@ impl Inner {
         // The alarm has fired, so none is set; remaining work sets the next one.
         self.object.alarm.set(None);
         self.alarm_known.set(true);
-        let problem = match self.partition().await {
-            Ok(partition) => match partition.alarm().await {
+        let problem = match apart(self.partition()).await {
+            Ok(partition) => match apart(partition.alarm()).await {
                 Ok(()) => {
                     self.failed_alarms.set(0);
                     return Ok(());

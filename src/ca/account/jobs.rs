@@ -1,6 +1,7 @@
 //! The jobs of an account: validations, issuances, its entry in the list of accounts.
 
 use super::kind::Account;
+use crate::ca::runtime::apart::apart;
 use crate::ca::runtime::jobs::{JobRecord, Work};
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
@@ -14,9 +15,11 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// The failure of the job, which stays recorded.
     pub(in crate::ca) async fn do_job(&self, job: &JobRecord) -> Result<(), Problem> {
         match &job.work {
-            Work::Validate(authorization, kind) => self.validate(authorization, kind, self.this_attempt(job)).await,
-            Work::Issue(order) => self.finish_issuance(order, self.this_attempt(job)).await,
-            Work::List => self.update_roster(job.attempts).await,
+            Work::Validate(authorization, kind) => {
+                apart(self.validate(authorization, kind, self.this_attempt(job))).await
+            }
+            Work::Issue(order) => apart(self.finish_issuance(order, self.this_attempt(job))).await,
+            Work::List => apart(self.update_roster(job.attempts)).await,
             Work::Block(..) | Work::Notify => Err(job.work.misplaced()),
         }
     }

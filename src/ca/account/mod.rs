@@ -36,6 +36,7 @@ pub mod validation_job;
 use crate::ca::documents::directory;
 use crate::ca::http::message::{Answer, Response};
 use crate::ca::http::routes::AccountRoute;
+use crate::ca::runtime::apart::apart;
 use crate::ca::runtime::jws;
 use crate::ca::runtime::jws::Fresh;
 use crate::ca::runtime::message::PostReply;
@@ -48,7 +49,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// Answers a request signed with the account's key.
     pub(in crate::ca) async fn post(&self, route: &AccountRoute, path: &str, body: &str) -> PostReply {
         let mut signed = false;
-        let answer = match self.authenticate(route, path, body, &mut signed).await {
+        let answer = match apart(self.authenticate(route, path, body, &mut signed)).await {
             Ok(admitted) => self.dispatch(&admitted, route).await,
             Err(problem) => Err(problem),
         };
@@ -83,25 +84,36 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         self.transact_as_account(admitted, |_txn, _account| only_read(admitted).map(|()| response()))
     }
 
+    /// Answers POST-as-GET of the directory and of new-nonce.
+    fn post_public(&self, admitted: &Admitted, route: &AccountRoute) -> Answer {
+        self.read_only(admitted, || match route {
+            AccountRoute::NewNonce => Response::empty(204),
+            _ => {
+                let settings = self.ports.settings();
+                directory::directory(settings, admitted.governing.in_force.policy(settings), self.ports.issuer())
+            }
+        })
+    }
+
     async fn dispatch(&self, admitted: &Admitted, route: &AccountRoute) -> Answer {
         // An account's resources are in its own partition; those of other accounts are unknown here.
         match route {
-            AccountRoute::Account(id) => self.post_account(admitted, id).await,
-            AccountRoute::Orders(id, after) => self.post_orders(admitted, id, after.as_ref()),
-            AccountRoute::NewOrder => self.post_new_order(admitted).await,
-            AccountRoute::NewAuthorization => self.post_new_authorization(admitted),
-            AccountRoute::Order(id) => self.post_order(admitted, id),
-            AccountRoute::Finalize(id) => self.post_finalize(admitted, id).await,
-            AccountRoute::Authorization(id) => self.post_authorization(admitted, id),
-            AccountRoute::Challenge(id, kind) => self.post_challenge(admitted, id, kind).await,
-            AccountRoute::Certificate(serial, chain) => self.post_certificate(admitted, serial, *chain),
-            AccountRoute::RevokeCert => self.post_revoke(admitted).await,
-            AccountRoute::KeyChange => self.post_key_change(admitted).await,
-            AccountRoute::Directory => self.read_only(admitted, || {
-                let settings = self.ports.settings();
-                directory::directory(settings, admitted.governing.in_force.policy(settings), self.ports.issuer())
-            }),
-            AccountRoute::NewNonce => self.read_only(admitted, || Response::empty(204)),
+            AccountRoute::Account(id) => apart(self.post_account(admitted, id)).await,
+            AccountRoute::Orders(id, after) => apart(async { self.post_orders(admitted, id, after.as_ref()) }).await,
+            AccountRoute::NewOrder => apart(self.post_new_order(admitted)).await,
+            AccountRoute::NewAuthorization => apart(async { self.post_new_authorization(admitted) }).await,
+            AccountRoute::Order(id) => apart(async { self.post_order(admitted, id) }).await,
+            AccountRoute::Finalize(id) => apart(self.post_finalize(admitted, id)).await,
+            AccountRoute::Authorization(id) => apart(async { self.post_authorization(admitted, id) }).await,
+            AccountRoute::Challenge(id, kind) => apart(self.post_challenge(admitted, id, kind)).await,
+            AccountRoute::Certificate(serial, chain) => {
+                apart(async { self.post_certificate(admitted, serial, *chain) }).await
+            }
+            AccountRoute::RevokeCert => apart(self.post_revoke(admitted)).await,
+            AccountRoute::KeyChange => apart(self.post_key_change(admitted)).await,
+            AccountRoute::Directory | AccountRoute::NewNonce => {
+                apart(async { self.post_public(admitted, route) }).await
+            }
         }
     }
 }

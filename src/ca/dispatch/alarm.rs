@@ -1,6 +1,7 @@
 //! The alarm of a partition: purges expired rows and runs due work.
 
 use super::kind::Kind;
+use crate::ca::runtime::apart::apart;
 use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
@@ -31,9 +32,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
         self.resume_interrupted()?;
         let slack = self.purge_slack();
         let next_purge = self.with_storage(|kv| kv.purge(self.ports.now(), slack))?;
-        self.do_due().await?;
+        apart(self.do_due()).await?;
         let (next_list, next_scan) = match Kind::of(self.clone()) {
-            Kind::Ledger(ledger) => (ledger.renew_lists().await?, ledger.scan_if_due().await?),
+            Kind::Ledger(ledger) => (apart(ledger.renew_lists()).await?, apart(ledger.scan_if_due()).await?),
             _ => (None, None),
         };
         let next_job = self.jobs()?.into_iter().map(|(_, job)| job.due).min();

@@ -1,6 +1,7 @@
 //! Dispatches each job to the kind of partition that runs it.
 
 use super::kind::Kind;
+use crate::ca::runtime::apart::apart;
 use crate::ca::runtime::jobs::{JOBS, JobRecord, MAX_CONCURRENT, TAKING, TICK, Underway, Work};
 use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::PartitionPorts;
@@ -41,9 +42,11 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// Runs a leased job.
     pub async fn run(self: Rc<Self>, job: JobRecord) {
         let done = match Kind::of(self.clone()) {
-            Kind::Account(account) => account.do_job(&job).await,
-            Kind::Ledger(ledger) => ledger.do_job(&job).await,
-            Kind::Operations(operations) if job.work == Work::Notify => operations.notices().deliver_due().await,
+            Kind::Account(account) => apart(account.do_job(&job)).await,
+            Kind::Ledger(ledger) => apart(ledger.do_job(&job)).await,
+            Kind::Operations(operations) if job.work == Work::Notify => {
+                apart(async { operations.notices().deliver_due().await }).await
+            }
             _ => Err(job.work.misplaced()),
         };
         self.end_job(done);

@@ -11,6 +11,7 @@ use crate::ca::partitions::metrics::Metrics;
 use crate::ca::partitions::nonce::NonceShard;
 use crate::ca::partitions::operations::kind::Operations;
 use crate::ca::partitions::roster::Roster;
+use crate::ca::runtime::apart::apart;
 use crate::ca::runtime::message::{Message, PartitionId, PostReply, Reply};
 use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::PartitionPorts;
@@ -124,7 +125,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     pub async fn post(self: Rc<Self>, path: &str, body: &str) -> PostReply {
         self.take_up();
         let reply = match (Kind::of(self.clone()), self.ports.settings().urls.route(path)) {
-            (Kind::Account(account), Some(Route::Account(route))) => account.post(&route, path, body).await,
+            (Kind::Account(account), Some(Route::Account(route))) => apart(account.post(&route, path, body)).await,
             _ => {
                 let problem = Problem::internal(format!("{} was passed a POST to {path:?}", self.id.name()));
                 self.log(&problem);

@@ -7,6 +7,7 @@ use crate::ca::http::routes::{AccountRoute, CrlFile, FormRoute, PublicRoute, Rou
 use crate::ca::issuance_policy::effective;
 use crate::ca::operator_api;
 use crate::ca::partitions::{metrics, nonce};
+use crate::ca::runtime::apart::apart;
 use crate::ca::runtime::jws::{Fresh, Signed};
 use crate::ca::runtime::limiter::When;
 use crate::ca::runtime::message::{NONCE_SHARDS, PostReply};
@@ -52,10 +53,12 @@ impl<P: Ports> Front<P> {
     ) -> Served<P::HostResponse> {
         Served::Local(match (request.method.as_str(), route) {
             // Also OPTIONS: scripts of other origins have no access to operator resources.
-            (_, Some(Route::Operator(route))) => operator_api::answer(&self.ports, request, route, context).await,
+            (_, Some(Route::Operator(route))) => {
+                apart(operator_api::answer(&self.ports, request, route, context)).await
+            }
             ("OPTIONS", _) => preflight(),
-            ("POST", _) => return self.post(request, route, context).await,
-            ("GET" | "HEAD", _) => match self.get(request, route).await {
+            ("POST", _) => return apart(self.post(request, route, context)).await,
+            ("GET" | "HEAD", _) => match apart(self.get(request, route)).await {
                 Ok(response) => response,
                 Err(problem) => self.refuse(&problem),
             },
@@ -100,7 +103,7 @@ impl<P: Ports> Front<P> {
         let (settings, method) = (self.ports.settings(), request.method.as_str());
         match route {
             None => Err(unknown_path()),
-            Some(Route::Public(route)) => super::get(&self.ports, request, route).await,
+            Some(Route::Public(route)) => apart(super::get(&self.ports, request, route)).await,
             Some(Route::Form(FormRoute::Agreement(account, proof))) => terms_page::page(settings, account, proof),
             Some(Route::Form(FormRoute::Resumption(pause, proof))) => pause_page::page(settings, pause, proof),
             Some(Route::Account(AccountRoute::Directory)) => {
@@ -123,7 +126,7 @@ impl<P: Ports> Front<P> {
         context: &mut RequestLogContext,
     ) -> Served<P::HostResponse> {
         let answer = match limiter::count_unauthenticated(&self.ports, request.address, When::Later) {
-            Ok(()) => self.post_answer(request, route, context).await,
+            Ok(()) => apart(self.post_answer(request, route, context)).await,
             Err(problem) => Err(problem),
         };
         let unsigned = match &answer {
@@ -157,10 +160,10 @@ impl<P: Ports> Front<P> {
     ) -> Result<PostAnswer<P::HostResponse>, Problem> {
         match route {
             Some(Route::Form(FormRoute::Agreement(account, proof))) => {
-                return terms_page::agree(&self.ports, request, account, proof).await.map(PostAnswer::Local);
+                return apart(terms_page::agree(&self.ports, request, account, proof)).await.map(PostAnswer::Local);
             }
             Some(Route::Form(FormRoute::Resumption(pause, proof))) => {
-                return pause_page::resume(&self.ports, request, pause, proof).await.map(PostAnswer::Local);
+                return apart(pause_page::resume(&self.ports, request, pause, proof)).await.map(PostAnswer::Local);
             }
             _ => {}
         }
@@ -171,12 +174,12 @@ impl<P: Ports> Front<P> {
             }
             (_, Some(Route::Public(_))) => Err(only_get()),
             (KeyRef::Jwk(key), Some(Route::NewAccount)) => {
-                let verified = self.authenticate(request, &jws, key).await?;
-                new_account::register(&self.ports, &verified, request.address).await.map(PostAnswer::Local)
+                let verified = apart(self.authenticate(request, &jws, key)).await?;
+                apart(new_account::register(&self.ports, &verified, request.address)).await.map(PostAnswer::Local)
             }
             (KeyRef::Jwk(key), Some(Route::Account(AccountRoute::RevokeCert))) => {
-                let verified = self.authenticate(request, &jws, key).await?;
-                revoke_by_key::revoke_by_key(&self.ports, &verified).await.map(PostAnswer::Local)
+                let verified = apart(self.authenticate(request, &jws, key)).await?;
+                apart(revoke_by_key::revoke_by_key(&self.ports, &verified)).await.map(PostAnswer::Local)
             }
             (KeyRef::Jwk(_), Some(Route::Account(_))) => Err(Problem::malformed(
                 "The JWS has a jwk header; at this URL it must have a kid header with the account URL instead.",
@@ -184,7 +187,7 @@ impl<P: Ports> Front<P> {
             (KeyRef::Kid(_), Some(Route::NewAccount)) => Err(Problem::malformed(
                 "The JWS has a kid header; new-account takes the new account's key in a jwk header.",
             )),
-            (KeyRef::Kid(kid), Some(Route::Account(_))) => self.forward(request, kid, context).await,
+            (KeyRef::Kid(kid), Some(Route::Account(_))) => apart(self.forward(request, kid, context)).await,
         }
     }
 

@@ -18,31 +18,37 @@ use crate::ca::http::message::{Answer, Request, unknown_path};
 use crate::ca::http::routes::PublicRoute;
 use crate::ca::issuance_policy::effective;
 use crate::ca::operator_api::feed;
+use crate::ca::runtime::apart::apart;
 use crate::ca::runtime::ports::Ports;
 
 /// Answers a GET or HEAD of a public resource.
 pub async fn get<P: Ports>(ports: &P, request: &Request, route: &PublicRoute) -> Answer {
     let settings = ports.settings();
     match route {
-        PublicRoute::Metrics => metrics_page::show(ports, request).await.unwrap_or_else(|| Err(unknown_path())),
-        PublicRoute::Home => {
-            let operated = settings.operations_on();
-            let in_force = effective::in_force(ports).await?;
-            let policy = in_force.policy(settings);
-            Ok(landing::home(settings, ports.issuer(), policy, request.accept.as_deref(), operated))
-        }
+        PublicRoute::Metrics => apart(metrics_page::show(ports, request)).await.unwrap_or_else(|| Err(unknown_path())),
+        PublicRoute::Home => apart(home(ports, request)).await,
         PublicRoute::Style => Ok(landing::style(&settings.urls)),
         PublicRoute::Root(encoding) => landing::root(settings, *encoding),
         PublicRoute::Inventory(file) if settings.operations_on() => {
             Ok(operator_page::asset(*file).indexed(&settings.urls))
         }
         // Without operators, a calendar URL could not be revoked.
-        PublicRoute::Calendar(proof) if settings.operations_on() => feed::show(ports, proof).await,
+        PublicRoute::Calendar(proof) if settings.operations_on() => apart(feed::show(ports, proof)).await,
         PublicRoute::Inventory(_) | PublicRoute::Calendar(_) => Err(unknown_path()),
         PublicRoute::Issuer(id) => certificates::certificate(settings, id),
-        PublicRoute::Issuers => issuers::overview(ports).await,
-        PublicRoute::Crl(issuer, shard) => crl::show(ports, request.if_none_match.as_deref(), issuer, *shard).await,
-        PublicRoute::CrlFile(which) => crl_files::show(ports, *which).await,
-        PublicRoute::RenewalInfo(id) => renewal_info::renewal_info(ports, id).await,
+        PublicRoute::Issuers => apart(issuers::overview(ports)).await,
+        PublicRoute::Crl(issuer, shard) => {
+            apart(crl::show(ports, request.if_none_match.as_deref(), issuer, *shard)).await
+        }
+        PublicRoute::CrlFile(which) => apart(crl_files::show(ports, *which)).await,
+        PublicRoute::RenewalInfo(id) => apart(renewal_info::renewal_info(ports, id)).await,
     }
+}
+
+/// Answers GET of the landing page.
+async fn home<P: Ports>(ports: &P, request: &Request) -> Answer {
+    let settings = ports.settings();
+    let in_force = effective::in_force(ports).await?;
+    let policy = in_force.policy(settings);
+    Ok(landing::home(settings, ports.issuer(), policy, request.accept.as_deref(), settings.operations_on()))
 }

@@ -22,6 +22,7 @@ use crate::ca::http::message::{Answer, Request, Response};
 use crate::ca::http::operator_routes::AdminRoute;
 use crate::ca::partitions::operations::kind::OperationsAt;
 use crate::ca::partitions::operations::standing::ShowOperations;
+use crate::ca::runtime::apart::apart;
 use crate::ca::runtime::ports::Ports;
 use crate::ca::telemetry::events::RequestLogContext;
 use crate::records::Problem;
@@ -61,8 +62,8 @@ pub async fn answer<P: Ports>(
 
 async fn act<P: Ports>(ports: &P, operator: &Operator, request: &Request, route: &AdminRoute) -> Answer {
     match request.method.as_str() {
-        "GET" | "HEAD" => read(ports, operator, request, route).await,
-        "POST" => change(ports, operator, request, route).await,
+        "GET" | "HEAD" => apart(read(ports, operator, request, route)).await,
+        "POST" => apart(change(ports, operator, request, route)).await,
         _ => Err(not_allowed(request)),
     }
 }
@@ -73,20 +74,20 @@ async fn read<P: Ports>(ports: &P, operator: &Operator, request: &Request, route
         Input::query(request, &[])?;
     }
     match route {
-        AdminRoute::Status => status(ports, operator).await,
-        AdminRoute::ExternalAccounts => external_keys::list(ports, request).await,
-        AdminRoute::ExternalAccount(kid) => external_keys::show(ports, kid).await,
-        AdminRoute::Certificates => certificates::list(ports, request).await,
-        AdminRoute::Certificate(serial) => certificates::show(ports, serial).await,
-        AdminRoute::Pem(serial) => certificates::download(ports, serial).await,
-        AdminRoute::Accounts => accounts::list(ports, request).await,
-        AdminRoute::Account(id) => accounts::show(ports, id).await,
-        AdminRoute::Replacements => replacements::list(ports).await,
-        AdminRoute::Policy => policies::show(ports).await,
-        AdminRoute::Shadow => policies::findings(ports).await,
-        AdminRoute::Audit => audit::list(ports, request).await,
-        AdminRoute::Notices => notices::list(ports).await,
-        AdminRoute::Calendar => calendar_url::calendar(ports).await,
+        AdminRoute::Status => apart(status(ports, operator)).await,
+        AdminRoute::ExternalAccounts => apart(external_keys::list(ports, request)).await,
+        AdminRoute::ExternalAccount(kid) => apart(external_keys::show(ports, kid)).await,
+        AdminRoute::Certificates => apart(certificates::list(ports, request)).await,
+        AdminRoute::Certificate(serial) => apart(certificates::show(ports, serial)).await,
+        AdminRoute::Pem(serial) => apart(certificates::download(ports, serial)).await,
+        AdminRoute::Accounts => apart(accounts::list(ports, request)).await,
+        AdminRoute::Account(id) => apart(accounts::show(ports, id)).await,
+        AdminRoute::Replacements => apart(replacements::list(ports)).await,
+        AdminRoute::Policy => apart(policies::show(ports)).await,
+        AdminRoute::Shadow => apart(policies::findings(ports)).await,
+        AdminRoute::Audit => apart(audit::list(ports, request)).await,
+        AdminRoute::Notices => apart(notices::list(ports)).await,
+        AdminRoute::Calendar => apart(calendar_url::calendar(ports)).await,
         AdminRoute::Revoke(_)
         | AdminRoute::Revocations
         | AdminRoute::Deactivate(_)
@@ -99,19 +100,19 @@ async fn read<P: Ports>(ports: &P, operator: &Operator, request: &Request, route
 
 async fn change<P: Ports>(ports: &P, operator: &Operator, request: &Request, route: &AdminRoute) -> Answer {
     match route {
-        AdminRoute::ExternalAccounts => external_keys::create(ports, operator, request).await,
-        AdminRoute::ExternalAccount(kid) => external_keys::change(ports, operator, request, kid).await,
-        AdminRoute::Revoke(serial) => certificates::revoke(ports, operator, request, serial).await,
-        AdminRoute::Revocations => revocations::step(ports, operator, request).await,
-        AdminRoute::Deactivate(id) => accounts::deactivate(ports, operator, request, id).await,
-        AdminRoute::Replacements => replacements::create(ports, operator, request).await,
-        AdminRoute::Withdraw(id) => replacements::withdraw(ports, operator, request, id).await,
-        AdminRoute::Policy => policies::put(ports, operator, request).await,
-        AdminRoute::Restore => policies::restore(ports, operator, request).await,
-        AdminRoute::Check => policies::check(ports, request).await,
-        AdminRoute::Shadow => policies::put_shadow(ports, operator, request).await,
-        AdminRoute::TestNotice => notices::test(ports, operator, request).await,
-        AdminRoute::Calendar => calendar_url::move_calendar(ports, operator, request).await,
+        AdminRoute::ExternalAccounts => apart(external_keys::create(ports, operator, request)).await,
+        AdminRoute::ExternalAccount(kid) => apart(external_keys::change(ports, operator, request, kid)).await,
+        AdminRoute::Revoke(serial) => apart(certificates::revoke(ports, operator, request, serial)).await,
+        AdminRoute::Revocations => apart(revocations::step(ports, operator, request)).await,
+        AdminRoute::Deactivate(id) => apart(accounts::deactivate(ports, operator, request, id)).await,
+        AdminRoute::Replacements => apart(replacements::create(ports, operator, request)).await,
+        AdminRoute::Withdraw(id) => apart(replacements::withdraw(ports, operator, request, id)).await,
+        AdminRoute::Policy => apart(policies::put(ports, operator, request)).await,
+        AdminRoute::Restore => apart(policies::restore(ports, operator, request)).await,
+        AdminRoute::Check => apart(policies::check(ports, request)).await,
+        AdminRoute::Shadow => apart(policies::put_shadow(ports, operator, request)).await,
+        AdminRoute::TestNotice => apart(notices::test(ports, operator, request)).await,
+        AdminRoute::Calendar => apart(calendar_url::move_calendar(ports, operator, request)).await,
         AdminRoute::Status
         | AdminRoute::Certificates
         | AdminRoute::Certificate(_)

@@ -61,20 +61,20 @@ macro_rules! asks {
             ) -> Result<Box<serde_json::value::RawValue>, $crate::records::Problem> {
                 let $this = self;
                 match message.ask.as_str() {
-                    $(<$name as $crate::ca::runtime::ask::Ask>::NAME => {
+                    $(<$name as $crate::ca::runtime::ask::Ask>::NAME => $crate::ca::runtime::apart::apart(async {
                         let $ask: $name = message.read()?;
                         let _ = &$ask;
                         let reply: $reply = $act?;
                         $crate::ca::runtime::message::write_json(&reply)
-                    })*
-                    $(<$shared as $crate::ca::runtime::ask::Ask>::NAME => {
+                    }).await,)*
+                    $(<$shared as $crate::ca::runtime::ask::Ask>::NAME => $crate::ca::runtime::apart::apart(async {
                         type Shared = <$shared as $crate::ca::runtime::ask::Ask>::At;
                         const { $crate::ca::runtime::ask::serves::<$address, Shared>() };
                         let $ask: $shared = message.read()?;
                         let _ = &$ask;
                         let reply: <$shared as $crate::ca::runtime::ask::Ask>::Reply = $shared_act?;
                         $crate::ca::runtime::message::write_json(&reply)
-                    })*
+                    }).await,)*
                     _ => Err(message.misdirected(&self.partition.id)),
                 }
             }

@@ -1,5 +1,6 @@
 //! The runtime of partitions: handle, ports, messages, jobs, memory and the checks of a JWS.
 
+pub mod apart;
 pub mod ask;
 pub mod jobs;
 pub mod jws;
