@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use rcgen::{CertificateParams, CustomExtension, KeyPair};
+use rustls::ServerConfig;
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::server::Acceptor;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use sha2::{Digest, Sha256};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
@@ -60,12 +62,16 @@ async fn answer(stream: TcpStream, service: &Service) -> Result<()> {
 }
 
 /// The configuration with the certificate of a key authorization (RFC 8737 §3).
-fn certified(name: &str, key_authorization: &str) -> Result<rustls::ServerConfig> {
+fn certified(name: &str, key_authorization: &str) -> Result<ServerConfig> {
     let key = KeyPair::generate()?;
     let mut parameters = CertificateParams::new(vec![subject(name)])?;
     parameters.custom_extensions = vec![CustomExtension::new_acme_identifier(&Sha256::digest(key_authorization))];
     let certificate = parameters.self_signed(&key)?;
-    tls::single(vec![certificate.der().clone()], PrivatePkcs8KeyDer::from(key.serialize_der()).into())
+    let key = tls::provider().key_provider.load_private_key(PrivatePkcs8KeyDer::from(key.serialize_der()).into())?;
+    // Not compared with the key: the reader of certificates refuses the critical extension.
+    let certified = SingleCertAndKey::from(CertifiedKey::new(vec![certificate.der().clone()], key));
+    let builder = ServerConfig::builder_with_provider(tls::provider()).with_safe_default_protocol_versions()?;
+    Ok(builder.with_no_client_auth().with_cert_resolver(Arc::new(certified)))
 }
 
 /// The identifier of a server name: an address in the form of a name is that address (RFC 8738 §6).

@@ -1,6 +1,7 @@
 //! The folder of a run: in memory where the system has such a place, and gone afterwards.
 
 use std::fs::{self, DirBuilder, File};
+use std::io::Write;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
@@ -13,7 +14,7 @@ use crate::common::host;
 const MEMORY: &str = "/dev/shm";
 /// The beginning of a folder's name.
 const PREFIX: &str = "selvedge-pebble-";
-/// The file that a run has locked.
+/// The file that a run has locked, with its process id.
 const LOCK: &str = "lock";
 /// The folder of the Worker's databases.
 const OBJECTS: &str = "do";
@@ -41,8 +42,9 @@ impl Folder {
         let path = place.join(format!("{PREFIX}{}", hex::encode(&host::random::<8>()?)));
         let cannot = || format!("cannot create {}", path.display());
         DirBuilder::new().mode(0o700).create(&path).with_context(cannot)?;
-        let lock = File::create(path.join(LOCK)).with_context(cannot)?;
+        let mut lock = File::create(path.join(LOCK)).with_context(cannot)?;
         lock.lock().with_context(cannot)?;
+        writeln!(lock, "{}", std::process::id()).with_context(cannot)?;
         fs::create_dir(path.join(OBJECTS)).with_context(cannot)?;
         Ok(Self { path, _lock: lock })
     }

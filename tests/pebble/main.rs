@@ -8,7 +8,11 @@
     reason = "tests fail by panics and wait for processes"
 )]
 
+mod acme;
 mod challtestsrv;
 #[path = "../common/mod.rs"]
 mod common;
+mod compare;
 mod program;
+mod server;
+mod suites;

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -24,10 +24,7 @@ impl Program {
     /// Starts the program of this name in a folder, which has a link of that name afterwards, and waits for its
     /// addresses.
     pub fn start(folder: &Path, name: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
-        let (program, file) = (folder.join(name), folder.join(format!("{name}.addresses")));
-        if !program.exists() {
-            symlink(env!("CARGO_BIN_EXE_selvedge"), &program).unwrap();
-        }
+        let (program, file) = (link(folder, name), folder.join(format!("{name}.addresses")));
         let log = fs::File::create(folder.join(format!("{name}.log"))).unwrap();
         let mut command = Command::new(&program);
         command.args(arguments).arg("-addresses").arg(&file).envs(environment.iter().copied());
@@ -64,6 +61,15 @@ impl Drop for Program {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A link in this folder by which the companion is the program of this name.
+pub fn link(folder: &Path, name: &str) -> PathBuf {
+    let program = folder.join(name);
+    if !program.exists() {
+        symlink(env!("CARGO_BIN_EXE_selvedge"), &program).unwrap();
+    }
+    program
 }
 
 /// An answer: status, headers and body.
