@@ -93,8 +93,6 @@ fn without_a_certificate_it_is_plain_http() {
         written_by: "dev",
         scheme_header: None,
         keypair: None,
-        written_by: "dev",
-        scheme_header: None,
         plain: false,
     };
     let config = served.config().unwrap();
@@ -119,8 +117,6 @@ fn keys_are_bound_so_that_the_worker_cannot_read_them_and_a_second_socket_speaks
         written_by: "dev",
         scheme_header: None,
         keypair: None,
-        written_by: "dev",
-        scheme_header: None,
         plain: true,
     };
     let config = served.config().unwrap();
@@ -143,8 +139,6 @@ fn path_that_is_not_utf8_is_refused() {
         written_by: "dev",
         scheme_header: None,
         keypair: None,
-        written_by: "dev",
-        scheme_header: None,
         plain: false,
     };
     assert!(served.config().unwrap_err().to_string().contains("not UTF-8"));
@@ -165,8 +159,6 @@ fn private_networks_are_reached_only_where_they_may_be_validated_and_the_resolve
             written_by: "dev",
             scheme_header: None,
             keypair: None,
-            written_by: "dev",
-            scheme_header: None,
             plain: false,
         };
         served.config().unwrap()
