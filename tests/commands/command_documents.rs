@@ -60,6 +60,20 @@ fn every_command_is_documented() {
 }
 
 #[test]
+fn every_option_of_serve_is_documented() {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/OPERATIONS.md")).unwrap();
+    let section = text.split("\n### ").find(|section| section.starts_with("Serve at home\n")).unwrap();
+    let help = help(&["serve"]);
+    let options = options(&help);
+    assert!(options.len() > 8, "the help has no options: {help}");
+    // Of all commands for a CA, and of all commands.
+    let common = ["--ca", "--wrangler", "--help"];
+    for option in options.into_iter().filter(|option| !common.contains(option)) {
+        assert!(section.contains(option), "{option} is not in the section of docs/OPERATIONS.md");
+    }
+}
+
+#[test]
 fn every_option_of_dev_is_documented() {
     let (rows, help) = (rows(&["DEVELOPMENT.md"]), help(&["dev"]));
     let options = options(&help);
