@@ -13,7 +13,7 @@ use tokio::sync::{Notify, watch};
 
 use super::certificate::{Certificate, current};
 use super::door::Door;
-use super::front::{Front, Way};
+use super::front::{Front, Health, Way};
 use super::issued::host;
 use super::options::Options;
 use super::published::{Facts, Published};
@@ -73,9 +73,10 @@ pub async fn serve(parts: Parts<'_>, listeners: Listeners) -> Result<()> {
         restart: Notify::new(),
     };
     let authority = base.as_str().trim_start_matches("https://").trim_end_matches('/').to_owned();
-    let front = Front::new(socket, authority, state.dir().to_path_buf());
+    let presented = (!options.tls.plain_http).then(|| Arc::clone(&certificate.presented));
+    let front = Front::new(socket, authority, Health::new(state.dir().to_path_buf(), presented.clone()));
     tokio::spawn(Arc::clone(&front).accept(door.listener, Way { tls: Some(door.tls), scheme: "https" }));
-    let main_tls = if options.tls.plain_http { None } else { Some(pair::tls(Arc::clone(&certificate.presented))?) };
+    let main_tls = presented.map(pair::tls).transpose()?;
     let mut slot = None;
     let ended = {
         let mut kept = pin!(supervisor.keep(&mut slot));

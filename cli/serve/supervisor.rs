@@ -14,7 +14,7 @@ use crate::runtime::ready;
 use crate::runtime::workerd::{Listeners, Output, Workerd};
 
 /// Delays before a workerd that ended is started again.
-const DELAY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(30));
+const DELAY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// A workerd that ran so long ended by chance, not by its settings.
 const STEADY: Duration = Duration::from_secs(10);
 
@@ -65,6 +65,7 @@ impl Supervisor<'_> {
             let error = match end {
                 End::Restart => {
                     say("workerd starts again, as asked");
+                    delay = DELAY.0;
                     continue;
                 }
                 End::Failed(error) if !*self.up.borrow() => return Err(error),

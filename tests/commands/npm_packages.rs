@@ -84,8 +84,10 @@ fn packages_have_the_same_bytes_twice_and_the_tarball_runs() {
     let top = format!("selvedge-{}-{}", env!("CARGO_PKG_VERSION"), platform());
     let file = one.join(format!("{top}.tar.gz"));
     done(&mut machine.command("tar", &["-xzf", file.to_str().unwrap()]));
-    for shared in ["man/man1/selvedge.1", "bash-completion/completions/selvedge", "zsh/site-functions/_selvedge"] {
-        assert!(machine.path("app").join(&top).join("share").join(shared).is_file(), "{shared}");
+    let service = ["selvedge.service", "compose.yaml", "Dockerfile"].map(|file| format!("selvedge/{file}"));
+    let manual = ["man/man1/selvedge.1", "bash-completion/completions/selvedge", "zsh/site-functions/_selvedge"];
+    for shared in service.into_iter().chain(manual.map(str::to_owned)) {
+        assert!(machine.path("app").join(&top).join("share").join(&shared).is_file(), "{shared}");
     }
     let program = machine.path("app").join(&top).join("bin/selvedge");
     let shown = text(&done(&mut machine.command(&program, &["--version"])).stdout);

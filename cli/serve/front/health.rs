@@ -1,7 +1,7 @@
 //! `/health`: whether clients get what they ask for.
 
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
@@ -10,6 +10,8 @@ use hyper::{Response, StatusCode};
 use serde_json::json;
 
 use super::proxy::Upstream;
+use crate::common::host::now;
+use crate::serve::pair::{Pair, Presented};
 use crate::serve::state;
 
 /// The path, at every address of this server.
@@ -23,13 +25,14 @@ const FRESH: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Health {
     state: PathBuf,
+    presented: Option<Arc<Presented>>,
     found: Mutex<Option<(Instant, Vec<&'static str>)>>,
 }
 
 impl Health {
-    /// Without a finding; `state` is the state folder.
-    pub fn new(state: PathBuf) -> Self {
-        Self { state, found: Mutex::default() }
+    /// Without a finding; `state` is the state folder, `presented` the certificate for https.
+    pub fn new(state: PathBuf, presented: Option<Arc<Presented>>) -> Self {
+        Self { state, presented, found: Mutex::default() }
     }
 
     /// 200 when everything works, else 503 with the reasons. They say nothing that is not for strangers.
@@ -55,8 +58,15 @@ impl Health {
         if state::free_space(&self.state).is_some_and(|free| free < state::MIN_FREE) {
             failing.push("the disk of the state folder is full");
         }
+        if self.presented.as_ref().and_then(|presented| presented.get()).is_some_and(|pair| has_expired(&pair)) {
+            failing.push("the certificate for https has expired");
+        }
         failing
     }
+}
+
+fn has_expired(pair: &Pair) -> bool {
+    now().is_ok_and(|now| now >= pair.not_after)
 }
 
 fn answer(failing: &[&str]) -> Response<Body> {
@@ -73,6 +83,19 @@ fn answer(failing: &[&str]) -> Response<Body> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use selvedge::pki::ceremony::{create_root, create_server_leaf};
+    use selvedge::values::Time;
+
+    #[test]
+    fn expired_certificate_is_noticed() {
+        let leaf = |now: Time| {
+            let root = create_root("R", now, 20).unwrap();
+            let made = create_server_leaf(&root, &["ca.test"], &[], now, 30).unwrap();
+            Pair::read(&made.certificate, &made.key).unwrap()
+        };
+        assert!(!has_expired(&leaf(now().unwrap())));
+        assert!(has_expired(&leaf(Time::from_secs(1_700_000_000))));
+    }
 
     #[test]
     fn status_is_200_only_without_a_reason_against_it() {

@@ -23,7 +23,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
-use health::Health;
+pub use health::Health;
 use proxy::Upstream;
 
 /// Most connections at once, over all doors. Others wait in the sockets' queues.
@@ -56,10 +56,10 @@ pub struct Way {
 
 impl Front {
     /// A front for workerd at this socket; `authority` is that of BASE_URL.
-    pub fn new(socket: PathBuf, authority: String, state: PathBuf) -> Arc<Self> {
+    pub fn new(socket: PathBuf, authority: String, health: Health) -> Arc<Self> {
         Arc::new(Self {
             upstream: Upstream { socket, authority },
-            health: Health::new(state),
+            health,
             connections: Arc::new(Semaphore::new(usize::try_from(MAX_CONNECTIONS).unwrap_or(usize::MAX))),
             closing: watch::Sender::new(false),
         })

@@ -33,6 +33,7 @@ MODE = "production"
 CAA_IDENTITIES = "ca.test"
 CAA_INTERNAL = "test"
 CRL_GATHERING_SECONDS = 0
+RATE_LIMITS = { new_orders = { count = 100000, period = "3h" } }
 "#;
 
 /// Waits until something is there.

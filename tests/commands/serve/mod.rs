@@ -20,11 +20,14 @@ use selvedge::values::x509::Parts;
 /// Certificates that the working client has at least to obtain.
 const ENOUGH: usize = 12;
 
-/// Kills of workerd under the working client.
-const KILLS: usize = 2;
-
 /// A client that works until `ends` is set; gives what it obtained, and what failed.
-fn work(account: Arc<Account>, ends: Arc<AtomicBool>) -> tokio::task::JoinHandle<(Vec<String>, Vec<String>)> {
+///
+/// At most `kills` orders may fail.
+fn work(
+    account: Arc<Account>,
+    ends: Arc<AtomicBool>,
+    kills: usize,
+) -> tokio::task::JoinHandle<(Vec<String>, Vec<String>)> {
     tokio::spawn(async move {
         let (mut chains, mut failures) = (Vec::new(), Vec::new());
         while !ends.load(Ordering::Relaxed) || chains.len() < ENOUGH {
@@ -34,7 +37,7 @@ fn work(account: Arc<Account>, ends: Arc<AtomicBool>) -> tokio::task::JoinHandle
                 Ok(chain) => chains.push(chain),
                 Err(error) => failures.push(format!("{name}: {error}")),
             }
-            assert!(failures.len() <= KILLS, "{failures:?}");
+            assert!(failures.len() <= kills, "{failures:?}");
         }
         (chains, failures)
     })
@@ -68,14 +71,25 @@ fn crl_url(certificate: &[u8]) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn client_works_through_kills_restarts_and_renewals() {
+    disturbed(2).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "some minutes"]
+async fn client_works_through_many_kills_restarts_and_renewals() {
+    disturbed(50).await;
+}
+
+/// Kills workerd so often under a working client, and starts it again on request.
+async fn disturbed(kills: usize) {
     let home = Home::new();
     let serve = home.serve(&["--tls-from-ca", "--endpoint-certificate-use", "2"]);
     assert_eq!(home.get(&format!("{}/health", home.base())).0, 200);
     let first = serve.presented();
     let account = Arc::new(home.account("client").await);
     let ends = Arc::new(AtomicBool::new(false));
-    let working = work(Arc::clone(&account), Arc::clone(&ends));
-    for _ in 0..KILLS {
+    let working = work(Arc::clone(&account), Arc::clone(&ends), kills);
+    for _ in 0..kills {
         serve.kill_workerd();
         let old = serve.workerd();
         serve.signal(Signal::HUP);
