@@ -33,6 +33,9 @@ const MEMBERS: [&str; 17] = [
     "rootDir",
 ];
 
+/// Pebble's name in DNS.
+const IDENTITY: &str = "pebble.letsencrypt.org";
+
 /// The lifetime of a certificate where the file names none, in seconds.
 const USUAL_LIFETIME: u64 = 7_776_000;
 
@@ -63,8 +66,7 @@ pub struct Config {
     pub mac_keys: BTreeMap<String, String>,
     /// Names that are refused, with all below them.
     pub domain_blocklist: Vec<String>,
-    /// The names of this CA in DNS.
-    pub caa_identities: Vec<String>,
+    caa_identities: Vec<String>,
     key_algorithm: String,
     profiles: Map<String, Value>,
     certificate_validity_period: u64,
@@ -129,6 +131,11 @@ impl Config {
             })
         };
         self.profiles.iter().map(|(name, profile)| (name.clone(), entry(profile))).collect::<Map<_, _>>().into()
+    }
+
+    /// The names of this CA in DNS, as Pebble has them.
+    pub fn identities(&self) -> Vec<String> {
+        if self.caa_identities.is_empty() { vec![IDENTITY.to_owned()] } else { self.caa_identities.clone() }
     }
 
     /// Where clients of this machine reach the server, which listens at `port`.

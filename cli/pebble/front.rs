@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Router, serve as serve_http};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::upstream::{Answer, Upstream};
 use crate::common::host;
@@ -18,6 +18,8 @@ use crate::common::tls::TlsListener;
 
 /// The path of renewal information, before the certID.
 pub const RENEWAL_INFO: &str = "/draft-ietf-acme-ari-03/renewalInfo/";
+/// The path of the directory.
+const DIRECTORY: &str = "/dir";
 /// The path of challenges.
 const CHALLENGE: &str = "/chalZ/";
 /// Longest body that is passed on; the Worker refuses shorter ones.
@@ -34,6 +36,12 @@ const OF_CONNECTION: [HeaderName; 7] = [
     header::EXPECT,
 ];
 
+/// Headers of the Worker that Pebble does not send.
+const NOT_PEBBLES: [HeaderName; 3] = [header::STRICT_TRANSPORT_SECURITY, header::CACHE_CONTROL, header::ETAG];
+
+/// Media types to which Pebble adds a parameter.
+const WITH_CHARSET: [&str; 3] = ["application/json", "application/problem+json", "application/pem-certificate-chain"];
+
 /// The state of the server.
 pub struct Front {
     /// The Worker.
@@ -42,6 +50,8 @@ pub struct Front {
     pub base: String,
     /// Longest wait before a validation, in seconds.
     pub sleep: u64,
+    /// The names of the CA in DNS.
+    pub identities: Vec<String>,
     /// Renewal information by certID, in place of the Worker's.
     pub renewals: Mutex<BTreeMap<String, String>>,
 }
@@ -63,8 +73,15 @@ async fn answer(State(front): State<Arc<Front>>, request: Request) -> Response {
     if front.sleep > 0 && request.method() == Method::POST && request.uri().path().starts_with(CHALLENGE) {
         tokio::time::sleep(Duration::from_secs(drawn(front.sleep))).await;
     }
+    let of_page = request.headers().contains_key(header::ORIGIN);
+    let is_directory = request.uri().path() == DIRECTORY;
     match front.pass(request).await {
-        Ok(answer) => spelled(answer, &front.base, &public),
+        Ok(mut answer) => {
+            if is_directory {
+                answer.body = front.completed(&answer.body).unwrap_or(answer.body);
+            }
+            spelled(answer, &front.base, &public, of_page)
+        }
         Err(error) => (StatusCode::BAD_GATEWAY, format!("{error:#}\n")).into_response(),
     }
 }
@@ -88,6 +105,15 @@ impl Front {
         }
     }
 
+    /// The directory with the members that Pebble always has; `None` for another text.
+    fn completed(&self, body: &[u8]) -> Option<Bytes> {
+        let mut directory: Value = serde_json::from_slice(body).ok()?;
+        let meta = directory.get_mut("meta")?.as_object_mut()?;
+        meta.entry("externalAccountRequired").or_insert(false.into());
+        meta.entry("caaIdentities").or_insert_with(|| self.identities.clone().into());
+        serde_json::to_string_pretty(&directory).ok().map(Bytes::from)
+    }
+
     /// Passes a request on to the Worker.
     async fn pass(&self, request: Request) -> Result<Answer> {
         let (mut parts, body) = request.into_parts();
@@ -107,14 +133,18 @@ fn drawn(most: u64) -> u64 {
     host::random::<8>().map_or(0, u64::from_le_bytes).checked_rem(most).unwrap_or_default()
 }
 
-/// A response with the origin that the client asked for in place of the Worker's.
-fn spelled(answer: Answer, base: &str, public: &str) -> Response {
+/// A response with the origin that the client asked for in place of the Worker's, and Pebble's headers.
+fn spelled(answer: Answer, base: &str, public: &str, of_page: bool) -> Response {
     let mut headers = HeaderMap::new();
     for (name, value) in &answer.headers {
-        if OF_CONNECTION.contains(name) || name == header::STRICT_TRANSPORT_SECURITY {
+        let cors = name.as_str().starts_with("access-control-");
+        if OF_CONNECTION.contains(name) || NOT_PEBBLES.contains(name) || (cors && !of_page) {
             continue;
         }
         match value.to_str() {
+            Ok(kind) if name == header::CONTENT_TYPE && !kind.contains(';') && WITH_CHARSET.contains(&kind) => {
+                append(&mut headers, name, &format!("{kind}; charset=utf-8"));
+            }
             // Clients that read lines want one link in each, as Pebble sends them; the runtime has merged them.
             Ok(links) if name == header::LINK => {
                 for link in separate(&links.replace(base, public)) {
@@ -127,6 +157,7 @@ fn spelled(answer: Answer, base: &str, public: &str) -> Response {
             }
         }
     }
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=0, no-cache"));
     let is_text = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     let is_text = is_text.is_some_and(|kind| kind.contains("json") || kind.starts_with("text/"));
     let body = match std::str::from_utf8(&answer.body) {
@@ -153,7 +184,7 @@ fn separate(links: &str) -> Vec<String> {
 
 fn malformed(detail: &str) -> Box<Response> {
     let problem = json!({ "type": "urn:ietf:params:acme:error:malformed", "detail": detail, "status": 400 });
-    let headers = [(header::CONTENT_TYPE, "application/problem+json")];
+    let headers = [(header::CONTENT_TYPE, "application/problem+json; charset=utf-8")];
     Box::new((StatusCode::BAD_REQUEST, headers, problem.to_string()).into_response())
 }
 
@@ -174,7 +205,8 @@ mod tests {
             headers.insert(name, value.parse().unwrap());
         }
         let body = "{\"url\":\"https://a.test/x\"}".into();
-        let response = spelled(Answer { status: StatusCode::OK, headers, body }, "https://a.test", "https://b.test:1");
+        let response =
+            spelled(Answer { status: StatusCode::OK, headers, body }, "https://a.test", "https://b.test:1", false);
         let of = |name: &str| -> Vec<_> { response.headers().get_all(name).iter().cloned().collect() };
         assert_eq!(
             of("link"),
@@ -182,6 +214,7 @@ mod tests {
         );
         assert_eq!(of("location"), ["https://b.test:1/my-order/1"]);
         assert!(of("content-length").is_empty() && of("strict-transport-security").is_empty());
+        assert_eq!(of("content-type"), ["application/json; charset=utf-8"]);
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let body = runtime.block_on(to_bytes(response.into_body(), 1000)).unwrap();
         assert_eq!(body, "{\"url\":\"https://b.test:1/x\"}");

@@ -69,11 +69,21 @@ fn first(chain: &str) -> &str {
 /// A certificate with links to the others.
 fn certificate(all: &[&str], path: &str, number: usize, headers: &HeaderMap) -> Response {
     let Some(pem) = all.get(number) else { return StatusCode::NOT_FOUND.into_response() };
+    let kind = "application/pem-certificate-chain; charset=utf-8";
+    linked((*pem).to_owned(), kind, (all.len(), path, number), headers)
+}
+
+/// One of several files, with links to the others.
+fn linked(
+    text: String,
+    kind: &'static str,
+    (count, path, number): (usize, &str, usize),
+    headers: &HeaderMap,
+) -> Response {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
-    let mut response = (*pem).to_owned().into_response();
-    let kind = HeaderValue::from_static("application/pem-certificate-chain; charset=utf-8");
-    response.headers_mut().insert(header::CONTENT_TYPE, kind);
-    for other in (0..all.len()).filter(|other| *other != number) {
+    let mut response = text.into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    for other in (0..count).filter(|other| *other != number) {
         if let Ok(link) = HeaderValue::from_str(&format!("<https://{host}/{path}/{other}>;rel=\"alternate\"")) {
             response.headers_mut().append(header::LINK, link);
         }
@@ -81,18 +91,21 @@ fn certificate(all: &[&str], path: &str, number: usize, headers: &HeaderMap) -> 
     response
 }
 
-async fn root_key(State(management): Shared, Path(number): Path<usize>) -> Response {
-    rsa_key(management.authority.roots.get(number).map(|root| root.key.as_str()))
+async fn root_key(State(management): Shared, Path(number): Path<usize>, headers: HeaderMap) -> Response {
+    let keys: Vec<&str> = management.authority.roots.iter().map(|root| root.key.as_str()).collect();
+    rsa_key(&keys, "root-keys", number, &headers)
 }
 
-async fn intermediate_key(State(management): Shared, Path(number): Path<usize>) -> Response {
-    rsa_key(management.authority.chains.get(number).map(|_| management.authority.key.as_str()))
+async fn intermediate_key(State(management): Shared, Path(number): Path<usize>, headers: HeaderMap) -> Response {
+    // All chains have the same issuer.
+    let keys = vec![management.authority.key.as_str(); management.authority.chains.len()];
+    rsa_key(&keys, "intermediate-keys", number, &headers)
 }
 
-/// An RSA key in its own form (PKCS#1); 404 for others, as Pebble.
-fn rsa_key(pkcs8: Option<&str>) -> Response {
-    match pkcs8.and_then(pkcs1) {
-        Some(pem) => ([(header::CONTENT_TYPE, "application/x-pem-file; charset=utf-8")], pem).into_response(),
+/// An RSA key in its own form (PKCS#1) with links to the others; 404 for another key, as Pebble.
+fn rsa_key(all: &[&str], path: &str, number: usize, headers: &HeaderMap) -> Response {
+    match all.get(number).and_then(|pkcs8| pkcs1(pkcs8)) {
+        Some(pem) => linked(pem, "application/x-pem-file; charset=utf-8", (all.len(), path, number), headers),
         None => StatusCode::NOT_FOUND.into_response(),
     }
 }

@@ -123,7 +123,13 @@ async fn serve(values: &Values, config: &Config, environment: &Environment) -> R
         () = stopped() => return Ok(()),
     }
     let Worker { mut workerd, upstream, .. } = worker;
-    let front = Arc::new(Front { upstream, base, sleep: environment.sleep, renewals: Mutex::default() });
+    let front = Arc::new(Front {
+        upstream,
+        base,
+        sleep: environment.sleep,
+        identities: config.identities(),
+        renewals: Mutex::default(),
+    });
     let management = Arc::new(Management { authority, front: Arc::clone(&front) });
     let mut addresses = BTreeMap::from([("acme", at.to_string())]);
     let mut tasks = tokio::task::JoinSet::new();

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use selvedge::pki::ceremony::Hierarchy;
+use selvedge::validation::Method;
 use selvedge::values::b64;
 use selvedge::values::identifier::DnsName;
 use serde_json::{Map, Value, json};
@@ -26,8 +27,6 @@ use crate::runtime::workerd::{Listeners, Output, Workerd};
 const OPERATOR: &str = "pebble";
 /// Pebble's terms of service.
 const TERMS: &str = "data:text/plain,Do%20what%20thou%20wilt";
-/// Pebble's name in DNS.
-const IDENTITY: &str = "pebble.letsencrypt.org";
 /// Timeout until the Worker answers.
 const START: Duration = Duration::from_secs(60);
 /// workerd's configuration.
@@ -142,10 +141,6 @@ fn bindings(parts: &Parts<'_>, token: &str) -> Result<BTreeMap<String, Binding>>
     let (first, others) = authority.chains.split_first().context("the CA has no chain")?;
     let root = authority.roots.first().map(|root| root.certificate.clone()).unwrap_or_default();
     let port = |port: u16, usual: u16| if port == 0 { usual } else { port }.to_string();
-    let identities = match config.caa_identities.as_slice() {
-        [] => IDENTITY.to_owned(),
-        names => names.join(","),
-    };
     let keys = config.mac_keys.iter().map(|(kid, key)| (kid.clone(), json!({ "key": key, "uses": "many" })));
     let mut all = vec![
         ("MODE", "dev".to_owned()),
@@ -157,7 +152,7 @@ fn bindings(parts: &Parts<'_>, token: &str) -> Result<BTreeMap<String, Binding>>
         ("CLIENT_ADDRESS_HEADER", "none".to_owned()),
         ("REQUEST_LOG", "off".to_owned()),
         ("CAA", "off".to_owned()),
-        ("CAA_IDENTITIES", identities),
+        ("CAA_IDENTITIES", config.identities().join(",")),
         ("HTTP01_PORT", port(config.http_port, 5002)),
         ("TLS_ALPN_PORT", port(config.tls_port, 5001)),
         // Pebble tries once.
@@ -186,10 +181,12 @@ fn bindings(parts: &Parts<'_>, token: &str) -> Result<BTreeMap<String, Binding>>
     Ok(all.into_iter().map(|(name, text)| (name.to_owned(), Binding::Var(Var::Text(text)))).collect())
 }
 
-/// The policy: the blocked names with all below them.
+/// The policy: the blocked names with all below them, and all types of challenges.
 fn policy(config: &Config) -> Value {
     let blocked = config.domain_blocklist.iter().filter_map(|name| DnsName::parse(name).ok());
     let deny: Vec<String> =
         blocked.flat_map(|name| [name.as_str().to_owned(), format!("*.{}", name.as_str())]).collect();
-    json!({ "deny": deny })
+    // Beside the usual ones Pebble offers dns-persist-01.
+    let challenges: Vec<&str> = Method::ALL.into_iter().map(Method::name).collect();
+    json!({ "deny": deny, "challenges": challenges })
 }

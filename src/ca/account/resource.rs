@@ -120,7 +120,15 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     }
 
     fn object(&self, account: &AccountRecord) -> serde_json::Value {
-        account.wire(&self.ports.settings().urls.orders(&account.id, None))
+        let urls = &self.ports.settings().urls;
+        let mut object = account.wire(&urls.orders(&account.id, None));
+        // Drafts of RFC 8555 had the key here, and suites written for Pebble read it.
+        if urls.at_any_host()
+            && let Some(members) = object.as_object_mut()
+        {
+            members.insert("key".to_owned(), account.key.clone());
+        }
+        object
     }
 
     /// Creates the account if absent. If it exists, the answer is that of [`Account::release_key_claim`].
