@@ -87,14 +87,14 @@ enum Command {
         )]
         args: Vec<String>,
     },
-    /// Run the authority with the flags, files and addresses of Pebble, for suites that were written for it.
+    /// Run the authority with the flags, files and addresses of Pebble, for its suites.
     #[command(disable_help_flag = true)]
     Pebble {
         /// Its flags, as `-config FILE -dnsserver HOST:PORT`; `-h` lists them.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
-    /// Run the responders of all challenges, with the flags and calls of Pebble's program of that name.
+    /// Run the responders of all challenges, with the flags and calls of Pebble's program.
     #[command(disable_help_flag = true)]
     PebbleChalltestsrv {
         /// Its flags, as `-management :8055`; `-h` lists them.

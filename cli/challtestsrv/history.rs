@@ -127,7 +127,7 @@ impl History {
     }
 }
 
-/// A host without its port and without the brackets of an IPv6 address that has one.
+/// A host without its port, and an IPv6 address then without brackets.
 fn without_port(host: &str) -> &str {
     match host.rsplit_once(':') {
         Some((bare, port)) if port.bytes().all(|b| b.is_ascii_digit()) && !bare.ends_with(':') => {

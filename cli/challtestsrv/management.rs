@@ -129,7 +129,7 @@ fn done(service: &Service, operation: &str, body: &[u8]) -> Result<Option<String
     Ok(None)
 }
 
-/// The default address in a body; `None` for the empty text, which ends the default answers.
+/// The default address in a body; `None` for the empty text.
 fn address<A: FromStr>(body: &[u8]) -> Result<Option<A>, Refusal> {
     let form = r#"{"ip"}"#;
     let Ip { ip } = read(body, form)?;

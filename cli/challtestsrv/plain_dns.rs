@@ -46,7 +46,7 @@ pub async fn answer_datagrams(socket: Arc<UdpSocket>, party: Arc<impl Answering>
     }
 }
 
-/// Answers queries by TCP concurrently, for good.
+/// Answers queries by TCP concurrently until it is dropped.
 pub async fn answer_streams(listener: TcpListener, party: Arc<impl Answering>) {
     loop {
         match listener.accept().await {

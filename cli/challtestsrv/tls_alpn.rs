@@ -25,7 +25,7 @@ const HANDSHAKE: Duration = Duration::from_secs(5);
 /// Delay after a failed accept, as when no file descriptor is free.
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 
-/// Answers handshakes concurrently, for good.
+/// Answers handshakes concurrently until it is dropped.
 pub async fn serve(listener: TcpListener, service: Arc<Service>) {
     loop {
         match listener.accept().await {
@@ -74,7 +74,7 @@ fn certified(name: &str, key_authorization: &str) -> Result<ServerConfig> {
     Ok(builder.with_no_client_auth().with_cert_resolver(Arc::new(certified)))
 }
 
-/// The identifier of a server name: an address in the form of a name is that address (RFC 8738 §6).
+/// The identifier of a server name, which may be an address (RFC 8738 §6).
 fn subject(name: &str) -> String {
     let reversed = |labels: &str| labels.rsplit('.').map(str::to_owned).collect::<Vec<_>>();
     if let Some(labels) = name.strip_suffix(".in-addr.arpa") {

@@ -1,4 +1,4 @@
-//! DNS over HTTPS for the Worker, answered by a plain DNS server: that of `-dnsserver`, or the system's.
+//! DNS over HTTPS for the Worker, answered by a plain DNS server.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The folder of a run: in memory where the system has such a place, and gone afterwards.
+//! The folder of a run, in memory where the system has such a place.
 
 use std::fs::{self, DirBuilder, File};
 use std::io::Write;

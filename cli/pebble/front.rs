@@ -87,7 +87,7 @@ async fn answer(State(front): State<Arc<Front>>, request: Request) -> Response {
 }
 
 impl Front {
-    /// The origin that a request asks for, or the response to a request that is not passed on.
+    /// The origin that a request asks for, or a response in place of the Worker's.
     fn looked_at(&self, request: &Request) -> Result<String, Box<Response>> {
         let text = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
         if text("user-agent").is_none_or(str::is_empty) {
@@ -133,7 +133,7 @@ fn drawn(most: u64) -> u64 {
     host::random::<8>().map_or(0, u64::from_le_bytes).checked_rem(most).unwrap_or_default()
 }
 
-/// A response with the origin that the client asked for in place of the Worker's, and Pebble's headers.
+/// A response with the origin that the client asked for, and Pebble's headers.
 fn spelled(answer: Answer, base: &str, public: &str, of_page: bool) -> Response {
     let mut headers = HeaderMap::new();
     for (name, value) in &answer.headers {

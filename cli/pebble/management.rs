@@ -102,7 +102,9 @@ async fn intermediate_key(State(management): Shared, Path(number): Path<usize>, 
     rsa_key(&keys, "intermediate-keys", number, &headers)
 }
 
-/// An RSA key in its own form (PKCS#1) with links to the others; 404 for another key, as Pebble.
+/// An RSA key in its own form (PKCS#1) with links to the others.
+///
+/// Another kind of key is not found, as at Pebble.
 fn rsa_key(all: &[&str], path: &str, number: usize, headers: &HeaderMap) -> Response {
     match all.get(number).and_then(|pkcs8| pkcs1(pkcs8)) {
         Some(pem) => linked(pem, "application/x-pem-file; charset=utf-8", (all.len(), path, number), headers),

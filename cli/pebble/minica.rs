@@ -1,7 +1,7 @@
 //! The public anchor of Pebble's own TLS certificate.
 //!
 //! Clients of Pebble ship or pin it: `test/certs/pebble.minica.pem` of <https://github.com/letsencrypt/pebble>, valid
-//! until 2125. Its key is public there too, so anybody can issue below it, and nothing may trust it but tests.
+//! until 2125. Its key is public there too: every program can issue below it, and only tests may trust it.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -42,7 +42,7 @@ mB8/el4LT15yBsrWM7X2mM3Uuky33oxvaxS3jdTDbDh3x0LbHR+lWGM=
 /// Where Pebble's own pair is, below a checkout of it.
 const PEBBLES_OWN: &str = "test/certs/localhost/cert.pem";
 
-/// The lifetime of a certificate below the anchor, in days, as long as that of Pebble's own.
+/// The lifetime of a certificate below the anchor, in days.
 const DAYS: u32 = 825;
 
 /// The TLS configuration: the pair of the configuration, or a new certificate below the anchor.

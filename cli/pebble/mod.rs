@@ -1,4 +1,4 @@
-//! `pebble`: the authority with the command line, files and addresses of Pebble, for suites written for it.
+//! `pebble`: the authority with the command line, files and addresses of Pebble.
 //!
 //! The Worker runs on workerd as in `dev`, with Pebble's paths; TLS, the management interface and DNS are here.
 

@@ -109,7 +109,7 @@ impl Acme {
         format!("{}.{}", challenge["token"].as_str().unwrap(), self.key.thumbprint().as_str())
     }
 
-    /// Answers the http-01 challenges of an order; `serve` is told token and content of each.
+    /// Answers the http-01 challenges of an order; `serve` gets token and content of each.
     pub fn prove(&self, order: &Value, serve: impl Fn(&str, &str)) {
         for authorization in order["authorizations"].as_array().unwrap() {
             let url = authorization.as_str().unwrap();

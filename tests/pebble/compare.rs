@@ -82,7 +82,9 @@ const ENVIRONMENT: [(&str, &str); 4] = [
     ("PEBBLE_ALTERNATE_ROOTS", "1"),
 ];
 
-/// What a client can tell of an answer: a line for each property, without values that differ from run to run.
+/// The properties of an answer, a line each.
+///
+/// Values that differ from run to run are left out.
 fn described(answer: &Answer) -> BTreeSet<String> {
     let mut lines = BTreeSet::from([format!("status {}", answer.status)]);
     for name in ["content-type", "cache-control", "access-control-allow-origin"] {
@@ -214,7 +216,7 @@ fn orders(acme: &Acme, ours: &Pebble, management: u16, all: &mut Vec<Asked>) {
     all.push(("GET /cert-status-by-serial/ of a revoked one", manage(&status)));
 }
 
-/// The rows of the table: for each request what only one of the two answers has.
+/// The rows of the table: what only one of the two answers has.
 fn differences(theirs: &[Asked], ours: &[Asked]) -> String {
     let mut rows = String::from("| request | Pebble only | Selvedge only |\n|---|---|---|\n");
     for ((name, theirs), (_, ours)) in theirs.iter().zip(ours) {

@@ -21,8 +21,7 @@ pub struct Program {
 }
 
 impl Program {
-    /// Starts the program of this name in a folder, which has a link of that name afterwards, and waits for its
-    /// addresses.
+    /// Starts the program of this name in a folder and waits for its addresses.
     pub fn start(folder: &Path, name: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let (program, file) = (link(folder, name), folder.join(format!("{name}.addresses")));
         let log = fs::File::create(folder.join(format!("{name}.log"))).unwrap();

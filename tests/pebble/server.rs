@@ -1,4 +1,4 @@
-//! `pebble` as a process: its command line, its servers, and a certificate from order to revocation.
+//! `pebble` as a process: its command line, its servers, and a certificate's whole life.
 
 use std::fs;
 use std::path::{Path, PathBuf};

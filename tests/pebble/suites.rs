@@ -88,12 +88,22 @@ fn eggsampler_suite_passes_unchanged() {
     assert_eq!(said.lines().filter(|line| line.starts_with("--- PASS")).count(), 67, "{said}");
 }
 
+/// Links what one folder has and the other lacks.
+fn merge(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let target = to.join(entry.file_name());
+        if !target.exists() {
+            symlink(entry.path(), target).unwrap();
+        } else if target.is_dir() && !target.is_symlink() {
+            merge(&entry.path(), &target);
+        }
+    }
+}
+
 /// Debian's Go, whose library is a package of its own.
 fn go_root() -> PathBuf {
     let (go, library) = (debian::release("golang-1.24-go", "1.24"), debian::release("golang-1.24-src", "1.24"));
-    let place = go.root.join("usr/share/go-1.24/src");
-    if !place.exists() {
-        symlink(library.root.join("usr/share/go-1.24/src"), place).unwrap();
-    }
+    let shared = |root: &Path| root.join("usr/share/go-1.24");
+    merge(&shared(&library.root), &shared(&go.root));
     go.root.join("usr/lib/go-1.24")
 }

@@ -35,7 +35,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         Ok(noted.filter(|authorization| self.is_reusable(authorization, permit)))
     }
 
-    /// Whether a valid authorization is used again: always, but where a test machine has a share of its own.
+    /// Whether a valid authorization is used again.
+    ///
+    /// It is, except on a test machine with a share of its own.
     fn draws_reuse(&self) -> Result<bool, Problem> {
         let Some(percent) = self.ports.settings().testing.reuse else { return Ok(true) };
         let [lot] = self.ports.random()?;
@@ -79,7 +81,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         Ok(txn.put(&identifier_id(&authorization.identifier, authorization.wildcard), &proof)?)
     }
 
-    /// Returns the open order for an equivalent request; `None` where a test machine has its own share of reuse.
+    /// Returns the open order for an equivalent request.
+    ///
+    /// `None` where a test machine has a share of reuse.
     ///
     /// # Errors
     /// When the storage fails.

@@ -59,7 +59,7 @@ pub(in crate::ca) fn only_for_tests(value: Values<'_>, name: &str, dev: bool) ->
 /// Reads `PROFILES`, the profiles in place of the built-in ones; `None` without it.
 ///
 /// It is a JSON object from names to `{"description", "seconds", "common_name"}`. A profile named `default` becomes the
-/// first. Each call keeps the names in memory for good: a configuration is read once.
+/// first. Each call keeps its names in memory until the process ends: a configuration is read once.
 ///
 /// # Errors
 /// A sentence for the operator; the setting in production.

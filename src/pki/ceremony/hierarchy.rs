@@ -29,7 +29,9 @@ pub struct Hierarchy {
     pub key: String,
 }
 
-/// Makes self-signed roots with these common names, side by side: an RSA key takes a while.
+/// Makes self-signed roots with these common names.
+///
+/// Their keys are made side by side: an RSA key takes a while.
 ///
 /// # Errors
 /// [`CeremonyFault::CommonName`], and failures of cryptography or encoding.
