@@ -35,7 +35,7 @@ impl Program {
     pub fn build(toolbox: &Toolbox, wrangler: Option<&Path>) -> Result<Self> {
         // These belong to the deployed CA.
         let worker = settings(toolbox, wrangler)?.without(&ceremony::public_settings()).runtime()?;
-        Self::of(toolbox, worker)
+        Self::of(toolbox, worker, Toolbox::build_wasm_for_dev)
     }
 
     /// As [`Program::build`] with the companion's own settings, whatever the current folder has.
@@ -43,16 +43,21 @@ impl Program {
     /// # Errors
     /// As [`Program::build`].
     pub fn build_plain(toolbox: &Toolbox) -> Result<Self> {
-        Self::of(toolbox, own_settings(toolbox)?.without(&ceremony::public_settings()).runtime()?)
+        let worker = own_settings(toolbox)?.without(&ceremony::public_settings()).runtime()?;
+        Self::of(toolbox, worker, Toolbox::build_wasm_for_dev)
     }
 
-    /// As [`Program::build`], with a Worker whose settings were read.
+    /// Gets the tools and the module that deploys, for a Worker whose settings were read.
     ///
     /// # Errors
-    /// When a tool cannot be installed, or the sources do not compile.
-    pub fn of(toolbox: &Toolbox, worker: Runtime) -> Result<Self> {
+    /// As [`Program::build`].
+    pub fn deployed(toolbox: &Toolbox, worker: Runtime) -> Result<Self> {
+        Self::of(toolbox, worker, Toolbox::build_wasm)
+    }
+
+    fn of(toolbox: &Toolbox, worker: Runtime, build: impl FnOnce(&Toolbox) -> Result<Built>) -> Result<Self> {
         toolbox.ensure_npm_runtime()?;
-        let Built { js, wasm, .. } = toolbox.build_wasm_for_dev()?;
+        let Built { js, wasm, .. } = build(toolbox)?;
         let module = |name: &str, kind, path| Module { name: name.to_owned(), kind, path };
         Ok(Self {
             workerd: toolbox.workerd()?,

@@ -43,7 +43,7 @@ pub fn run(options: &Options, toolbox: &Toolbox) -> Result<ExitCode> {
     let listeners = urls.bind()?;
     let state = state::open(&options.state, &settings)?;
     databases::check(&state.objects())?;
-    let program = Program::of(toolbox, settings.worker.clone())?;
+    let program = Program::deployed(toolbox, settings.worker.clone())?;
     // One thread: workerd dies with the thread that started it.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
     let parts = authority::Parts { options, settings, state, program };

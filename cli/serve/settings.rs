@@ -73,7 +73,11 @@ impl Settings {
         let default = base.as_str().trim_end_matches('/').replacen("https://", "http://", 1);
         let status = url(&config, "STATUS_URL", config.var("STATUS_URL").or(Some(&default)))?;
         warn(&config);
-        let settings = Self { base, status, worker: config.runtime()?, bindings, token };
+        let mut worker = config.runtime()?;
+        if worker.vars.remove("JURISDICTION").is_some() {
+            say(format!("note: JURISDICTION in {file} is Cloudflare's; all data is on this machine"));
+        }
+        let settings = Self { base, status, worker, bindings, token };
         match settings.as_worker(now)? {
             Ok(problems) => problems.iter().for_each(|problem| say(format!("warning: {problem}"))),
             Err(sentence) => bail!("{sentence} (The settings are those of {file}; nothing was done)"),

@@ -30,6 +30,7 @@ new_sqlite_classes = ["Partition"]
 STATUS_URL = "http://127.0.0.1:@PORT@"
 RESOLVER_URL = "https://127.0.0.1:1/dns-query"
 MODE = "production"
+JURISDICTION = "eu"
 CAA_IDENTITIES = "ca.test"
 CAA_INTERNAL = "test"
 CRL_GATHERING_SECONDS = 0
