@@ -89,7 +89,8 @@ impl Config {
 
     fn of(mut value: Value) -> Result<Self> {
         go_json::fold(&mut value, &["pebble"]);
-        let mut members = value.get_mut("pebble").map(Value::take).unwrap_or_default();
+        let members = value.get_mut("pebble").map(Value::take).filter(|members| !members.is_null());
+        let mut members = members.unwrap_or_else(|| json!({}));
         go_json::fold(&mut members, &MEMBERS);
         if let Some(members) = members.as_object_mut() {
             // Go reads null as the absence of a value.

@@ -39,7 +39,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     ///
     /// It is, except on a test machine with a share of its own.
     fn draws_reuse(&self) -> Result<bool, Problem> {
-        let Some(percent) = self.ports.settings().testing.reuse else { return Ok(true) };
+        let Some(percent) = self.ports.settings().test_machine.reuse else { return Ok(true) };
         let [lot] = self.ports.random()?;
         // 256 lots: each percentage differs from the next, and 0 and 100 are exact.
         Ok(u32::from(lot) * 100 < u32::from(percent) * 256)
@@ -92,7 +92,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         txn: &Txn<'_, K>,
         wanted: &OrderRequest<'_>,
     ) -> Result<Option<OrderRecord>, Problem> {
-        if self.ports.settings().testing.reuse.is_some() {
+        if self.ports.settings().test_machine.reuse.is_some() {
             return Ok(None);
         }
         let request = wanted.digest();

@@ -130,7 +130,7 @@ pub struct Settings {
     /// On a test machine: percentage of good nonces that are refused, at most [`MAX_REFUSED_NONCES`].
     pub refuse_nonces: u8,
     /// On a test machine: what else is different.
-    pub testing: TestMachine,
+    pub test_machine: TestMachine,
     /// On a test machine: maximum lifetime of nonces, orders and authorizations. They then expire within a test.
     pub longest_life: Option<Duration>,
 }
@@ -170,8 +170,8 @@ impl Settings {
             other => return Err(invalid("MODE", other, "\"production\" or \"dev\"")),
         };
         let base = base_url(&required("BASE_URL")?, dev)?;
-        let testing = TestMachine::read(value, dev)?;
-        let urls = Urls::new(&base).in_style(testing.style);
+        let test_machine = TestMachine::read(value, dev)?;
+        let urls = Urls::new(&base).in_style(test_machine.style);
         // Its host makes them those of the process.
         profiles(value)?;
         let Configured { issuers, mut problems } = Configured::read(value, now)?;
@@ -211,7 +211,7 @@ impl Settings {
             dev,
             crl_gathering: seconds(value, "CRL_GATHERING_SECONDS", GATHERED, 0..=3600)?,
             refuse_nonces: refuse_nonces(value, dev)?,
-            testing,
+            test_machine,
             longest_life: longest_life(value, dev)?,
         })
     }

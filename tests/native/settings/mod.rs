@@ -325,7 +325,7 @@ fn short_lifetimes_require_dev() {
 #[test]
 fn pebble_settings_require_dev() {
     let usual = read(&good(), NOW).unwrap();
-    assert!(!usual.testing.always_valid && usual.testing.reuse.is_none() && !usual.urls.at_any_host());
+    assert!(!usual.test_machine.always_valid && usual.test_machine.reuse.is_none() && !usual.urls.at_any_host());
     let mut values = good();
     for (name, value) in [
         ("MODE", "dev"),
@@ -339,7 +339,7 @@ fn pebble_settings_require_dev() {
     }
     let settings = read(&values, NOW).unwrap();
     assert_eq!(settings.urls.directory(), "https://ca.example.org/dir");
-    assert!(settings.testing.always_valid && settings.testing.reuse == Some(0));
+    assert!(settings.test_machine.always_valid && settings.test_machine.reuse == Some(0));
     assert_eq!(settings.meta.terms_of_service.as_deref(), Some("data:text/plain,anything"));
     let profiles = profiles(&|name| values.get(name).cloned()).unwrap().unwrap();
     let rows: Vec<_> = profiles.iter().map(|p| (p.name, p.description, p.validity.as_secs(), p.common_name)).collect();
