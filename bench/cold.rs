@@ -3,6 +3,7 @@
 //! A small CA meets a cold isolate at nearly every request. So each request goes to a workerd that was just started on
 //! the state that the previous ones left.
 
+use crate::common::fresh;
 use crate::common::load::process::Process;
 use crate::common::server::Server;
 use crate::common::wire::{Answer, Wire, body};
@@ -10,11 +11,9 @@ use crate::floor::Outside;
 use crate::options::Options;
 use crate::units::percentile;
 use serde_json::{Value, json};
-use std::fs;
-use std::net::{SocketAddr, TcpListener};
-use std::os::fd::OwnedFd;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -106,17 +105,8 @@ impl Host {
     /// Prepares a module: the configuration of `dev` with another address, module and folder of objects.
     fn new(server: &Server, program: &Path, module: &Path, number: usize) -> Self {
         let folder = server.state.join(format!("cold{number}"));
-        fs::create_dir_all(folder.join("objects")).unwrap();
-        let address = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
-        let text = fs::read_to_string(server.state.join("ca/workerd.capnp")).unwrap();
-        let base = server.fact("directory").trim_end_matches("/directory").to_owned();
-        let objects = |folder: PathBuf| folder.to_str().unwrap().to_owned();
-        let own = concat!(env!("CARGO_MANIFEST_DIR"), "/build/");
-        let text = text.replace(&format!("{base}\""), &format!("http://{address}\""));
-        let text = text.replace(&objects(server.state.join("ca/do")), &objects(folder.join("objects")));
-        let text = text.replace(own, &format!("{}/", module.to_str().unwrap()));
-        let config = folder.join("workerd.capnp");
-        fs::write(&config, text).unwrap();
+        let address = fresh::free_address();
+        let config = fresh::configure(server, &folder, address, module, &[]);
         let steps = vec![Step::default(); STEPS.len()];
         let cold = Cold { module: Some(module.to_owned()), start: Vec::new(), steps };
         Self { program: program.to_owned(), config, address, cold }
@@ -168,11 +158,10 @@ impl Host {
 impl Fresh {
     /// Starts workerd with an open socket and waits until it is ready.
     fn start(program: &Path, config: &Path, address: SocketAddr, socket: &str) -> Self {
-        let listener = TcpListener::bind(address).unwrap();
-        let mut command = Command::new(program);
-        command.args(["serve", "--import-path", "/", "--socket-fd", &format!("{socket}=0")]).arg(config);
-        command.stdin(OwnedFd::from(listener)).stdout(Stdio::null());
-        let child = command.spawn().unwrap();
+        let mut command = fresh::workerd(program, config, address, socket);
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        // Closes our socket.
+        drop(command);
         let mut fresh = Self { child, ready: (Duration::ZERO, Duration::ZERO) };
         loop {
             let before = fresh.cpu();
@@ -207,7 +196,7 @@ impl Drop for Fresh {
 /// The platform's share: a bare Worker whose Durable Object writes one row.
 fn floor(program: &Path, runs: u32) -> Cold {
     let folder = tempfile::tempdir().unwrap();
-    let address = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
+    let address = fresh::free_address();
     let config = crate::floor::configure(folder.path(), &Outside::default(), address);
     let mut cold = Cold { module: None, start: Vec::new(), steps: vec![Step::default()] };
     for run in 0..=runs {

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each binary uses a part")]
 
 pub mod companion;
+pub mod fresh;
 pub mod leaks;
 pub mod listening;
 pub mod load;

@@ -9,6 +9,7 @@
 )]
 
 mod bombs;
+mod cold;
 #[path = "../common/mod.rs"]
 mod common;
 mod databases;

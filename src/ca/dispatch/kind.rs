@@ -81,16 +81,16 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     pub async fn handle(self: Rc<Self>, message: Message) -> Reply {
         self.take_up();
         let answer = match Kind::of(self.clone()) {
-            Kind::Account(account) => account.answer(&message).await,
-            Kind::Key(key) => key.answer(&message).await,
-            Kind::Nonce(nonces) => nonces.answer(&message).await,
-            Kind::Ledger(ledger) => ledger.answer(&message).await,
-            Kind::Compromised(keys) => keys.answer(&message).await,
-            Kind::ExternalKey(key) => key.answer(&message).await,
-            Kind::Address(address) => address.answer(&message).await,
-            Kind::Metrics(metrics) => metrics.answer(&message).await,
-            Kind::Operations(operations) => operations.answer(&message).await,
-            Kind::Roster(roster) => roster.answer(&message).await,
+            Kind::Account(account) => apart(account.answer(&message)).await,
+            Kind::Key(key) => apart(key.answer(&message)).await,
+            Kind::Nonce(nonces) => apart(nonces.answer(&message)).await,
+            Kind::Ledger(ledger) => apart(ledger.answer(&message)).await,
+            Kind::Compromised(keys) => apart(keys.answer(&message)).await,
+            Kind::ExternalKey(key) => apart(key.answer(&message)).await,
+            Kind::Address(address) => apart(address.answer(&message)).await,
+            Kind::Metrics(metrics) => apart(metrics.answer(&message)).await,
+            Kind::Operations(operations) => apart(operations.answer(&message)).await,
+            Kind::Roster(roster) => apart(roster.answer(&message)).await,
         };
         self.flush_if_due();
         answer.map(Reply::Answer).unwrap_or_else(|problem| {
