@@ -127,7 +127,7 @@ fn members(path: &str, json: &Value, lines: &mut BTreeSet<String>) {
     }
 }
 
-/// Requests whose answer tells a state that Pebble decides a moment later, sooner or later by chance.
+/// Requests whose answer tells a state that Pebble decides at some later moment.
 const DECIDED_LATER: [&str; 2] = ["challenge answered", "finalize"];
 /// The properties that depend on that state.
 const STATE: [&str; 4] = [".status", ".error", ".validated", ".certificate"];
