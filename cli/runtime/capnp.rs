@@ -7,9 +7,11 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use rustls_native_certs::load_native_certs;
 use selvedge::validation::guard::classify;
 use url::{Host, Url};
 
+use crate::common::host::say;
 use crate::common::worker_config::{Runtime, Var};
 
 /// The name of the main socket, which workerd inherits.
@@ -86,6 +88,21 @@ const ALLOW_PRIVATE: &str = "ALLOW_PRIVATE";
 /// The binding is for a resolver outside the permitted network.
 const RESOLVER: (&str, &str) = ("RESOLVER_URL", "RESOLVER_SERVICE");
 
+/// The TLS options of requests by https: with the system's certificates if there are any.
+///
+/// workerd looks for them in the same places. With `trustBrowserCas` it does not start on a system without, such as a
+/// minimal image.
+fn trust() -> &'static str {
+    if load_native_certs().certs.is_empty() {
+        say(
+            "this system has no CA certificates, so requests by https (webhooks, resolvers) fail: install ca-certificates, \
+             or name a PEM file in SSL_CERT_FILE",
+        );
+        return "tlsOptions = ()";
+    }
+    "tlsOptions = (trustBrowserCas = true)"
+}
+
 impl Served<'_> {
     /// The text of the configuration; all paths in it are absolute, for workerd's `--import-path /`.
     ///
@@ -99,7 +116,7 @@ impl Served<'_> {
         out.push_str("    )),\n");
         line(&mut out, &format!("(name = \"objects\", disk = (path = {}, writable = true)),", path(self.objects)?));
         let allow = if self.allows_private() { "\"public\", \"private\"" } else { "\"public\"" };
-        let trust = "tlsOptions = (trustBrowserCas = true)";
+        let trust = trust();
         line(&mut out, &format!("(name = \"internet\", network = (allow = [{allow}], {trust})),"));
         if let Some(resolver) = self.private_resolver() {
             let protocol = match resolver.scheme() {

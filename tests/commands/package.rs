@@ -137,6 +137,20 @@ fn version_names_commit_and_build() {
     assert!(option_env!("SELVEDGE_COMMIT").is_some() || shown.contains("\ncommit unknown: "), "{shown}");
 }
 
+/// A minimal image is such a system.
+#[test]
+#[cfg(target_os = "linux")]
+fn dev_serves_on_a_system_without_ca_certificates() {
+    let package = Package::unpack();
+    let mut command = package.command(&[]);
+    command.env("SSL_CERT_FILE", package.path("nothing/roots.pem")).env("SSL_CERT_DIR", package.path("nothing/roots"));
+    let dev = Dev::start(command, &package.path("."), &package.path("dev.log"), &[]);
+    assert!(dev.get(dev.running["directory"].as_str().unwrap())["newOrder"].is_string());
+    dev.stop();
+    let said = text(&fs::read(package.path("dev.log")).unwrap());
+    assert!(said.contains("has no CA certificates") && said.contains("install ca-certificates"), "{said}");
+}
+
 #[test]
 fn new_refuses_a_folder_with_files() {
     let folder = tempfile::tempdir().unwrap();
