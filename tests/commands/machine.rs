@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 
@@ -34,6 +35,24 @@ pub fn platform() -> String {
     format!("{system}-{}", if cfg!(target_arch = "aarch64") { "arm64" } else { "x64" })
 }
 
+/// All packages of the companion under test, made once for the tests of this binary.
+pub fn packages() -> &'static Path {
+    static MADE: OnceLock<PathBuf> = OnceLock::new();
+    MADE.get_or_init(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("packages");
+        let _ = fs::remove_dir_all(&folder);
+        package(&folder, &[]);
+        folder
+    })
+}
+
+/// Runs `package` with the companion under test, whose build for a release takes minutes.
+pub fn package(folder: &Path, options: &[&str]) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_selvedge"));
+    command.arg("package").arg(folder).args(["--companion", env!("CARGO_BIN_EXE_selvedge")]).args(options);
+    eprintln!("{}", text(&done(command.env_remove("RUSTC_BOOTSTRAP")).stderr));
+}
+
 impl Machine {
     pub fn new() -> Self {
         let machine = Self(tempfile::tempdir().unwrap());
@@ -63,15 +82,6 @@ impl Machine {
         command.args(arguments).env_clear().env("PATH", self.path("path")).env("HOME", self.path("home"));
         command.current_dir(self.path("app"));
         command
-    }
-
-    /// Runs `package` with the companion under test, whose build for a release takes minutes.
-    pub fn package(&self, folder: &str, options: &[&str]) -> PathBuf {
-        let packages = self.path(folder);
-        let mut command = Command::new(env!("CARGO_BIN_EXE_selvedge"));
-        command.arg("package").arg(&packages).args(["--companion", env!("CARGO_BIN_EXE_selvedge")]).args(options);
-        eprintln!("{}", text(&done(command.env_remove("RUSTC_BOOTSTRAP")).stderr));
-        packages
     }
 
     /// Installs the packages without a network: the runtime is the checkout's.

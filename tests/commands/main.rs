@@ -12,6 +12,8 @@ mod acceptance;
 mod admin_cli;
 mod ceremony;
 mod command_documents;
+#[cfg(target_os = "linux")]
+mod container;
 #[path = "../common/contract.rs"]
 mod contract;
 mod dev;
@@ -20,8 +22,9 @@ mod manual;
 mod npm_packages;
 mod operate;
 mod package;
+#[path = "../common/packages/mod.rs"]
+mod packages;
 mod quick_starts;
 mod serve;
 mod server;
-#[path = "../common/packages/venv.rs"]
-mod venv;
+use packages::venv;

@@ -12,7 +12,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::machine::{CERTBOT, Machine, checkout, done, text};
+use crate::machine::{CERTBOT, Machine, checkout, done, packages, text};
 use crate::venv::venv;
 use edge::Edge;
 
@@ -71,7 +71,7 @@ fn quick_starts_of_the_readme_run_as_written() {
         machine.link(program);
     }
     symlink(venv("certbot", CERTBOT).join("bin/certbot"), machine.path("path/certbot")).unwrap();
-    machine.install(&machine.package("packages", &["--npm-only"]));
+    machine.install(packages());
     let edge = Edge::on(&machine);
     for (title, commands) in starts {
         assert!(commands.lines().count() <= LINES, "{title}: more than {LINES} lines");

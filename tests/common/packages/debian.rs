@@ -182,7 +182,7 @@ impl Apt {
         }
         let output = command.args(arguments).current_dir(folder).output();
         let output = output.expect(
-            "the tests take ACME clients, GnuTLS and Chromium from Debian's packages, by apt; this system has none",
+            "the tests take ACME clients, GnuTLS, Chromium and podman from Debian's packages, by apt; this system has none",
         );
         assert!(output.status.success(), "{command:?}\n{output:?}");
         output
