@@ -10,6 +10,14 @@ use crate::dev::Dev;
 use crate::machine::{CERTBOT, Machine, checkout, done, package, packages, platform, text};
 use crate::venv::venv;
 
+/// A CA for certbot.
+pub struct Authority<'a> {
+    /// Its directory URL.
+    pub directory: &'a str,
+    /// The file with the root of its own certificate.
+    pub root: &'a Path,
+}
+
 /// Obtains a certificate by http-01, with the programs and the environment of the tests.
 fn certbot(machine: &Machine, dev: &Dev, port: u16, name: &str) {
     let [directory, root] = ["directory", "root"].map(|field| dev.running[field].as_str().unwrap());
