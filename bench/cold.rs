@@ -11,9 +11,10 @@ use crate::floor::Outside;
 use crate::options::Options;
 use crate::units::percentile;
 use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Lines};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, ChildStdout, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -97,6 +98,8 @@ struct Host {
 /// A fresh workerd. Killed when dropped.
 struct Fresh {
     child: Child,
+    /// Open, since it may print more.
+    _printed: Lines<BufReader<ChildStdout>>,
     /// CPU of its main thread, and of all threads.
     ready: (Duration, Duration),
 }
@@ -156,18 +159,21 @@ impl Host {
 }
 
 impl Fresh {
-    /// Starts workerd with an open socket and waits until it is ready.
+    /// Starts workerd with an open socket and waits until it listens and has gone quiet.
     fn start(program: &Path, config: &Path, address: SocketAddr, socket: &str) -> Self {
         let mut command = fresh::workerd(program, config, address, socket);
-        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        command.args(["--control-fd", "1"]).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
         // Closes our socket.
         drop(command);
-        let mut fresh = Self { child, ready: (Duration::ZERO, Duration::ZERO) };
+        let mut printed = BufReader::new(child.stdout.take().unwrap()).lines();
+        assert!(printed.by_ref().any(|line| line.unwrap().contains("\"event\":\"listen\"")), "workerd does not listen");
+        let mut fresh = Self { child, _printed: printed, ready: (Duration::ZERO, Duration::ZERO) };
         loop {
             let before = fresh.cpu();
             sleep(QUIET);
             fresh.ready = fresh.cpu();
-            if fresh.ready == before && before.0 > Duration::ZERO {
+            if fresh.ready == before {
                 return fresh;
             }
         }
