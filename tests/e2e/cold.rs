@@ -52,7 +52,7 @@ impl Drop for Traced {
 #[test]
 fn the_first_request_of_an_isolate_compiles_little() {
     // A fast build has other functions.
-    let fast = std::env::var("SELVEDGE_FAST_WASM").is_ok_and(|value| value == "1");
+    let fast = std::env::var("SELVEDGE_MODULE").is_ok_and(|value| value == "fast");
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start_with(folder.path(), 0, &["--plain-http"]);
     let program = Process(server.facts["workerd_pid"].as_u64().unwrap()).program();
