@@ -112,8 +112,8 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    if let Some(code) = as_another_program() {
-        return code;
+    if let Some(ended) = as_another_program() {
+        return exit_code(ended);
     }
     let mut arguments = std::env::args_os().skip(1);
     // Asks git and hashes the module, which other commands need not wait for.
@@ -123,17 +123,19 @@ fn main() -> ExitCode {
         print(&tools::version());
         return ExitCode::SUCCESS;
     }
-    match run(Cli::parse().command) {
-        Ok(code) => code,
-        Err(error) => {
-            say(format!("{error:#}"));
-            ExitCode::FAILURE
-        }
-    }
+    exit_code(run(Cli::parse().command))
+}
+
+/// The exit code of a command, whose error is printed.
+fn exit_code(ended: anyhow::Result<ExitCode>) -> ExitCode {
+    ended.unwrap_or_else(|error| {
+        say(format!("{error:#}"));
+        ExitCode::FAILURE
+    })
 }
 
 /// Runs the program whose name this file has, as by a link: `pebble` or `pebble-challtestsrv`.
-fn as_another_program() -> Option<ExitCode> {
+fn as_another_program() -> Option<anyhow::Result<ExitCode>> {
     let mut arguments = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned());
     let name = arguments.next()?;
     match Path::new(&name).file_name()?.to_str()? {
@@ -150,8 +152,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Issuer { command } => return ceremony::issuer(command).map(|()| ExitCode::SUCCESS),
         Command::SecretKey(options) => return deploy::store_key(options).map(|()| ExitCode::SUCCESS),
         Command::Status(options) => return Ok(status::run(options)),
-        Command::Pebble { args } => return Ok(pebble::run(args)),
-        Command::PebbleChalltestsrv { args } => return Ok(challtestsrv::run(args)),
+        Command::Pebble { args } => return pebble::run(args),
+        Command::PebbleChalltestsrv { args } => return challtestsrv::run(args),
         Command::Operations(command) => return Ok(operator::run(command)),
         Command::Completions { shell } => {
             print(&String::from_utf8_lossy(&manual::completions(&Cli::command(), *shell)));

@@ -28,7 +28,6 @@ use self::dns::{Defaults, Resolver};
 use self::service::Service;
 use crate::common::files::{Readers, Staged};
 use crate::common::go_flags::{Flag, Kind, Values};
-use crate::common::host::say;
 use crate::common::stop::stopped;
 use crate::common::tls::{self, TlsListener};
 use crate::common::{go_log, sockets};
@@ -58,22 +57,16 @@ const FLAGS: [Flag; 12] = [
 ];
 
 /// Runs the server until a signal asks to stop.
-pub fn run(arguments: &[String]) -> ExitCode {
+///
+/// # Errors
+/// When it cannot be started, or ends by itself.
+pub fn run(arguments: &[String]) -> Result<ExitCode> {
     let values = match Values::read(PROGRAM, &FLAGS, arguments) {
         Ok(values) => values,
-        Err(stopped) => {
-            eprint!("{}", stopped.text);
-            return ExitCode::from(stopped.code);
-        }
+        Err(stopped) => return Ok(stopped.print()),
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start");
-    match runtime.and_then(|runtime| runtime.block_on(serve(&values))) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            say(format!("{error:#}"));
-            ExitCode::FAILURE
-        }
-    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start")?;
+    runtime.block_on(serve(&values)).map(|()| ExitCode::SUCCESS)
 }
 
 /// The bound addresses by flag, and the tasks that serve them.

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::process::ExitCode;
 
 /// A flag.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +41,14 @@ pub struct Stopped {
     pub text: String,
     /// The exit code.
     pub code: u8,
+}
+
+impl Stopped {
+    /// Prints the text; gives the exit code.
+    pub fn print(&self) -> ExitCode {
+        eprint!("{}", self.text);
+        ExitCode::from(self.code)
+    }
 }
 
 impl Values {

@@ -28,7 +28,7 @@ use self::management::Management;
 use self::worker::{Parts, Worker};
 use crate::common::files::{Readers, Staged};
 use crate::common::go_flags::{Flag, Kind, Values};
-use crate::common::host::{self, say};
+use crate::common::host;
 use crate::common::stop::stopped;
 use crate::common::tls::TlsListener;
 use crate::common::{go_log, sockets};
@@ -62,25 +62,19 @@ const FLAGS: [Flag; 6] = [
 ];
 
 /// Runs the server until a signal asks to stop.
-pub fn run(arguments: &[String]) -> ExitCode {
+///
+/// # Errors
+/// When it cannot be started, or ends by itself.
+pub fn run(arguments: &[String]) -> Result<ExitCode> {
     let values = match Values::read(PROGRAM, &FLAGS, arguments) {
         Ok(values) => values,
-        Err(stopped) => {
-            eprint!("{}", stopped.text);
-            return ExitCode::from(stopped.code);
-        }
+        Err(stopped) => return Ok(stopped.print()),
     };
     if values.is_on("version") {
         host::print(&version());
-        return ExitCode::SUCCESS;
+        return Ok(ExitCode::SUCCESS);
     }
-    match started(&values) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            say(format!("{error:#}"));
-            ExitCode::FAILURE
-        }
-    }
+    started(&values).map(|()| ExitCode::SUCCESS)
 }
 
 fn started(values: &Values) -> Result<()> {

@@ -1,13 +1,14 @@
 //! The build tools with sources from crates.io, compiled once into the tools' folder.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, ExitStatus};
 
 use anyhow::{Context, Result};
 
 use super::cargo::{cargo, remove_outer_cargo};
 use super::fingerprint::digest;
+use super::stamp::Stamp;
 use super::step::Step;
 use super::toolbox::{TARGET, Toolbox};
 
@@ -48,65 +49,64 @@ impl Toolbox {
         for file in ["Cargo.toml", "Cargo.lock", "src/main.rs"].map(|file| folder.join(file)) {
             sources.push_str(&fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?);
         }
-        let stamp = self.stamp(BINDGEN, digest(sources.as_bytes()));
         let product = self.bindgen();
-        if stamp.holds(&product) {
+        let tool = (BINDGEN, "wasm-bindgen", "20 seconds");
+        self.compile_once(&self.stamp(BINDGEN, digest(sources.as_bytes())), &product, tool, |step, scratch| {
+            step.run(cargo(&folder)?.args(["build", "--locked"]).env("CARGO_TARGET_DIR", scratch))?;
+            let problem = || format!("cannot write {}", product.display());
+            fs::create_dir_all(self.dir.join("bin")).with_context(problem)?;
+            fs::rename(scratch.join("debug").join(BINDGEN), &product).with_context(problem)
+        })
+    }
+
+    /// Compiles a tool unless the stamp holds; `compile` gets the step and a target folder.
+    ///
+    /// The tool is its log, its name for people, and the approximate duration on 2 cores.
+    fn compile_once(
+        &self,
+        stamp: &Stamp,
+        product: &Path,
+        (log, name, takes): (&str, &str, &str),
+        compile: impl FnOnce(&Step, &Path) -> Result<()>,
+    ) -> Result<()> {
+        if stamp.holds(product) {
             return Ok(());
         }
         let _turn = self.lock("set-up")?;
-        if stamp.holds(&product) {
+        if stamp.holds(product) {
             return Ok(());
         }
         stamp.clear();
         let step = Step {
-            what: "compiling wasm-bindgen".into(),
-            why: "crates.io has its source only, so it is compiled once: about 20 seconds on 2 cores".into(),
-            log: self.log(BINDGEN),
+            what: format!("compiling {name}"),
+            why: format!("crates.io has its source only, so it is compiled once: about {takes} on 2 cores"),
+            log: self.log(log),
             reaches: Some("crates.io"),
             ..Step::default()
         };
         let scratch = self.dir.join("compile");
-        step.run(cargo(&folder)?.args(["build", "--locked"]).env("CARGO_TARGET_DIR", &scratch))?;
-        let problem = || format!("cannot write {}", product.display());
-        fs::create_dir_all(self.dir.join("bin")).with_context(problem)?;
-        fs::rename(scratch.join("debug").join(BINDGEN), &product).with_context(problem)?;
+        compile(&step, &scratch)?;
         let _ = fs::remove_dir_all(scratch);
         stamp.write()
     }
 
     fn ensure_installed(&self, tool: &Tool) -> Result<()> {
         let Tool { package, program, version, features, takes } = tool;
-        let stamp = self.stamp(package, *version);
         let product = self.dir.join("bin").join(program);
-        if stamp.holds(&product) {
-            return Ok(());
-        }
-        let _turn = self.lock("set-up")?;
-        if stamp.holds(&product) {
-            return Ok(());
-        }
-        stamp.clear();
-        let step = Step {
-            what: format!("compiling {package} {version}"),
-            why: format!("crates.io has its source only, so it is compiled once: about {takes} on 2 cores"),
-            log: self.log(package),
-            reaches: Some("crates.io"),
-            ..Step::default()
-        };
-        let scratch = self.dir.join("compile");
-        let mut command = cargo(&self.root)?;
-        command
-            .args(["install", "--locked", "--force", "--version", version, package, "--root"])
-            .arg(&self.dir)
-            .args(*features);
-        command.env("CARGO_TARGET_DIR", &scratch);
-        // Fast enough unoptimised, and compiled in a third of the time.
-        for (setting, value) in [("OPT_LEVEL", "0"), ("LTO", "off"), ("CODEGEN_UNITS", "16"), ("DEBUG", "0")] {
-            command.env(format!("CARGO_PROFILE_RELEASE_{setting}"), value);
-        }
-        step.run(&mut command)?;
-        let _ = fs::remove_dir_all(scratch);
-        stamp.write()
+        let name = format!("{package} {version}");
+        self.compile_once(&self.stamp(package, *version), &product, (package, &name, takes), |step, scratch| {
+            let mut command = cargo(&self.root)?;
+            command
+                .args(["install", "--locked", "--force", "--version", version, package, "--root"])
+                .arg(&self.dir)
+                .args(*features);
+            command.env("CARGO_TARGET_DIR", scratch);
+            // Fast enough unoptimised, and compiled in a third of the time.
+            for (setting, value) in [("OPT_LEVEL", "0"), ("LTO", "off"), ("CODEGEN_UNITS", "16"), ("DEBUG", "0")] {
+                command.env(format!("CARGO_PROFILE_RELEASE_{setting}"), value);
+            }
+            step.run(&mut command)
+        })
     }
 
     /// Runs cargo-deny in the repository; its exit code.

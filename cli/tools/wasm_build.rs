@@ -105,7 +105,7 @@ impl Toolbox {
         let flavor = match choice.as_str() {
             "small" => Flavor::Small,
             "fast" => Flavor::Fast,
-            "" if self.is_current(Flavor::Small, "")? => Flavor::Small,
+            "" if self.is_current(Flavor::Small, "")? => return self.built(Flavor::Small),
             "" => Flavor::Fast,
             other => bail!("{CHOICE} is {other:?}, and has to be small or fast, or unset"),
         };
