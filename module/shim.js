@@ -38,9 +38,30 @@ async function guarded(call) {
   }
 }
 
-export default class extends WorkerEntrypoint {
+class Front extends WorkerEntrypoint {
   fetch(request) {
     return guarded(() => module.fetch(request, this.env, this.ctx));
+  }
+}
+
+// The entrypoint in front of which Cloudflare's cache is, where wrangler.toml says so (docs/OPERATIONS.md, "Cloudflare's
+// cache"). All other requests have the default one, without a cache: a cache would turn a HEAD of new-nonce into a GET.
+export class Cached extends Front {}
+
+const AT_BASE = /^\/(directory|root\.(crt|pem)|acme\/renewal-info\/[\w.-]+)$/;
+// Verifiers fetch these without TLS, and at any address of the Worker.
+const ANYWHERE = /^\/(issuer\/\w+\.crt|crl\/[\w/]+\.(crl|pem))$/;
+
+// Whether the answer depends on nothing but the path.
+function cacheable(request, env) {
+  if (env.WORKERS_CACHE !== "true" || request.method !== "GET") return false;
+  const { origin, pathname, search } = new URL(request.url);
+  return search === "" && (ANYWHERE.test(pathname) || (origin === new URL(env.BASE_URL).origin && AT_BASE.test(pathname)));
+}
+
+export default class extends Front {
+  fetch(request) {
+    return cacheable(request, this.env) ? this.ctx.exports.Cached.fetch(request) : super.fetch(request);
   }
 }
 

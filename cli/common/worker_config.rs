@@ -33,10 +33,28 @@ pub struct WorkerConfig {
     pub main: Option<String>,
     /// Whether wrangler runs a command that builds the module.
     pub built: bool,
+    /// Cloudflare's cache in front of the Worker.
+    pub cache: CacheConfig,
     compatibility_date: Option<String>,
     compatibility_flags: Vec<String>,
     objects: Vec<ObjectBinding>,
     classes: Vec<ObjectClass>,
+}
+
+/// Cloudflare's cache in front of the Worker's entrypoints.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CacheConfig {
+    /// Whether it is on for entrypoints without an entry of their own.
+    pub enabled: bool,
+    /// Whether it is on, by entrypoint.
+    pub entrypoints: BTreeMap<String, bool>,
+}
+
+impl CacheConfig {
+    /// Whether the cache is in front of this entrypoint.
+    pub fn before(&self, entrypoint: &str) -> bool {
+        self.entrypoints.get(entrypoint).copied().unwrap_or(self.enabled)
+    }
 }
 
 /// The Worker as workerd runs it.
@@ -95,6 +113,10 @@ struct File {
     routes: Vec<Route>,
     main: Option<String>,
     build: Option<toml::Value>,
+    #[serde(default)]
+    cache: CacheTable,
+    #[serde(default)]
+    exports: BTreeMap<String, Export>,
     compatibility_date: Option<String>,
     #[serde(default)]
     compatibility_flags: Vec<String>,
@@ -104,6 +126,17 @@ struct File {
     migrations: Vec<Migration>,
     #[serde(default)]
     vars: BTreeMap<String, toml::Value>,
+}
+
+#[derive(Default, Deserialize)]
+struct CacheTable {
+    #[serde(default)]
+    enabled: bool,
+}
+
+#[derive(Deserialize)]
+struct Export {
+    cache: Option<CacheTable>,
 }
 
 #[derive(Default, Deserialize)]
@@ -152,6 +185,7 @@ impl WorkerConfig {
     /// When the text is malformed.
     pub fn parse(file: &Path, text: &str) -> Result<Self> {
         let read: File = toml::from_str(text).with_context(|| format!("cannot parse {}", file.display()))?;
+        let entrypoints = read.exports.into_iter().filter_map(|(name, export)| Some((name, export.cache?.enabled)));
         let vars = read.vars.into_iter().map(|(name, value)| Ok((name, Var::read(value)?)));
         Ok(Self {
             file: file.to_path_buf(),
@@ -162,6 +196,7 @@ impl WorkerConfig {
             routes: read.route.into_iter().chain(read.routes).collect(),
             main: read.main,
             built: read.build.is_some(),
+            cache: CacheConfig { enabled: read.cache.enabled, entrypoints: entrypoints.collect() },
             compatibility_date: read.compatibility_date,
             compatibility_flags: read.compatibility_flags,
             objects: read.durable_objects.bindings,

@@ -55,6 +55,7 @@ pub fn check(files: &CaFiles, config: &WorkerConfig, now: Time, found: &mut Vec<
 /// Checks what Cloudflare needs: an address that it serves, and short variables.
 pub fn check_for_cloudflare(config: &WorkerConfig, found: &mut Vec<Finding>) {
     address::check(config, found);
+    cache(config, found);
     let file = config.file().display();
     for (name, text) in
         config.vars.iter().map(|(name, var)| (name, var.text())).filter(|(_, text)| text.len() > MAX_VARIABLE_BYTES)
@@ -62,6 +63,31 @@ pub fn check_for_cloudflare(config: &WorkerConfig, found: &mut Vec<Finding>) {
         found.push(Finding::wrong(
             format!("{name} in {file} is {} bytes long; Cloudflare's limit is {MAX_VARIABLE_BYTES}", text.len()),
             "Shorten it; a chain by shorter names and elliptic curves instead of RSA",
+        ));
+    }
+}
+
+/// Checks that Cloudflare's cache is before the entrypoint of cacheable resources, and before no other.
+fn cache(config: &WorkerConfig, found: &mut Vec<Finding>) {
+    let file = config.file().display();
+    let wanted = config.var("WORKERS_CACHE") == Some("true");
+    if config.cache.before("default") {
+        found.push(Finding::wrong(
+            format!(
+                "Cloudflare's cache is on for all requests by {file}; it turns the HEAD of new-nonce into a GET, whose \
+                 status clients do not expect"
+            ),
+            "Set `cache = { enabled = false }` for the entrypoint \"default\" under [exports.default] \
+             (docs/OPERATIONS.md, \"Cloudflare's cache\")",
+        ));
+    }
+    if wanted != config.cache.before("Cached") {
+        let (var, cache) = if wanted { ("on", "not on") } else { ("not on", "on") };
+        found.push(Finding::wrong(
+            format!(
+                "In {file}, WORKERS_CACHE is {var} and Cloudflare's cache is {cache} for the entrypoint \"Cached\""
+            ),
+            "Set both or neither, as docs/OPERATIONS.md shows under \"Cloudflare's cache\"",
         ));
     }
 }

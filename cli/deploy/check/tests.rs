@@ -12,6 +12,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+mod cache;
 mod root_crl;
 
 const NOW: Time = Time::from_secs(1_795_521_600);

@@ -70,6 +70,7 @@ pub const NAMES: &[&str] = &[
     "WEBHOOK_SECRET",
     "WEBHOOK_URL",
     "WEBSITE",
+    "WORKERS_CACHE",
 ];
 
 /// The CA's configuration, which the host reads from variables and secrets.
@@ -174,6 +175,8 @@ impl Settings {
         let urls = Urls::new(&base).in_style(test_machine.style);
         // Its host makes them those of the process.
         profiles(value)?;
+        // The Worker's entry reads it (module/shim.js).
+        flag(value, "WORKERS_CACHE")?;
         let Configured { issuers, mut problems } = Configured::read(value, now)?;
         let root = value("ROOT_CERTIFICATE").map(|pem| Root::read(&pem)).transpose()?;
         let root_list = RootList::read(value, root.as_ref(), &issuers, now, &mut problems);
