@@ -1,5 +1,6 @@
 //! The container image: built from its Dockerfile, run, and asked for a certificate.
 
+mod at_home;
 mod engine;
 
 use std::fs;
@@ -86,7 +87,7 @@ fn image_is_as_documented(engine: &Engine) {
 }
 
 #[test]
-fn container_issues_to_certbot() {
+fn container_issues_to_certbot_and_serves_at_home() {
     if !rustix::process::geteuid().is_root() {
         eprintln!("NOT TESTED: a container engine without an installation needs the rights of root");
         return;
@@ -121,4 +122,6 @@ fn container_issues_to_certbot() {
     assert_eq!(fs::read(&root).unwrap(), before);
     stop(&engine);
     assert!(!state(&engine).join("dev.json").exists());
+
+    at_home::serves_as_the_compose_file_says(&engine, "idle");
 }

@@ -84,7 +84,12 @@ pub struct Home {
 impl Home {
     /// A CA whose issuer permits `test` and this machine.
     pub fn new() -> Self {
-        let home = Self { dir: tempfile::tempdir().unwrap(), ports: free_ports() };
+        Self::at(free_ports())
+    }
+
+    /// Such a CA with these ports in its URLs.
+    pub fn at(ports: [u16; 2]) -> Self {
+        let home = Self { dir: tempfile::tempdir().unwrap(), ports };
         home.write("wrangler.toml", &WRANGLER.replace("@PORT@", &home.ports[1].to_string()), 0o644);
         home.write("passphrase", "correct horse battery staple\n", 0o600);
         let mut init = companion();

@@ -1,6 +1,6 @@
 //! `serve` on real workerd, under kills, restarts and renewals.
 
-mod home;
+pub mod home;
 mod packages;
 mod refusals;
 
