@@ -29,6 +29,8 @@ pub struct Running {
     pub management: String,
     /// The address of plain DNS over UDP: `ADDRESS:PORT`.
     pub dns: String,
+    /// Whether it fails on purpose where asked to.
+    pub faults: bool,
     /// The process id of `dev`.
     pub pid: u32,
     /// The process id of workerd.
@@ -76,6 +78,13 @@ pub fn text(running: &Running, ports: Ports, names: Names<'_>, clients: &Path, s
         "  management  {}  (DNS records are set here; plain DNS on UDP {})",
         running.management, running.dns
     );
+    if running.faults {
+        let _ = writeln!(
+            out,
+            "  faults      {}/faults  (it fails on purpose, as `selvedge faults add …` or a POST there asks)",
+            running.management
+        );
+    }
     match names {
         Names::Dev => out.push_str(
             "\nNames under .test, .localhost and .internal resolve to 127.0.0.1; other names are resolved by this \

@@ -19,6 +19,7 @@ use selvedge::values::b64;
 use serde::Deserialize;
 use tokio::net::{TcpListener, UdpSocket};
 
+use super::faults;
 use crate::challtestsrv::dns::{Resolver, Transport};
 use crate::challtestsrv::plain_dns::answer_datagrams;
 use crate::challtestsrv::records::{OPERATIONS, Refusal, read_change};
@@ -69,8 +70,8 @@ impl Sockets {
     ///
     /// # Errors
     /// When a socket breaks.
-    pub async fn serve(self, resolver: Arc<Resolver>) -> Result<()> {
-        let http = serve(self.http, router(Arc::clone(&resolver))).into_future();
+    pub async fn serve(self, resolver: Arc<Resolver>, faults: faults::Shared) -> Result<()> {
+        let http = serve(self.http, router(Arc::clone(&resolver), faults)).into_future();
         tokio::select! {
             ended = http => ended.context("the management address failed"),
             ended = answer_datagrams(Arc::new(self.dns), resolver) => ended.context("the DNS socket failed"),
@@ -78,14 +79,15 @@ impl Sockets {
     }
 }
 
-fn router(resolver: Arc<Resolver>) -> Router {
+fn router(resolver: Arc<Resolver>, faults: faults::Shared) -> Router {
     Router::new()
         .route("/", get(show))
         .route(DOH_PATH, get(doh_get).post(doh_post))
         .route("/{operation}", post(operate))
+        .with_state(resolver)
+        .merge(faults::router(faults))
         .layer(DefaultBodyLimit::max(MAX_MESSAGE_BYTES))
         .layer(from_fn(require_local_host))
-        .with_state(resolver)
 }
 
 /// Refuses requests whose `Host` is not this machine, against DNS rebinding by web pages.

@@ -7,6 +7,7 @@
 mod admin_token;
 mod assignment;
 mod banner;
+mod faults;
 mod kept;
 mod management;
 mod options;

@@ -58,6 +58,9 @@ pub struct Options {
     /// the refusal is accepted.
     #[arg(long, value_name = "PERCENT", default_value_t = 0, value_parser = number::range::<u8, 0, 50>)]
     pub refuse_nonces: u8,
+    /// Let `selvedge faults` make the server fail on purpose, to test clients.
+    #[arg(long)]
+    pub faults: bool,
     /// How long the server's own certificate is used before it is renewed, in seconds. For tests.
     #[arg(long, value_name = "SECONDS", hide = true, default_value_t = pki::SERVER_RENEWAL.as_secs(), value_parser = number::range::<u64, 1, 5_184_000>)]
     pub server_certificate_use: u64,

@@ -47,6 +47,10 @@ const TAG_BYTES: usize = 4;
 pub struct Authority {
     /// The root, with its key.
     pub root: CertAndKey,
+    /// The issuer's certificate.
+    issuer: String,
+    /// When this was read.
+    now: Time,
     /// The certificate of the server itself.
     pub keypair: Keypair,
 }
@@ -80,9 +84,17 @@ impl Authority {
         };
         files.check(now).map_err(|found| unusable(state, &found))?;
         let keypair = Keypair { key: state.path(SERVER_KEY), chain: state.path(SERVER) };
-        let authority = Self { root: files.root, keypair };
+        let authority = Self { root: files.root, issuer: files.issuer.certificate, now, keypair };
         authority.certify_server(state, names, now)?;
         Ok(authority)
+    }
+
+    /// Issues an expired certificate of the issuer, for the fault of an expired intermediate.
+    ///
+    /// # Errors
+    /// Failures of cryptography or encoding.
+    pub fn expired_issuer(&self) -> Result<String> {
+        ceremony::expired_twin(&self.root, &self.issuer, self.now).context("cannot issue an expired intermediate")
     }
 
     /// Issues a new certificate for the server.

@@ -11,6 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use url::Url;
 
 use super::banner::{Names, Ports, Running};
+use super::faults::{self, FaultCalls};
 use super::kept::{KeptCa, Keys};
 use super::management::{DOH_PATH, Sockets};
 use super::options::Options;
@@ -20,6 +21,7 @@ use super::{admin_token, banner, pki};
 use crate::challtestsrv::dns::{Resolver, ask_system};
 use crate::common::host;
 use crate::common::host::say;
+use crate::common::secret::Secret;
 use crate::common::worker_config::Var;
 use crate::runtime::capnp::{Binding, Served};
 use crate::runtime::clock::sleep;
@@ -88,8 +90,13 @@ pub async fn serve(options: &Options, state: &State, ca: ServedCa<'_>, program: 
     let plain = if options.plain_http { None } else { Some(listen.plain_beside()?) };
     let status = plain.as_ref().map_or_else(|| base.origin().to_owned(), |(plain, _)| base.plain(plain.port));
     let origins = Origins { base: base.origin().to_owned(), status, management: format!("http://{}", sockets.address) };
-    let running = Running { dns: sockets.address.to_string(), ..running(state, &origins, local, kept) };
-    let bindings = bindings(options, state, kept, &origins)?;
+    let dns = sockets.address.to_string();
+    let running = Running { dns, faults: options.faults, ..running(state, &origins, local, kept) };
+    let mut bindings = bindings(options, state, kept, &origins)?;
+    if let (true, None) = (options.faults, kept) {
+        let expired = authority.expired_issuer()?;
+        bindings.entry("EXPIRED_ISSUERS".to_owned()).or_insert(Binding::Var(Var::Text(expired)));
+    }
     let served = Served {
         worker: &program.worker,
         modules: &program.modules,
@@ -102,7 +109,8 @@ pub async fn serve(options: &Options, state: &State, ca: ServedCa<'_>, program: 
     };
     // Values of --set may be secrets.
     state.write(CONFIG, &served.config()?, Readers::Owner)?;
-    let management = sockets.serve(Arc::new(Resolver::new(ask_system)));
+    let management =
+        sockets.serve(Arc::new(Resolver::new(ask_system)), fault_calls(options, state, ca, &origins, local)?);
     let serving = Serving {
         options,
         state,
@@ -149,6 +157,22 @@ async fn until_the_end(
     }
 }
 
+/// The calls for faults at the management address, with the token of the state folder.
+fn fault_calls(
+    options: &Options,
+    state: &State,
+    ca: ServedCa<'_>,
+    origins: &Origins,
+    local: SocketAddr,
+) -> Result<faults::Shared> {
+    if !options.faults {
+        return Ok(None);
+    }
+    let token = state.read(admin_token::TOKEN)?.context("the admin token is missing")?;
+    let token = Secret::new(token.trim().to_owned());
+    Ok(Some(Arc::new(FaultCalls::new(&origins.base, local, &ca.authority.root.certificate, token)?)))
+}
+
 /// Adds the advice about a damaged database to an error.
 fn damaged_database(error: Error, state: &State) -> Error {
     error.context(format!("a database is damaged: {}", databases::advice(&state.objects())))
@@ -165,6 +189,7 @@ fn running(state: &State, origins: &Origins, local: SocketAddr, kept: Option<&Ke
         status: origins.status.clone(),
         management: origins.management.clone(),
         dns: String::new(),
+        faults: false,
         pid: std::process::id(),
         workerd_pid: None,
         workerd_log: state.path(LOG).display().to_string(),
@@ -269,6 +294,7 @@ pub fn bindings(
         ("VALIDATION_RETRY_SECONDS", "1".to_owned()),
         ("CRL_GATHERING_SECONDS", "0".to_owned()),
         ("REFUSE_NONCES", options.refuse_nonces.to_string()),
+        ("FAULTS", options.faults.to_string()),
     ];
     let disposable = [
         ("ISSUER_KEY", pki::ISSUER_KEY),

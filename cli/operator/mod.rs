@@ -1,4 +1,6 @@
-//! Commands for the operations API: external account keys, certificates, accounts, policy, audit record, notices.
+//! Commands for the operations API.
+//!
+//! External account keys, certificates, accounts, policy, audit record, notices, and the faults of a test CA.
 //!
 //! They work with a `dev` on this machine and with a deployed Worker. Command lines have no tokens, since every process
 //! of the machine could read them; only `token new` prints one. Responses are printed without control characters.
@@ -12,6 +14,7 @@ pub mod client;
 mod confirm;
 mod document;
 mod eab;
+mod faults;
 pub mod issuance;
 mod notices;
 mod operator_status;
@@ -87,6 +90,13 @@ pub enum Command {
         #[arg(long = "move")]
         to_another: bool,
     },
+    /// Faults on purpose of a test CA (`dev --faults`), to see what a client makes of them.
+    Faults {
+        #[command(flatten)]
+        at: Target,
+        #[command(subcommand)]
+        command: faults::Command,
+    },
     /// Walk through an issuance and a revocation at a running authority.
     #[command(after_help = "Example: selvedge acceptance --url https://ca.example.org --token-file ca/admin.tokens")]
     Acceptance {
@@ -112,6 +122,7 @@ pub fn run(command: &Command) -> ExitCode {
         Command::Audit { at, command } => audit::run(at, command),
         Command::Notices { at, command } => notices::run(at, command),
         Command::Calendar { at, to_another } => notices::calendar(at, *to_another),
+        Command::Faults { at, command } => faults::run(at, command),
         Command::Acceptance { at, options } => acceptance::run(at, options),
         Command::Token { command } => token::run(command),
     };

@@ -10,6 +10,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Router, serve as serve_http};
+use futures_util::stream;
 use serde_json::{Value, json};
 
 use super::upstream::{Answer, Upstream};
@@ -161,10 +162,17 @@ fn spelled(answer: Answer, base: &str, public: &str, of_page: bool) -> Response 
     let is_text = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     let is_text = is_text.is_some_and(|kind| kind.contains("json") || kind.starts_with("text/"));
     let body = match std::str::from_utf8(&answer.body) {
+        _ if answer.cut => cut_body(),
         Ok(text) if is_text && base != public => Body::from(text.replace(base, public)),
         _ => Body::from(answer.body),
     };
     (answer.status, headers, body).into_response()
+}
+
+/// A body whose connection breaks after its beginning, as that of the Worker did.
+fn cut_body() -> Body {
+    let broken = std::io::Error::new(std::io::ErrorKind::ConnectionReset, "the Worker's answer was cut");
+    Body::from_stream(stream::iter([Ok(Bytes::from_static(b"{\"status\":\"")), Err(broken)]))
 }
 
 fn append(headers: &mut HeaderMap, name: &HeaderName, text: &str) {
@@ -205,8 +213,12 @@ mod tests {
             headers.insert(name, value.parse().unwrap());
         }
         let body = "{\"url\":\"https://a.test/x\"}".into();
-        let response =
-            spelled(Answer { status: StatusCode::OK, headers, body }, "https://a.test", "https://b.test:1", false);
+        let response = spelled(
+            Answer { status: StatusCode::OK, headers, body, cut: false },
+            "https://a.test",
+            "https://b.test:1",
+            false,
+        );
         let of = |name: &str| -> Vec<_> { response.headers().get_all(name).iter().cloned().collect() };
         assert_eq!(
             of("link"),

@@ -1,4 +1,4 @@
-//! The management interface: the CA's certificates and keys, the status of certificates, renewal information.
+//! The management interface: certificates and keys, their status, renewal information, and faults.
 
 use std::sync::{Arc, PoisonError};
 
@@ -7,7 +7,7 @@ use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get};
+use axum::routing::{any, get, post};
 use axum::{Router, serve as serve_http};
 use pkcs8::{PrivateKeyInfoRef, SecretDocument};
 use selvedge::ca::http::cert_id::CertId;
@@ -46,6 +46,8 @@ pub async fn serve(listener: TlsListener, management: Arc<Management>) -> Result
         .route("/intermediate-keys/{number}", get(intermediate_key))
         .route("/cert-status-by-serial/{serial}", get(status))
         .route("/set-renewal-info/", any(set_renewal_info))
+        .route("/faults", get(faults).post(add_fault))
+        .route("/clear-faults", post(clear_faults))
         .with_state(management);
     serve_http(listener, router).await.context("the management interface failed")
 }
@@ -137,6 +139,14 @@ async fn status(State(management): Shared, Path(text): Path<String>) -> Response
 }
 
 impl Management {
+    /// The answer of the operations API to a call.
+    async fn operate(&self, path: &str, body: Option<Bytes>) -> Response {
+        match self.front.upstream.operate(path, body).await {
+            Ok(answer) => (answer.status, [(header::CONTENT_TYPE, "application/json")], answer.body).into_response(),
+            Err(error) => (StatusCode::BAD_GATEWAY, format!("{error:#}\n")).into_response(),
+        }
+    }
+
     async fn status_of(&self, serial: &Serial) -> Result<Option<Value>> {
         let (upstream, hex) = (&self.front.upstream, serial.hex());
         let Some(known) = upstream.operations(&format!("certificates/{hex}")).await? else { return Ok(None) };
@@ -181,6 +191,19 @@ async fn set_renewal_info(State(management): Shared, body: Bytes) -> Response {
     };
     management.front.renewals.lock().unwrap_or_else(PoisonError::into_inner).insert(id, info.response);
     StatusCode::OK.into_response()
+}
+
+async fn faults(State(management): Shared) -> Response {
+    management.operate("faults", None).await
+}
+
+async fn add_fault(State(management): Shared, body: Bytes) -> Response {
+    management.operate("faults", Some(body)).await
+}
+
+async fn clear_faults(State(management): Shared, body: Bytes) -> Response {
+    let body = if body.is_empty() { Bytes::from_static(b"{}") } else { body };
+    management.operate("faults/clear", Some(body)).await
 }
 
 /// The certID of a certificate in PEM (RFC 9773 §4.1).

@@ -2,10 +2,11 @@
 
 use anyhow::{Context, Result};
 use axum::body::{Body, Bytes, to_bytes};
-use axum::http::{HeaderMap, Request, StatusCode, Uri};
+use axum::http::{HeaderMap, Method, Request, StatusCode, Uri};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use selvedge::ca::http::message::EXEMPTING;
 use serde_json::Value;
 
 use crate::common::secret::Secret;
@@ -29,6 +30,8 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
+    /// Whether the connection broke within the body.
+    pub cut: bool,
 }
 
 impl Upstream {
@@ -41,22 +44,37 @@ impl Upstream {
     /// Sends a request to the path that it has.
     ///
     /// # Errors
-    /// When the Worker does not answer, or with too much.
+    /// When the Worker does not answer.
     pub async fn send(&self, mut request: Request<Body>) -> Result<Answer> {
         let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
         let uri = Uri::builder().scheme("http").authority(self.authority.as_str()).path_and_query(path).build();
         *request.uri_mut() = uri.context("the path cannot be passed on")?;
         let (parts, body) = self.client.request(request).await.context("the Worker does not answer")?.into_parts();
-        let body = to_bytes(Body::new(body), MAX_ANSWER_BYTES).await.context("the Worker's answer is broken off")?;
-        Ok(Answer { status: parts.status, headers: parts.headers, body })
+        let (body, cut) = match to_bytes(Body::new(body), MAX_ANSWER_BYTES).await {
+            Ok(body) => (body, false),
+            Err(_) => (Bytes::new(), true),
+        };
+        Ok(Answer { status: parts.status, headers: parts.headers, body, cut })
     }
 
-    /// Reads a path without a body.
+    /// Sends a body to a resource of the operations API, or reads it without one.
+    ///
+    /// # Errors
+    /// As [`Upstream::send`].
+    pub async fn operate(&self, path: &str, body: Option<Bytes>) -> Result<Answer> {
+        let method = if body.is_some() { Method::POST } else { Method::GET };
+        let request = Request::builder().method(method).uri(format!("/admin/v1/{path}"));
+        let request = request.header("Authorization", format!("Bearer {}", self.token.reveal()));
+        let request = request.header("Content-Type", "application/json");
+        self.send(request.body(body.map(Body::from).unwrap_or_default())?).await
+    }
+
+    /// Reads a path without a body, whatever faults are on.
     ///
     /// # Errors
     /// As [`Upstream::send`].
     pub async fn get(&self, path: &str) -> Result<Answer> {
-        self.send(Request::get(path).body(Body::empty())?).await
+        self.send(Request::get(path).header(EXEMPTING, "off").body(Body::empty())?).await
     }
 
     /// Reads a resource of the operations API; `None` when it does not exist.
@@ -75,9 +93,7 @@ impl Upstream {
     /// # Errors
     /// As [`Upstream::operations`].
     pub async fn operations_text(&self, path: &str) -> Result<Option<Bytes>> {
-        let request = Request::get(format!("/admin/v1/{path}"));
-        let request = request.header("Authorization", format!("Bearer {}", self.token.reveal()));
-        let answer = self.send(request.body(Body::empty())?).await?;
+        let answer = self.operate(path, None).await?;
         match answer.status {
             StatusCode::OK => Ok(Some(answer.body)),
             StatusCode::NOT_FOUND => Ok(None),

@@ -162,6 +162,8 @@ fn bindings(parts: &Parts<'_>, token: &str) -> Result<BTreeMap<String, Binding>>
         ("REFUSE_NONCES", environment.refuse_nonces.to_string()),
         ("AUTHORIZATION_REUSE", environment.reuse.to_string()),
         ("ALWAYS_VALID", environment.always_valid.to_string()),
+        ("FAULTS", "true".to_owned()),
+        ("EXPIRED_ISSUERS", authority.expired.concat()),
         ("TERMS_OF_SERVICE", TERMS.to_owned()),
         ("PROFILES", config.profiles().to_string()),
         ("POLICY", policy(config).to_string()),

@@ -7,6 +7,7 @@
 
 mod constraints;
 mod disposable;
+mod expired;
 mod fault;
 mod hierarchy;
 mod list;
@@ -20,6 +21,7 @@ mod testing;
 
 pub use constraints::{Constraints, IpRange};
 pub use disposable::{create_intermediate, create_root, create_server_leaf};
+pub use expired::expired_twin;
 pub use fault::{CeremonyFault, RootFault};
 pub use hierarchy::{Hierarchy, HierarchyPlan, create_roots};
 pub use request::{IssuerRequest, create_issuer_csr};

@@ -18,6 +18,7 @@ use std::cell::RefCell;
 use wasm_bindgen::{JsCast, JsValue};
 use worker::js_sys::JSON;
 use worker::wasm_bindgen;
+use worker::wasm_bindgen_futures::{JsFuture, spawn_local};
 use worker::{Env, EnvBinding, ObjectNamespace, Stub, web_sys};
 
 /// The binding of the Durable Object namespace.
@@ -178,7 +179,8 @@ pub async fn read(request: &web_sys::Request) -> Result<Result<Sent, Problem>, J
 /// The platform refuses the response.
 pub fn write_post(reply: PostReply, spent: Spent, settings: &Settings) -> Result<web_sys::Response, JsValue> {
     match reply {
-        PostReply::Response(response) if response.is_success() => {
+        // The front of a test CA with faults may change it.
+        PostReply::Response(response) if response.is_success() && !settings.test_machine.faults => {
             let calls = Spent { calls: spent.calls + 1, ..spent };
             // A POST that gets here came as BASE_URL says.
             let response = transport::strict(response.exposed(), &settings.urls.of_path(""));
@@ -204,9 +206,7 @@ pub fn write<R: Serialize>(reply: R, spent: Spent) -> Result<web_sys::Response, 
 /// # Errors
 /// The platform refuses a header as invalid.
 pub fn respond(response: &Response) -> Result<web_sys::Response, JsValue> {
-    let init = web_sys::ResponseInit::new();
-    init.set_status(response.status);
-    init.set_headers(&JSON::parse(&serde_json::to_string(&response.headers).unwrap_or_default())?);
+    let init = init_of(response)?;
     match &response.body {
         Body::Text(text) if text.is_empty() => web_sys::Response::new_with_opt_str_and_init(None, &init),
         Body::Text(text) => web_sys::Response::new_with_opt_str_and_init(Some(text), &init),
@@ -214,4 +214,30 @@ pub fn respond(response: &Response) -> Result<web_sys::Response, JsValue> {
             web_sys::Response::new_with_opt_buffer_source_and_init(Some(js::bytes(bytes).unchecked_ref()), &init)
         }
     }
+}
+
+/// A response whose connection breaks within its body.
+///
+/// Its stream fails after the first chunk.
+///
+/// # Errors
+/// The platform refuses the response.
+pub fn respond_and_break(response: &Response) -> Result<web_sys::Response, JsValue> {
+    let (init, stream) = (init_of(response)?, web_sys::TransformStream::new()?);
+    let writer = stream.writable().get_writer()?;
+    let chunk = js::bytes(response.body.octets());
+    spawn_local(async move {
+        // When the first chunk is on its way.
+        drop(JsFuture::from(writer.write_with_chunk(&chunk)).await);
+        drop(JsFuture::from(writer.abort_with_reason(&JsValue::from_str("cut on purpose"))).await);
+    });
+    web_sys::Response::new_with_opt_readable_stream_and_init(Some(&stream.readable()), &init)
+}
+
+/// The status and the headers of a response.
+fn init_of(response: &Response) -> Result<web_sys::ResponseInit, JsValue> {
+    let init = web_sys::ResponseInit::new();
+    init.set_status(response.status);
+    init.set_headers(&JSON::parse(&serde_json::to_string(&response.headers).unwrap_or_default())?);
+    Ok(init)
 }

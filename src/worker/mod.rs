@@ -14,11 +14,12 @@ mod row_cache;
 mod sql;
 mod timer;
 
+use crate::ca::config::settings::Settings;
 use crate::ca::front::handler::{Front, Served};
 use crate::ca::front::transport;
 use crate::ca::http::address::ClientAddress;
 use crate::ca::http::message;
-use crate::ca::http::message::MAX_BODY;
+use crate::ca::http::message::{EXEMPTING, MAX_BODY};
 use crate::ca::http::operator_routes::PREFIX;
 use crate::records::Problem;
 use ports::HostPorts;
@@ -38,8 +39,7 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<
     let response = match config::load(&env).await {
         Ok(settings) => {
             let front = Front { ports: HostPorts::new(settings.clone(), env, None) };
-            let header = settings.settings.address_header.as_deref();
-            let handled = front.handle(read(request, header).await?).await;
+            let handled = front.handle(read(request, &settings.settings).await?).await;
             let spent = front.ports.spent();
             if front.flush_is_due() {
                 context.wait_until(async move { front.flush().await });
@@ -49,6 +49,7 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<
                 Served::Forwarded(_, response) => return Ok(response),
                 Served::Local(response) if settings.settings.dev => spent.shown(response),
                 Served::Local(response) => response,
+                Served::Cut(response) => return Ok(calls::respond_and_break(&response)?),
             }
         }
         Err(refusal) => transport::strict(refuse(&refusal, test_machine), &origin),
@@ -75,8 +76,8 @@ fn origin_of(url: &str) -> &str {
 
 /// Converts a request, reading a body up to the limit.
 ///
-/// `address` names the header with the client's address.
-async fn read(request: web_sys::Request, address: Option<&str>) -> Result<message::Request> {
+/// The settings name the header with the client's address, and say whether one may exempt from faults.
+async fn read(request: web_sys::Request, settings: &Settings) -> Result<message::Request> {
     let url = request.url();
     let path = url.splitn(4, '/').nth(3).map_or_else(|| "/".to_owned(), |path| format!("/{path}"));
     let url_origin = origin_of(&url).to_owned();
@@ -89,7 +90,16 @@ async fn read(request: web_sys::Request, address: Option<&str>) -> Result<messag
     let access = of_operators("Cf-Access-Jwt-Assertion")?;
     let (origin, fetch_site) = (of_operators("Origin")?, of_operators("Sec-Fetch-Site")?);
     let (authorization, accept, if_none_match) = (get("Authorization")?, get("Accept")?, get("If-None-Match")?);
-    let address = address.map(header).transpose()?.flatten().as_deref().and_then(ClientAddress::from_header);
+    let exempting = if settings.test_machine.faults { header(EXEMPTING)? } else { None };
+    let exempt = exempting.as_deref() == Some("off");
+    let address = settings
+        .address_header
+        .as_deref()
+        .map(header)
+        .transpose()?
+        .flatten()
+        .as_deref()
+        .and_then(ClientAddress::from_header);
     let length = if method == "POST" { header("Content-Length")? } else { None };
     let body = if method == "POST" { read_body(&request, length).await? } else { Some(Vec::new()) };
     Ok(message::Request {
@@ -103,6 +113,7 @@ async fn read(request: web_sys::Request, address: Option<&str>) -> Result<messag
         origin,
         fetch_site,
         if_none_match,
+        exempt,
         address,
         body,
     })

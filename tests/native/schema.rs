@@ -22,6 +22,7 @@ use selvedge::records::ledger::entry::LedgerEntry;
 use selvedge::records::ledger::inventory::{LatestByNames, ReplaceRecord, RosterEntry};
 use selvedge::records::operations::audit::{AuditHead, AuditRecord};
 use selvedge::records::operations::external_key::{ExternalKeyEntry, ExternalKeyRecord};
+use selvedge::records::operations::fault::FaultRecord;
 use selvedge::records::operations::limit::{FailingRecord, LimitRecord};
 use selvedge::records::operations::metrics::CountersRecord;
 use selvedge::records::operations::notice::{Failure, NoticeKind, NoticeRecord, ScanStateRecord, WebhookQueueRecord};
@@ -119,6 +120,7 @@ fn golden_examples_round_trip_and_every_record_has_one() {
         golden::<ShadowRecord>(),
         golden::<FindingRecord>(),
         golden::<CalendarRecord>(),
+        golden::<FaultRecord>(),
     ]);
     let folders = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap());
     let folders = folders.filter(|entry| entry.path().is_dir()).map(|entry| entry.file_name().into_string().unwrap());
@@ -202,6 +204,8 @@ const ASKED: &[(&str, &str)] = &[
     ("policy?note=x", r#"{"allow":["*"]}"#),
     ("policy/restore", r#"{"version":0}"#),
     ("policy/shadow", r#"{"deny":["*.shadow.test"]}"#),
+    ("faults", r#"{"fault":"failedValidation","name":"*.a.test","reason":"dns"}"#),
+    ("faults", r#"{"fault":503,"endpoints":["newOrder"],"retry_after":5,"count":3,"rate":20,"seed":7,"seconds":60}"#),
     ("policy", "{"),
 ];
 
@@ -211,6 +215,7 @@ fn operator_records_fit_their_schemas() {
     let world = World::new().reconfigured(|settings| {
         settings.admin = AdminTokens::read(Some(&json!({ "ada": token }).to_string())).unwrap();
         settings.external.more = true;
+        settings.test_machine.faults = true;
     });
     let client = Client::registered(&world);
     let leaf = client.issue(&["example.test"], &new_key(SigAlg::Es256));
@@ -245,7 +250,7 @@ fn operator_records_fit_their_schemas() {
         check(&prefix, &serde_json::from_str(&json).unwrap());
         seen.insert(prefix);
     }
-    for wanted in "audit audited calendar external finding key policy replace shadow".split(' ') {
+    for wanted in "audit audited calendar external fault finding key policy replace shadow".split(' ') {
         assert!(seen.contains(wanted), "{wanted}");
     }
 }

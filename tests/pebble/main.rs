@@ -13,6 +13,7 @@ mod challtestsrv;
 #[path = "../common/mod.rs"]
 mod common;
 mod compare;
+mod faults;
 mod program;
 mod server;
 mod suites;

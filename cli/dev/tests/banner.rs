@@ -23,6 +23,7 @@ fn running(scheme: &str) -> Running {
         issued_below: None,
         management: "http://127.0.0.1:14001".into(),
         dns: "127.0.0.1:14001".into(),
+        faults: false,
         pid: 1,
         workerd_pid: Some(2),
         status: String::new(),
@@ -41,6 +42,16 @@ fn root_of_issued_certificates_is_shown_if_it_differs() {
     running.issued_below = Some("ca/root.pem".into());
     let text = text(&running, PORTS, Names::Dev, Path::new("clients"), &Sample::default());
     assert!(text.contains("(of this server; issued certificates are below ca/root.pem)"), "{text}");
+}
+
+#[test]
+fn address_for_faults_is_shown_if_they_are_on() {
+    let with = |faults| {
+        let running = Running { faults, ..running("https") };
+        text(&running, PORTS, Names::Dev, Path::new("clients"), &Sample::default())
+    };
+    assert!(with(true).contains("http://127.0.0.1:14001/faults"));
+    assert!(!with(false).contains("faults"));
 }
 
 /// Runs the lines to paste; returns a line of words for each program they start.

@@ -1,6 +1,7 @@
 //! The asks that an account partition answers. For a client's POST, see [`super`].
 
 use super::kind::{Account, AccountAt};
+use super::names::NamesOf;
 use super::operations::{DeactivateAccount, DownloadCertificate, ListedAccount, ShowAccount};
 use super::pause::Unpause;
 use super::resource::{CreateAccount, FindAccount, Holding, ReleaseKeyClaim};
@@ -24,6 +25,7 @@ asks! {
     ListedAccount -> Option<RosterEntry> = account.listed_account();
     DeactivateAccount -> Option<Value> = account.deactivate_account().await;
     DownloadCertificate -> Option<String> = account.download(&ask.serial);
+    NamesOf -> Vec<String> = account.names_of(&ask);
     + Redeem = account.redeem_here(&ask);
 }
 

@@ -16,6 +16,7 @@ pub mod key_change;
 pub mod kind;
 pub mod limits;
 pub mod listing;
+pub mod names;
 pub mod new_order;
 pub mod operations;
 pub mod order;

@@ -2,11 +2,13 @@
 //! ([RFC 8555 §7.5.1](https://www.rfc-editor.org/rfc/rfc8555#section-7.5.1)).
 
 use super::kind::Account;
+use crate::ca::partitions::faults;
 use crate::ca::runtime::jobs::{Attempt, Work};
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::ca::telemetry::events;
 use crate::ca::telemetry::events::{AttemptOutcome, ValidationAttempt};
 use crate::records::acme::authorization::{AuthorizationStatus, ChallengeStatus};
+use crate::records::operations::fault::Fault;
 use crate::records::{AccountStatus, Kind, Problem};
 use crate::store::{Kv, Txn};
 use crate::validation;
@@ -73,6 +75,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
 
     /// Validates control, then checks CAA.
     async fn attempt(&self, input: &ValidationInput, method: Method) -> Result<Result<Proof, Unproven>, Problem> {
+        if let Some(fault) = faults::of_validation(&self.ports, &self.id, &input.identifier, input.wildcard).await? {
+            return Ok(Err(on_purpose(&fault)));
+        }
         let settings = self.ports.settings();
         if settings.test_machine.always_valid {
             return Ok(Ok(Proof { until: None, caa_checked: Some(self.ports.now()) }));
@@ -170,6 +175,12 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
 fn deactivated() -> Unproven {
     let detail = "the account was deactivated while this was validated";
     Unproven { problem: Problem::new(Kind::Unauthorized, detail), retry: false }
+}
+
+/// The failure of a validation that a test CA was asked for.
+fn on_purpose(fault: &Fault) -> Unproven {
+    let detail = format!("this test server fails this validation on purpose (fault {})", fault.number);
+    Unproven { problem: Problem::new(fault.reason.unwrap_or(Kind::Unauthorized), detail), retry: false }
 }
 
 /// The failure of a validation that was interrupted too often.

@@ -3,8 +3,9 @@
 use super::values::{Values, flag, invalid, number};
 use crate::ca::http::routes::Style;
 use crate::jose;
-use crate::pki::{Profile, profile};
+use crate::pki::{Profile, pem, profile};
 use crate::values::quote::quote;
+use crate::values::x509::Parts;
 use core::time::Duration;
 use serde_json::{Map, Value};
 
@@ -15,7 +16,7 @@ const MAX_TEXT: usize = 200;
 const MAX_LIFETIME: u64 = 100 * 365 * 24 * 3600;
 
 /// What a test machine does differently.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct TestMachine {
     /// Whether every validation succeeds, without a look-up.
     pub always_valid: bool,
@@ -23,6 +24,10 @@ pub struct TestMachine {
     pub reuse: Option<u8>,
     /// The spelling of paths.
     pub style: Style,
+    /// Whether operators may set faults.
+    pub faults: bool,
+    /// Expired certificates of issuers (DER), for the fault of an expired intermediate.
+    pub expired_issuers: Vec<Vec<u8>>,
 }
 
 impl TestMachine {
@@ -31,7 +36,7 @@ impl TestMachine {
     /// # Errors
     /// A sentence for the operator; any of these settings in production.
     pub fn read(value: Values<'_>, dev: bool) -> Result<Self, String> {
-        for name in ["ALWAYS_VALID", "AUTHORIZATION_REUSE", "URL_STYLE"] {
+        for name in ["ALWAYS_VALID", "AUTHORIZATION_REUSE", "EXPIRED_ISSUERS", "FAULTS", "URL_STYLE"] {
             only_for_tests(value, name, dev)?;
         }
         let style = match value("URL_STYLE").as_deref() {
@@ -44,8 +49,21 @@ impl TestMachine {
             always_valid: flag(value, "ALWAYS_VALID")?,
             reuse: reuse.and_then(|percent| percent.try_into().ok()),
             style,
+            faults: flag(value, "FAULTS")?,
+            expired_issuers: expired_issuers(value)?,
         })
     }
+}
+
+/// Reads `EXPIRED_ISSUERS`, certificates in PEM.
+fn expired_issuers(value: Values<'_>) -> Result<Vec<Vec<u8>>, String> {
+    let Some(text) = value("EXPIRED_ISSUERS") else { return Ok(Vec::new()) };
+    let unusable = |why: &str| format!("EXPIRED_ISSUERS has to be certificates of issuers in PEM ({why}).");
+    let ders = pem::read_certificates(&text).map_err(|fault| unusable(&fault.to_string()))?;
+    for der in &ders {
+        Parts::read(der).map_err(|error| unusable(&error.to_string()))?;
+    }
+    Ok(ders)
 }
 
 /// Refuses a setting for tests where the CA is in production.

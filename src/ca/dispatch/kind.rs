@@ -6,6 +6,7 @@ use crate::ca::ledger::kind::Ledger;
 use crate::ca::partitions::client_address::ClientAddressLimit;
 use crate::ca::partitions::compromised_keys::CompromisedKeys;
 use crate::ca::partitions::external_key::ExternalKey;
+use crate::ca::partitions::faults::Faults;
 use crate::ca::partitions::key_owner::Key;
 use crate::ca::partitions::metrics::Metrics;
 use crate::ca::partitions::nonce::NonceShard;
@@ -21,7 +22,7 @@ use crate::store::Kv;
 use std::rc::Rc;
 
 /// The asks of each kind of partition, by the first part of its names.
-pub const ASKS: [(&str, &[&str]); 10] = [
+pub const ASKS: [(&str, &[&str]); 11] = [
     ("account", account::asks::ASKS),
     ("key", partitions::key_owner::ASKS),
     ("nonce", partitions::nonce::ASKS),
@@ -32,6 +33,7 @@ pub const ASKS: [(&str, &[&str]); 10] = [
     ("metrics", partitions::metrics::ASKS),
     ("operations", partitions::operations::asks::ASKS),
     ("roster", partitions::roster::ASKS),
+    ("faults", partitions::faults::ASKS),
 ];
 
 /// A partition as the kind that its id determines.
@@ -56,6 +58,8 @@ pub enum Kind<P, K> {
     Operations(Operations<P, K>),
     /// A list of accounts.
     Roster(Roster<P, K>),
+    /// The faults of a test CA.
+    Faults(Faults<P, K>),
 }
 
 impl<P, K> Kind<P, K> {
@@ -72,6 +76,7 @@ impl<P, K> Kind<P, K> {
             PartitionId::Metrics(_) => Self::Metrics(Metrics { partition }),
             PartitionId::Operations => Self::Operations(Operations { partition }),
             PartitionId::Roster(_) => Self::Roster(Roster { partition }),
+            PartitionId::Faults => Self::Faults(Faults { partition }),
         }
     }
 }
@@ -91,6 +96,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
             Kind::Metrics(metrics) => apart(metrics.answer(&message)).await,
             Kind::Operations(operations) => apart(operations.answer(&message)).await,
             Kind::Roster(roster) => apart(roster.answer(&message)).await,
+            Kind::Faults(faults) => apart(faults.answer(&message)).await,
         };
         self.flush_if_due();
         answer.map(Reply::Answer).unwrap_or_else(|problem| {

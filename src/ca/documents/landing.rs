@@ -37,6 +37,21 @@ pub fn home(settings: &Settings, issuer: &Issuer, policy: &Policy, accept: Optio
     response.with("Vary", "Accept").with("Cache-Control", "public, max-age=60").indexed(&settings.urls)
 }
 
+/// Adds the faults of a test CA to the page or its text.
+pub fn with_faults(mut response: Response, faults: &[String]) -> Response {
+    let (Body::Text(text), false) = (&mut response.body, faults.is_empty()) else { return response };
+    let said = "This test server fails on purpose:";
+    match text.rfind("</main>") {
+        Some(end) => {
+            let items: String = faults.iter().map(|fault| format!("<li>{}</li>", escaped(fault))).collect();
+            text.insert_str(end, &format!("<section><h2>Faults</h2><p>{said}</p><ul>{items}</ul></section>"));
+        }
+        None => text.push_str(&format!("\n{said}\n{}\n", faults.join("\n"))),
+    }
+    response.headers.retain(|(name, _)| name != "Cache-Control");
+    response.with("Cache-Control", "no-store")
+}
+
 /// The style sheet.
 pub fn style(urls: &Urls) -> Response {
     html::asset("text/css; charset=utf-8", STYLE).indexed(urls)

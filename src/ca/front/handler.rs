@@ -1,16 +1,18 @@
 //! The stateless front. It answers requests that need no state and forwards others to their partition.
 
-use super::{new_account, pause_page, revoke_by_key, terms_page, transport};
+pub use super::answers::Served;
+use super::answers::{complete, log, nonce};
+use super::{faults, new_account, pause_page, revoke_by_key, terms_page, transport};
 use crate::ca::documents::directory::directory;
 use crate::ca::http::message::{Answer, Body, Request, Response, unknown_path};
 use crate::ca::http::routes::{AccountRoute, CrlFile, FormRoute, PublicRoute, Route, Urls};
 use crate::ca::issuance_policy::effective;
 use crate::ca::operator_api;
-use crate::ca::partitions::{metrics, nonce};
+use crate::ca::partitions::{metrics, nonce as nonces};
 use crate::ca::runtime::apart::apart;
 use crate::ca::runtime::jws::{Fresh, Signed};
 use crate::ca::runtime::limiter::When;
-use crate::ca::runtime::message::{NONCE_SHARDS, PostReply};
+use crate::ca::runtime::message::PostReply;
 use crate::ca::runtime::ports::{Forwarded, Ports};
 use crate::ca::runtime::{jws, limiter};
 use crate::ca::telemetry::events::RequestLogContext;
@@ -31,16 +33,22 @@ impl<P: Ports> Front<P> {
         let mut context = RequestLogContext::at(self.ports.now());
         let handled = match transport::refusal(&self.ports.settings().urls, &request, route.as_ref()) {
             Some(refusal) => Served::Local(refusal),
+            None if self.ports.settings().test_machine.faults => {
+                let answer =
+                    async |context: &mut RequestLogContext| self.answer(&request, route.as_ref(), context).await;
+                apart(faults::around(&self.ports, &request, route.as_ref(), &mut context, answer)).await
+            }
             None => self.answer(&request, route.as_ref(), &mut context).await,
         };
         let answer = match &handled {
-            Served::Local(response) => (response.status, Some(response)),
+            Served::Local(response) | Served::Cut(response) => (response.status, Some(response)),
             Served::Forwarded(status, _) => (*status, None),
         };
         counts::tally(&self.ports, route.as_ref(), answer.0, answer.1);
         events::answered(&self.ports, &request, route.as_ref(), answer, &context);
         match handled {
             Served::Local(response) => Served::Local(finished(&request, route.as_ref(), response)),
+            Served::Cut(response) => Served::Cut(finished(&request, route.as_ref(), response)),
             forwarded @ Served::Forwarded(..) => forwarded,
         }
     }
@@ -75,7 +83,7 @@ impl<P: Ports> Front<P> {
     /// Sends the collected counts to the partition that sums them. Runs outside of any request.
     pub async fn flush(&self) {
         if let Err(problem) = metrics::flush(&self.ports).await {
-            self.log(&problem);
+            log(&self.ports, &problem);
         }
     }
 
@@ -113,7 +121,7 @@ impl<P: Ports> Front<P> {
             Some(Route::Account(AccountRoute::NewNonce)) => {
                 // RFC 8555 §7.2: 200 for HEAD, 204 for GET.
                 let status = if method == "HEAD" { 200 } else { 204 };
-                Ok(Response::empty(status).indexed(&settings.urls).with_nonce(&self.nonce(Fresh::Retry)?))
+                Ok(Response::empty(status).indexed(&settings.urls).with_nonce(&nonce(&self.ports, Fresh::Retry)?))
             }
             Some(Route::NewAccount | Route::Account(_) | Route::Operator(_)) => Err(method_not_allowed(method)),
         }
@@ -143,11 +151,13 @@ impl<P: Ports> Front<P> {
             Ok(PostAnswer::Forwarded(status, passed)) => return Served::Forwarded(status, passed),
             Ok(PostAnswer::Account(response)) => *response,
             // Already logged by the account.
-            Ok(PostAnswer::Unsigned(problem)) => self.complete(Response::problem(&problem), Fresh::after(&problem)),
-            Ok(PostAnswer::Local(response)) => self.complete(response, Fresh::Any),
+            Ok(PostAnswer::Unsigned(problem)) => {
+                complete(&self.ports, Response::problem(&problem), Fresh::after(&problem))
+            }
+            Ok(PostAnswer::Local(response)) => complete(&self.ports, response, Fresh::Any),
             Err(problem) => {
-                self.log(&problem);
-                self.complete(Response::problem(&problem), Fresh::after(&problem))
+                log(&self.ports, &problem);
+                complete(&self.ports, Response::problem(&problem), Fresh::after(&problem))
             }
         })
     }
@@ -194,7 +204,7 @@ impl<P: Ports> Front<P> {
     /// Authenticates a request that carries its key: signature, nonce, URL.
     async fn authenticate(&self, request: &Request, jws: &Unverified, key: &Jwk) -> Result<Verified, Problem> {
         let Signed { jws, nonce, url } = jws::signed(&self.ports, jws, key, &request.path).await?;
-        nonce::redeem_remotely(&self.ports, &nonce?).await?;
+        nonces::redeem_remotely(&self.ports, &nonce?).await?;
         url?;
         Ok(jws)
     }
@@ -221,42 +231,11 @@ impl<P: Ports> Front<P> {
         }
     }
 
-    fn nonce(&self, fresh: Fresh) -> Result<String, Problem> {
-        let [random] = self.ports.random()?;
-        jws::fresh_nonce(&self.ports, random % NONCE_SHARDS, fresh)
-    }
-
     /// The error response to any request but a POST.
     fn refuse(&self, problem: &Problem) -> Response {
-        self.log(problem);
+        log(&self.ports, problem);
         Response::problem(problem).indexed(&self.ports.settings().urls)
     }
-
-    /// Adds the index link and a nonce to the response to a POST.
-    fn complete(&self, response: Response, fresh: Fresh) -> Response {
-        let response = response.indexed(&self.ports.settings().urls);
-        match self.nonce(fresh) {
-            Ok(nonce) => response.with_nonce(&nonce),
-            Err(problem) => {
-                self.log(&problem);
-                response
-            }
-        }
-    }
-
-    fn log(&self, problem: &Problem) {
-        if let Some(line) = &problem.log {
-            self.ports.log(line);
-        }
-    }
-}
-
-/// The answer to a request.
-pub enum Served<R> {
-    /// A response of this CA's code.
-    Local(Response),
-    /// The account's successful response in the host's form, with its status.
-    Forwarded(u16, R),
 }
 
 /// The answer to a POST, by its origin.

@@ -1,8 +1,11 @@
 //! The stateless front: one file for each public resource, and the dispatch to them.
 
+pub mod answers;
 pub mod crl;
 pub mod crl_files;
 pub mod external_binding;
+pub mod fault_answers;
+pub mod faults;
 pub mod handler;
 pub mod issuers;
 pub mod metrics_page;
@@ -18,6 +21,7 @@ use crate::ca::http::message::{Answer, Request, unknown_path};
 use crate::ca::http::routes::PublicRoute;
 use crate::ca::issuance_policy::effective;
 use crate::ca::operator_api::feed;
+use crate::ca::partitions::faults::{FaultsAt, ListFaults};
 use crate::ca::runtime::apart::apart;
 use crate::ca::runtime::ports::Ports;
 
@@ -50,5 +54,10 @@ async fn home<P: Ports>(ports: &P, request: &Request) -> Answer {
     let settings = ports.settings();
     let in_force = effective::in_force(ports).await?;
     let policy = in_force.policy(settings);
-    Ok(landing::home(settings, ports.issuer(), policy, request.accept.as_deref(), settings.operations_on()))
+    let faults = match settings.test_machine.faults {
+        true => ports.ask(&FaultsAt, &ListFaults).await?.iter().map(|record| record.rule.text()).collect(),
+        false => Vec::new(),
+    };
+    let response = landing::home(settings, ports.issuer(), policy, request.accept.as_deref(), settings.operations_on());
+    Ok(landing::with_faults(response, &faults))
 }

@@ -35,11 +35,19 @@ pub struct Request {
     pub fetch_site: Option<String>,
     /// The `If-None-Match` header of a GET.
     pub if_none_match: Option<String>,
+    /// Whether the faults of a test CA leave it alone, by the header [`EXEMPTING`].
+    pub exempt: bool,
     /// The client address, if known.
     pub address: Option<ClientAddress>,
     /// The body; `None` if it exceeded [`MAX_BODY`].
     pub body: Option<Vec<u8>>,
 }
+
+/// The request header that exempts from the faults of a test CA: `off`.
+pub const EXEMPTING: &str = "Selvedge-Faults";
+
+/// The response header that names the fault of a test CA.
+pub const FAULTED: &str = "Selvedge-Fault";
 
 /// A response.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -54,6 +54,10 @@ pub enum AdminRoute {
     TestNotice,
     /// The calendar's URL.
     Calendar,
+    /// The faults of a test CA.
+    Faults,
+    /// The end of faults of a test CA.
+    ClearFaults,
 }
 
 impl AdminRoute {
@@ -82,6 +86,8 @@ impl AdminRoute {
             ("notices", None, None) => Self::Notices,
             ("notices", Some("test"), None) => Self::TestNotice,
             ("calendar", None, None) => Self::Calendar,
+            ("faults", None, None) => Self::Faults,
+            ("faults", Some("clear"), None) => Self::ClearFaults,
             _ => return None,
         };
         parts.next().is_none().then_some(route)
@@ -111,6 +117,8 @@ impl AdminRoute {
             Self::Notices => ("GET, HEAD", "/admin/v1/notices"),
             Self::TestNotice => ("POST", "/admin/v1/notices/test"),
             Self::Calendar => ("GET, HEAD, POST", "/admin/v1/calendar"),
+            Self::Faults => ("GET, HEAD, POST", "/admin/v1/faults"),
+            Self::ClearFaults => ("POST", "/admin/v1/faults/clear"),
         }
     }
 }

@@ -9,6 +9,7 @@ pub mod calendar_url;
 pub mod certificates;
 pub mod csv;
 pub mod external_keys;
+pub mod faults;
 pub mod feed;
 pub mod notices;
 pub mod operator;
@@ -88,13 +89,15 @@ async fn read<P: Ports>(ports: &P, operator: &Operator, request: &Request, route
         AdminRoute::Audit => apart(audit::list(ports, request)).await,
         AdminRoute::Notices => apart(notices::list(ports)).await,
         AdminRoute::Calendar => apart(calendar_url::calendar(ports)).await,
+        AdminRoute::Faults => apart(faults::list(ports)).await,
         AdminRoute::Revoke(_)
         | AdminRoute::Revocations
         | AdminRoute::Deactivate(_)
         | AdminRoute::Withdraw(_)
         | AdminRoute::Restore
         | AdminRoute::Check
-        | AdminRoute::TestNotice => Err(not_allowed(request)),
+        | AdminRoute::TestNotice
+        | AdminRoute::ClearFaults => Err(not_allowed(request)),
     }
 }
 
@@ -113,6 +116,8 @@ async fn change<P: Ports>(ports: &P, operator: &Operator, request: &Request, rou
         AdminRoute::Shadow => apart(policies::put_shadow(ports, operator, request)).await,
         AdminRoute::TestNotice => apart(notices::test(ports, operator, request)).await,
         AdminRoute::Calendar => apart(calendar_url::move_calendar(ports, operator, request)).await,
+        AdminRoute::Faults => apart(faults::add(ports, operator, request)).await,
+        AdminRoute::ClearFaults => apart(faults::clear(ports, operator, request)).await,
         AdminRoute::Status
         | AdminRoute::Certificates
         | AdminRoute::Certificate(_)

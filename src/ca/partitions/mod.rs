@@ -1,8 +1,9 @@
-//! The small partitions, each with its clients: keys, nonces, client addresses, rosters, metrics.
+//! The small partitions, each with its clients: keys, nonces, client addresses, rosters, metrics, faults.
 
 pub mod client_address;
 pub mod compromised_keys;
 pub mod external_key;
+pub mod faults;
 pub mod key_owner;
 pub mod metrics;
 pub mod nonce;

@@ -39,6 +39,8 @@ pub enum PartitionId {
     Operations,
     /// The ids of accounts: see [`ROSTERS`].
     Roster(u8),
+    /// The faults on purpose of a test CA.
+    Faults,
 }
 
 impl PartitionId {
@@ -55,6 +57,7 @@ impl PartitionId {
             Self::Metrics(n) => format!("metrics/{n}"),
             Self::Operations => "operations/ca".to_owned(),
             Self::Roster(n) => format!("roster/{n}"),
+            Self::Faults => "faults/ca".to_owned(),
         }
     }
 
@@ -72,6 +75,7 @@ impl PartitionId {
             "metrics" => rest.parse().ok().map(Self::Metrics),
             "operations" => (rest == "ca").then_some(Self::Operations),
             "roster" => rest.parse().ok().map(Self::Roster),
+            "faults" => (rest == "ca").then_some(Self::Faults),
             _ => None,
         }
     }

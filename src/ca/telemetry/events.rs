@@ -36,12 +36,14 @@ pub struct RequestLogContext {
     pub unsigned: bool,
     /// The operator.
     pub operator: Option<String>,
+    /// The fault on purpose that it met, of a test CA.
+    pub fault: Option<String>,
 }
 
 impl RequestLogContext {
     /// The context of a new request.
     pub fn at(begun: Time) -> Self {
-        Self { begun, account: None, unsigned: false, operator: None }
+        Self { begun, account: None, unsigned: false, operator: None, fault: None }
     }
 }
 
@@ -77,6 +79,8 @@ struct RequestLine<'a> {
     action: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     address: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fault: Option<&'a str>,
     #[serde(flatten)]
     failure: Option<Failure>,
 }
@@ -184,6 +188,7 @@ pub fn answered<P: Ports>(
                 _ => None,
             },
             address: request.address.map(|address| address.to_string()),
+            fault: context.fault.as_deref(),
             failure: problem
                 .map(|(kind, detail)| Failure::new(&kind, &without_proofs(&detail, &ports.settings().urls))),
         },

@@ -2,9 +2,9 @@
 
 use super::world::{START, World};
 use crate::ca::config::root_list::RootList;
-use crate::pki::ceremony::{CertAndKey, Root, create_intermediate, create_root, cross_sign};
+use crate::pki::ceremony::{CertAndKey, Root, create_intermediate, create_root, cross_sign, expired_twin};
 use crate::pki::crl::read::ReceivedCrlEntry;
-use crate::pki::{Issuer, IssuerSlot, Issuers};
+use crate::pki::{Issuer, IssuerSlot, Issuers, pem};
 use crate::values::native_crypto::{NativeKey, NativeSigner};
 use crate::values::{CryptoFailure, Time};
 use std::rc::Rc;
@@ -24,6 +24,13 @@ impl World {
     /// The root certificate, PEM.
     pub fn root(&self) -> &'static str {
         &authority().0.certificate
+    }
+
+    /// An expired certificate of the issuer, DER.
+    pub fn expired_issuer(&self) -> Vec<u8> {
+        let (root, issuer) = authority();
+        let twin = expired_twin(root, &issuer.certificate, START).expect("a certificate");
+        pem::read_certificates(&twin).expect("PEM").remove(0)
     }
 
     /// Another root, and the issuer's certificate signed by it, both PEM.

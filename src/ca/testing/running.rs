@@ -30,7 +30,7 @@ impl World {
         let request = Request { url_origin, ..request };
         async move {
             let response = match front.handle(request).await {
-                Served::Local(response) | Served::Forwarded(_, response) => response,
+                Served::Local(response) | Served::Forwarded(_, response) | Served::Cut(response) => response,
             };
             if front.flush_is_due() {
                 state.tasks.borrow_mut().push((None, Box::pin(async move { front.flush().await })));

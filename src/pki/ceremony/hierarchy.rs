@@ -1,5 +1,6 @@
 //! Roots above the same intermediates, of a test server that offers alternate chains.
 
+use super::expired::expired_period;
 use super::fault::CeremonyFault;
 use super::root::Root;
 use super::signer::{CertAndKey, DAY, PURPOSES, Signer, new_key, subject};
@@ -25,6 +26,8 @@ pub struct Hierarchy {
     pub roots: Vec<CertAndKey>,
     /// The chain of the issuer below each root (PEM), without the root.
     pub chains: Vec<String>,
+    /// An expired certificate of the issuer in each chain (PEM), for tests of clients.
+    pub expired: Vec<String>,
     /// The key of the issuer, as unencrypted PKCS#8 PEM.
     pub key: String,
 }
@@ -55,16 +58,22 @@ impl Hierarchy {
     /// cryptography or encoding.
     pub fn below(roots: Vec<CertAndKey>, plan: HierarchyPlan<'_>, now: Time) -> Result<Self, CeremonyFault> {
         let keys = side_by_side(plan.intermediates, |_| new_key(plan.algorithm))?;
-        let chains = roots.iter().map(|root| chain(root, &keys, plan, now)).collect::<Result<_, _>>()?;
+        let chains = roots.iter().map(|root| chain(root, &keys, plan, now)).collect::<Result<Vec<_>, _>>()?;
+        let (chains, expired) = chains.into_iter().unzip();
         let key = keys.first().map(NativeKey::to_pkcs8_pem).transpose()?.unwrap_or_default();
-        Ok(Self { roots, chains, key })
+        Ok(Self { roots, chains, expired, key })
     }
 }
 
-/// The chain below a root, the issuer first.
-fn chain(root: &CertAndKey, keys: &[NativeKey], plan: HierarchyPlan<'_>, now: Time) -> Result<String, CeremonyFault> {
+/// The chain below a root, the issuer first, and an expired certificate of that issuer.
+fn chain(
+    root: &CertAndKey,
+    keys: &[NativeKey],
+    plan: HierarchyPlan<'_>,
+    now: Time,
+) -> Result<(String, String), CeremonyFault> {
     let mut signer = Signer::read(root)?;
-    let mut certificates = Vec::new();
+    let (mut certificates, mut expired) = (Vec::new(), String::new());
     for (below, (name, key)) in plan.intermediates.iter().zip(keys).enumerate().rev() {
         let (name, spki) = (subject(name)?, key.spki_der()?);
         let key_id = tbs::key_id(&spki)?;
@@ -76,11 +85,14 @@ fn chain(root: &CertAndKey, keys: &[NativeKey], plan: HierarchyPlan<'_>, now: Ti
             tbs::extended_key_usage(PURPOSES)?,
         ];
         let (not_before, not_after) = signer.period(now, DAY.saturating_mul(365).saturating_mul(plan.years))?;
+        if below == 0 {
+            expired = signer.issue(&name, &spki, expired_period(now), extensions.clone())?;
+        }
         certificates.push(signer.issue(&name, &spki, (not_before, not_after), extensions)?);
         signer = Signer { subject: name, key_id, key: key.clone(), not_before, not_after };
     }
     certificates.reverse();
-    Ok(certificates.concat())
+    Ok((certificates.concat(), expired))
 }
 
 /// Does something for each name in a thread of its own.
@@ -109,7 +121,7 @@ mod tests {
         let intermediates = names("Intermediate", 2);
         let plan = HierarchyPlan { intermediates: &intermediates, algorithm: SigAlg::Es256, years: 30 };
         let made = Hierarchy::below(roots, plan, NOW).unwrap();
-        assert_eq!(made.chains.len(), 3);
+        assert_eq!((made.chains.len(), made.expired.len()), (3, 3));
         let issuer = Issuer::from_pem_chain(&made.chains[0]).unwrap();
         let issuer = issuer.with_alternates_in_use(&made.chains[1..].concat()).unwrap();
         assert_eq!(issuer.alternates().len(), 2);

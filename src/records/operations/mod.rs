@@ -1,7 +1,10 @@
-//! Records of operators and operation: audit, policies, external account keys, notices, limits, counts.
+//! Records of operators and operation.
+//!
+//! Audit, policies, external account keys, notices, limits, counts, and the faults of a test CA.
 
 pub mod audit;
 pub mod external_key;
+pub mod fault;
 pub mod limit;
 pub mod metrics;
 pub mod notice;

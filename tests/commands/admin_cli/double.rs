@@ -196,6 +196,12 @@ fn verdict(name: &Value) -> Value {
            "rule": "allow \"*.a.test\" of the policy"})
 }
 
+fn fault() -> Value {
+    json!({"number": 1, "text": "503 at newOrder, 3 times", "fault": "503", "endpoints": ["newOrder"], "account": null,
+           "name": null, "after": false, "retry_after": null, "delay": null, "reason": null, "count": 3, "rate": null,
+           "seed": null, "acted": 1, "left": 2, "until": "2999-01-31T00:00:00Z"})
+}
+
 fn created(body: &Value) -> Value {
     let mut made = key(body["kid"].as_str().unwrap_or("made-up"));
     made["key"] = json!("-AEIASU");
@@ -249,6 +255,9 @@ fn answer(request: &Request, asked: &Asked) -> (u16, Value) {
         "listAudit" => (200, json!({"entries": [entry(2), entry(1)], "next": null})),
         "listNotices" => (200, json!({"notices": [notice("certificate.ending", "given_up")]})),
         "testNotice" => (200, notice("test", "delivered")),
+        "listFaults" => (200, json!({"faults": [fault()]})),
+        "addFault" => (201, fault()),
+        "clearFaults" => (200, json!({"cleared": [fault()]})),
         "showCalendar" => (200, json!({"url": "https://ca.test/calendar/old.ics"})),
         "moveCalendar" => (200, json!({"url": "https://ca.test/calendar/new.ics"})),
         other => panic!("{other} has no answer here"),

@@ -63,6 +63,12 @@ const COMMANDS: &[(&[&str], &[&str])] = &[
     (&["audit", "list"], &["WHEN (UTC)", "policy.put", "done (of 1)"]),
     (&["notices", "list"], &["certificate.ending", "given up, after 3 tries", "it fell over"]),
     (&["notices", "test"], &["delivered"]),
+    (
+        &["faults", "add", "503", "--endpoint", "newOrder", "--count", "3"],
+        &["Fault 1 is on: 503 at newOrder, 3 times."],
+    ),
+    (&["faults", "list"], &["FAULT", "503 at newOrder, 3 times", "2999-01-31 00:00"]),
+    (&["faults", "clear", "1"], &["503 at newOrder"]),
     (&["calendar"], &["old.ics"]),
     (&["calendar", "--move"], &["new.ics"]),
 ];

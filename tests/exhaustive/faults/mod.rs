@@ -5,6 +5,7 @@
 mod compromise;
 mod fixture;
 mod notices;
+mod on_purpose;
 mod requests;
 mod trials;
 

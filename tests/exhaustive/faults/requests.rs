@@ -3,6 +3,7 @@
 use super::compromise::copying;
 use super::fixture::{ADMIN, Fixture, SECRET, TOKEN};
 use super::notices::{reminding, telling};
+use super::on_purpose::on_purpose;
 use selvedge::ca::http::address::ClientAddress;
 use selvedge::ca::http::message::Request;
 use selvedge::ca::testing::{BASE, Client, World, form};
@@ -48,6 +49,7 @@ pub fn cases(fixture: &Fixture) -> Vec<Case<'_>> {
     all.extend(operations(fixture));
     all.extend(telling(fixture));
     all.extend(copying(fixture));
+    all.extend(on_purpose(fixture));
     all.push(reminding(fixture));
     let after: After<'_> = Box::new(|world, what| {
         let client = fixture.client.at(world);

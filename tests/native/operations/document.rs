@@ -2,6 +2,7 @@
 
 use super::operator::{CONTRACT, Operator, issue};
 use selvedge::ca::http::operator_routes::{AdminRoute, PREFIX};
+use selvedge::ca::testing::World;
 use selvedge::pki::Serial;
 use selvedge::records::Kind;
 use selvedge::values::Id;
@@ -39,6 +40,8 @@ fn routes() -> Vec<AdminRoute> {
         AdminRoute::Notices,
         AdminRoute::TestNotice,
         AdminRoute::Calendar,
+        AdminRoute::Faults,
+        AdminRoute::ClearFaults,
     ];
     // The compiler names a route that is missing here.
     for route in &all {
@@ -49,6 +52,7 @@ fn routes() -> Vec<AdminRoute> {
             AdminRoute::Replacements | AdminRoute::Withdraw(_) | AdminRoute::Revocations => {}
             AdminRoute::Policy | AdminRoute::Restore | AdminRoute::Check | AdminRoute::Shadow => {}
             AdminRoute::Audit | AdminRoute::Notices | AdminRoute::TestNotice | AdminRoute::Calendar => {}
+            AdminRoute::Faults | AdminRoute::ClearFaults => {}
         }
     }
     all
@@ -73,7 +77,7 @@ fn document_has_the_paths_and_methods_of_the_code() {
 
 #[test]
 fn every_documented_operation_answers_with_its_query() {
-    let operator = Operator::new();
+    let operator = Operator::of(&World::new().reconfigured(|settings| settings.test_machine.faults = true));
     let client = operator.client();
     let account = client.account().rsplit('/').next().unwrap();
     let (_, serial) = issue(&client, &["a.test"], json!({}));
@@ -88,6 +92,7 @@ fn every_documented_operation_answers_with_its_query() {
             let body = match path {
                 "policy/check" => json!({ "identifiers": ["a.test"] }),
                 "replacements" => json!({ "name": "*" }),
+                "faults" => json!({ "fault": "slow", "delay": 1, "count": 1 }),
                 "revocations" => json!({ "name": "nowhere.test" }),
                 _ => json!({}),
             };

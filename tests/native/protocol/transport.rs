@@ -190,7 +190,7 @@ fn n07_h10_other_headers_of_a_signed_request_change_nothing() {
     let client = Client::registered(&World::new());
     let sent = |other: &Request| {
         let Request { method, url_origin, path, content_type, address, body, .. } = client.sign(client.account(), None);
-        let Request { authorization, access, accept, origin, fetch_site, if_none_match, .. } = other.clone();
+        let Request { authorization, access, accept, origin, fetch_site, if_none_match, exempt, .. } = other.clone();
         // All members are named, so that a new one has to be placed here.
         client.send(Request {
             method,
@@ -203,6 +203,7 @@ fn n07_h10_other_headers_of_a_signed_request_change_nothing() {
             origin,
             fetch_site,
             if_none_match,
+            exempt,
             address,
             body,
         })
@@ -212,6 +213,7 @@ fn n07_h10_other_headers_of_a_signed_request_change_nothing() {
     for headers in [
         Request { authorization: text("Bearer nonsense"), ..Request::default() },
         Request { access: text("a.b.c"), ..Request::default() },
+        Request { exempt: true, ..Request::default() },
         Request { accept: text("text/html"), ..Request::default() },
         Request { origin: text("https://other.test"), ..Request::default() },
         Request { fetch_site: text("cross-site"), ..Request::default() },

@@ -1,0 +1,170 @@
+//! The partition of a test CA's faults: rules, and what requests meet.
+//!
+//! One partition has all rules, so that counts and rates are exact over all isolates.
+
+use crate::ca::runtime::ask::Address;
+use crate::ca::runtime::kind::{asks, partition_kind};
+use crate::ca::runtime::message::PartitionId;
+use crate::ca::runtime::ports::{PartitionPorts, Ports};
+use crate::records::Problem;
+use crate::records::operations::fault::{
+    DrawnFault, Encounter, Endpoint, Fault, FaultRecord, FaultRule, MAX_FAULTS, draw,
+};
+use crate::store::{Kv, Txn};
+use crate::values::{Id, Identifier};
+use serde::{Deserialize, Serialize};
+
+partition_kind! {
+    /// The partition of the faults of a test CA.
+    Faults {}
+}
+
+/// The address of the only such partition.
+#[derive(Clone, Copy, Debug)]
+pub struct FaultsAt;
+
+impl Address for FaultsAt {
+    fn partition(&self) -> PartitionId {
+        PartitionId::Faults
+    }
+}
+
+/// Adds a rule; replies its record.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AddFault(pub FaultRule);
+
+/// Lists the rules that are on, in the order of their numbers.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ListFaults;
+
+/// Removes a rule, or all; replies the removed ones.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ClearFaults {
+    /// The number of the rule; `None` for all.
+    pub number: Option<u32>,
+}
+
+/// Draws what a request meets.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DrawFault(pub Encounter);
+
+asks! {
+    Faults at FaultsAt, |faults, ask|
+    AddFault -> FaultRecord = faults.add(ask.0);
+    ListFaults -> Vec<FaultRecord> = faults.list();
+    ClearFaults -> Vec<FaultRecord> = faults.clear(ask.number);
+    DrawFault -> DrawnFault = faults.draw(&ask.0);
+}
+
+/// Returns the fault that the validation of a name meets. Without the setting nothing is asked.
+///
+/// # Errors
+/// `serverInternal` when the partition does not answer.
+pub async fn of_validation<P: Ports>(
+    ports: &P,
+    account: &Id,
+    identifier: &Identifier,
+    wildcard: bool,
+) -> Result<Option<Fault>, Problem> {
+    if !ports.settings().test_machine.faults {
+        return Ok(None);
+    }
+    let name = if wildcard { format!("*.{identifier}") } else { identifier.to_string() };
+    let endpoint = Endpoint::Validation;
+    let met = Encounter { endpoint, account: Some(account.clone()), names: Some(vec![name]), answered: None };
+    match ports.ask(&FaultsAt, &DrawFault(met)).await? {
+        DrawnFault::Acts(fault) => Ok(Some(fault)),
+        DrawnFault::Nothing | DrawnFault::NamesNeeded | DrawnFault::Afterwards => Ok(None),
+    }
+}
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Faults<P, K> {
+    /// Returns the rules that are on.
+    fn rules(&self, txn: &Txn<'_, K>) -> Result<Vec<FaultRecord>, Problem> {
+        let now = self.ports.now();
+        let all = txn.list::<FaultRecord>(None, MAX_FAULTS)?.into_iter().map(|(_, record)| record);
+        Ok(all.filter(|record| record.is_on(now)).collect())
+    }
+
+    /// Lists the rules that are on.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub fn list(&self) -> Result<Vec<FaultRecord>, Problem> {
+        self.transact(|txn| self.rules(txn))
+    }
+
+    /// Adds a rule, and removes those that have ended.
+    ///
+    /// # Errors
+    /// `malformed` for a rule whose parts exclude each other, or that an earlier rule excludes; 409 for too many.
+    pub fn add(&self, rule: FaultRule) -> Result<FaultRecord, Problem> {
+        rule.check().map_err(Problem::malformed)?;
+        self.transact(|txn| {
+            let (now, rules) = (self.ports.now(), self.rules(txn)?);
+            for (id, record) in txn.list::<FaultRecord>(None, MAX_FAULTS)? {
+                if !record.is_on(now) {
+                    txn.delete::<FaultRecord>(&id);
+                }
+            }
+            if rules.len() >= MAX_FAULTS {
+                let detail = format!("{MAX_FAULTS} faults are on, which is the maximum; clear some of them first.");
+                return Err(Problem::malformed(detail).with_status(409));
+            }
+            let number = rules.last().map_or(0, |last| last.number).saturating_add(1);
+            let record = FaultRecord::new(number, rule, now);
+            if let Some(first) = rules.iter().find(|first| first.excludes(&record.rule, record.until)) {
+                return Err(Problem::malformed(format!(
+                    "Fault {} ({}) takes every request that this one is about, so this one would never act; clear that \
+                     one, or give it a count, a rate or a narrower scope.",
+                    first.number,
+                    first.rule.text()
+                )));
+            }
+            txn.put(&FaultRecord::id_of(number), &record)?;
+            Ok(record)
+        })
+    }
+
+    /// Removes a rule, or all of them.
+    ///
+    /// # Errors
+    /// 404 for a rule that is not on.
+    pub fn clear(&self, number: Option<u32>) -> Result<Vec<FaultRecord>, Problem> {
+        self.transact(|txn| {
+            let mut rules = self.rules(txn)?;
+            rules.retain(|record| number.is_none_or(|number| record.number == number));
+            if let (Some(number), true) = (number, rules.is_empty()) {
+                let detail = format!("Fault {number} is not on; list the faults to see which are.");
+                return Err(Problem::malformed(detail).with_status(404));
+            }
+            for (id, record) in txn.list::<FaultRecord>(None, MAX_FAULTS)? {
+                if number.is_none_or(|number| record.number == number) {
+                    txn.delete::<FaultRecord>(&id);
+                }
+            }
+            Ok(rules)
+        })
+    }
+
+    /// Draws what a request meets, and counts it.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub fn draw(&self, met: &Encounter) -> Result<DrawnFault, Problem> {
+        self.transact(|txn| {
+            let mut rules = self.rules(txn)?;
+            let before = rules.clone();
+            let drawn = draw(&mut rules, met);
+            for record in rules.iter().zip(&before).filter(|(now, before)| now != before).map(|(now, _)| now) {
+                let id = FaultRecord::id_of(record.number);
+                if record.left() == Some(0) {
+                    txn.delete::<FaultRecord>(&id);
+                } else {
+                    txn.put(&id, record)?;
+                }
+            }
+            Ok(drawn)
+        })
+    }
+}
