@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
-use selvedge::pki::ceremony::{CertAndKey, Hierarchy, HierarchyPlan, check_pair, create_roots};
+use anyhow::{Context, Result};
+use selvedge::pki::ceremony::{Hierarchy, HierarchyPlan, create_roots};
 use selvedge::values::{SigAlg, Time, hex};
 
 use super::config::Environment;
-use crate::common::files::{self, Readers, Set};
 use crate::common::host;
+use crate::runtime::kept_roots;
 
 /// Random bytes in the names.
 const TAG_BYTES: usize = 3;
@@ -16,8 +16,6 @@ const TAG_BYTES: usize = 3;
 const YEARS: u32 = 30;
 /// The validity of roots that stay: intermediates made years later must not outlive them.
 const KEPT_YEARS: u32 = 60;
-/// The name of the set in which roots are written.
-const SET: &str = "new-roots";
 
 /// Makes the CA. With a folder its roots are those of the folder, which has them afterwards.
 ///
@@ -29,7 +27,9 @@ pub fn create(ecdsa: bool, environment: &Environment, folder: Option<&Path>, now
     let algorithm = if ecdsa { SigAlg::Es256 } else { SigAlg::Rs256 };
     let count = environment.alternate_roots + 1;
     let roots = match folder {
-        Some(folder) => kept_roots(folder, count, algorithm, now)?,
+        Some(folder) => kept_roots::of(folder, count, |missing| {
+            create_roots(&names("Root", missing)?, algorithm, now, KEPT_YEARS).context("cannot make the roots")
+        })?,
         None => create_roots(&names("Root", count)?, algorithm, now, YEARS).context("cannot make the roots")?,
     };
     let intermediates = names("Intermediate", environment.chain_length)?;
@@ -40,50 +40,6 @@ pub fn create(ecdsa: bool, environment: &Environment, folder: Option<&Path>, now
 /// Names like `Pebble Root CA 1f2e3d`.
 fn names(kind: &str, count: usize) -> Result<Vec<String>> {
     (0..count).map(|_| Ok(format!("Pebble {kind} CA {}", hex::encode(&host::random::<TAG_BYTES>()?)))).collect()
-}
-
-/// The roots of a folder, made and written if it has none.
-fn kept_roots(folder: &Path, count: usize, algorithm: SigAlg, now: Time) -> Result<Vec<CertAndKey>> {
-    std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
-    let set = Set { dir: folder, name: SET };
-    set.finish()?;
-    let file = |number: usize, kind: &str| format!("root-{number}.{kind}");
-    let read = |number| -> Result<Option<CertAndKey>> {
-        let (certificate, key) = (folder.join(file(number, "pem")), folder.join(file(number, "key")));
-        match (files::read(&certificate)?, files::read(&key)?) {
-            (Some(pem), Some(secret)) => {
-                check_pair(&pem, &secret).with_context(|| format!("{} cannot be used", certificate.display()))?;
-                Ok(Some(CertAndKey { certificate: pem, key: secret }))
-            }
-            (None, None) => Ok(None),
-            _ => bail!(
-                "{} and {} belong together: restore the missing one, or delete both",
-                certificate.display(),
-                key.display()
-            ),
-        }
-    };
-    let mut roots = (0..count).map_while(|number| read(number).transpose()).collect::<Result<Vec<_>>>()?;
-    let first = roots.len();
-    let made =
-        create_roots(&names("Root", count - first)?, algorithm, now, KEPT_YEARS).context("cannot make the roots")?;
-    let named: Vec<(String, &str, Readers)> = made
-        .iter()
-        .zip(first..)
-        .flat_map(|(root, number)| {
-            [
-                (file(number, "pem"), root.certificate.as_str(), Readers::Everyone),
-                (file(number, "key"), root.key.as_str(), Readers::Owner),
-            ]
-        })
-        .collect();
-    if !named.is_empty() {
-        let files: Vec<(&str, &str, Readers)> =
-            named.iter().map(|(name, text, who)| (name.as_str(), *text, *who)).collect();
-        set.write(&files)?;
-    }
-    roots.extend(made);
-    Ok(roots)
 }
 
 #[cfg(test)]
@@ -100,6 +56,7 @@ mod tests {
             reuse: 0,
             alternate_roots,
             chain_length: 2,
+            orders_per_page: 3,
         };
         let now = host::now().unwrap();
         let create = |roots| super::create(true, &environment(roots), Some(folder.path()), now).unwrap();

@@ -70,6 +70,21 @@ pub struct Config {
     key_algorithm: String,
     profiles: Map<String, Value>,
     certificate_validity_period: u64,
+    /// The URL of an OCSP responder in certificates; empty for none.
+    #[serde(rename = "ocspResponderURL")]
+    pub ocsp: String,
+    /// How long clients are asked to wait.
+    pub retry_after: RetryAfter,
+}
+
+/// Values of `Retry-After` in seconds; 0 for the usual ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct RetryAfter {
+    /// Of authorizations and challenges.
+    pub authz: u64,
+    /// Of orders.
+    pub order: u64,
 }
 
 impl Config {
@@ -95,6 +110,9 @@ impl Config {
         if let Some(members) = members.as_object_mut() {
             // Go reads null as the absence of a value.
             members.retain(|_, value| !value.is_null());
+        }
+        if let Some(retry_after) = members.get_mut("retryAfter") {
+            go_json::fold(retry_after, &["authz", "order"]);
         }
         let mut config: Self = serde_json::from_value(members).context("\"pebble\" has a member of another type")?;
         if !matches!(config.key_algorithm.as_str(), "" | "rsa" | "ecdsa") {
@@ -181,10 +199,14 @@ pub struct Environment {
     pub alternate_roots: usize,
     /// Number of intermediates.
     pub chain_length: usize,
+    /// Number of orders per page of an account's list.
+    pub orders_per_page: u64,
 }
 
-/// Most nonces that are refused, in percent: the Worker's limit.
-const MAX_REFUSED: u8 = 50;
+/// Most nonces that are refused, in percent, as at Pebble.
+const MAX_REFUSED: u64 = 99;
+/// Most orders per page: the Worker's limit.
+const MAX_PER_PAGE: u64 = 1000;
 /// Most alternate roots: the Worker's limit.
 const MAX_ROOTS: usize = 8;
 /// Longest chain.
@@ -208,10 +230,11 @@ impl Environment {
         Self {
             sleep: sleep.unwrap_or_default(),
             always_valid: on("PEBBLE_VA_ALWAYS_VALID"),
-            refuse_nonces: percent("PEBBLE_WFE_NONCEREJECT", 5, MAX_REFUSED.into()),
+            refuse_nonces: percent("PEBBLE_WFE_NONCEREJECT", 5, MAX_REFUSED),
             reuse: percent("PEBBLE_AUTHZREUSE", 50, 100),
             alternate_roots: count("PEBBLE_ALTERNATE_ROOTS", 0, MAX_ROOTS),
             chain_length: count("PEBBLE_CHAIN_LENGTH", 1, MAX_CHAIN).max(1),
+            orders_per_page: number("PEBBLE_WFE_ORDERS_PER_PAGE").filter(|n| *n > 0).unwrap_or(3).min(MAX_PER_PAGE),
         }
     }
 }
@@ -228,6 +251,7 @@ mod tests {
             "httpport": 1,
             "TLSPort": 2,
             "ocspresponderurl": null,
+            "RetryAfter": { "Authz": 7, "order": 9 },
             "externalAccountMacKeys": { "Kid-1": "a" },
             "profiles": { "Default": { "Description": "x", "ValidityPeriod": 9, "PromoteCommonName": true } },
             "something": [],
@@ -235,6 +259,7 @@ mod tests {
         .unwrap();
         assert_eq!((config.listen.as_str(), config.management.as_str()), (":14001", ""));
         assert_eq!((config.http_port, config.tls_port, config.is_ecdsa()), (1, 2, false));
+        assert_eq!((config.ocsp.as_str(), config.retry_after), ("", RetryAfter { authz: 7, order: 9 }));
         assert_eq!(config.mac_keys.keys().collect::<Vec<_>>(), ["Kid-1"]);
         let profiles = json!({ "Default": { "description": "x", "seconds": 9, "common_name": true } });
         assert_eq!(config.profiles(), profiles);
@@ -281,6 +306,7 @@ mod tests {
             reuse: 50,
             alternate_roots: 0,
             chain_length: 1,
+            orders_per_page: 3,
         };
         assert_eq!(read(&[]), usual);
         assert_eq!(
@@ -291,10 +317,19 @@ mod tests {
                 ("PEBBLE_AUTHZREUSE", "0"),
                 ("PEBBLE_ALTERNATE_ROOTS", "99"),
                 ("PEBBLE_CHAIN_LENGTH", "0"),
+                ("PEBBLE_WFE_ORDERS_PER_PAGE", "15"),
             ]),
-            Environment { sleep: 7, always_valid: true, refuse_nonces: 50, reuse: 0, alternate_roots: 8, ..usual }
+            Environment {
+                sleep: 7,
+                always_valid: true,
+                refuse_nonces: 99,
+                reuse: 0,
+                alternate_roots: 8,
+                orders_per_page: 15,
+                ..usual
+            }
         );
         assert_eq!(read(&[("PEBBLE_VA_SLEEPTIME", "7"), ("PEBBLE_VA_NOSLEEP", "true")]).sleep, 0);
-        assert_eq!(read(&[("PEBBLE_AUTHZREUSE", "many")]), usual);
+        assert_eq!(read(&[("PEBBLE_AUTHZREUSE", "many"), ("PEBBLE_WFE_ORDERS_PER_PAGE", "0")]), usual);
     }
 }

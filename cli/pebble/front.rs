@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
 use axum::body::{Body, Bytes, to_bytes};
@@ -13,6 +13,7 @@ use axum::{Router, serve as serve_http};
 use futures_util::stream;
 use serde_json::{Value, json};
 
+use super::config::RetryAfter;
 use super::upstream::{Answer, Upstream};
 use crate::common::host;
 use crate::common::tls::TlsListener;
@@ -43,6 +44,11 @@ const NOT_PEBBLES: [HeaderName; 3] = [header::STRICT_TRANSPORT_SECURITY, header:
 /// Media types to which Pebble adds a parameter.
 const WITH_CHARSET: [&str; 3] = ["application/json", "application/problem+json", "application/pem-certificate-chain"];
 
+/// The path of finalize.
+const FINALIZE: &str = "/finalize-order/";
+/// The paths of what a client waits for, each with whether it is of orders.
+const AWAITED: [(&str, bool); 4] = [(FINALIZE, true), ("/my-order/", true), ("/authZ/", false), (CHALLENGE, false)];
+
 /// The state of the server.
 pub struct Front {
     /// The Worker.
@@ -51,6 +57,8 @@ pub struct Front {
     pub base: String,
     /// Longest wait before a validation, in seconds.
     pub sleep: u64,
+    /// How long clients are asked to wait.
+    pub retry_after: RetryAfter,
     /// The names of the CA in DNS.
     pub identities: Vec<String>,
     /// Renewal information by certID, in place of the Worker's.
@@ -75,12 +83,13 @@ async fn answer(State(front): State<Arc<Front>>, request: Request) -> Response {
         tokio::time::sleep(Duration::from_secs(drawn(front.sleep))).await;
     }
     let of_page = request.headers().contains_key(header::ORIGIN);
-    let is_directory = request.uri().path() == DIRECTORY;
+    let path = request.uri().path().to_owned();
     match front.pass(request).await {
         Ok(mut answer) => {
-            if is_directory {
+            if path == DIRECTORY {
                 answer.body = front.completed(&answer.body).unwrap_or(answer.body);
             }
+            front.ask_to_wait(&path, &mut answer);
             spelled(answer, &front.base, &public, of_page)
         }
         Err(error) => (StatusCode::BAD_GATEWAY, format!("{error:#}\n")).into_response(),
@@ -115,6 +124,27 @@ impl Front {
         serde_json::to_string_pretty(&directory).ok().map(Bytes::from)
     }
 
+    /// Has the client wait as the configuration says.
+    ///
+    /// With a time for orders, the answer to finalize is `processing` as at Pebble; the order is `valid` when asked for.
+    fn ask_to_wait(&self, path: &str, answer: &mut Answer) {
+        let Some((_, of_order)) = AWAITED.iter().find(|(prefix, _)| path.starts_with(prefix)) else { return };
+        let seconds = if *of_order { self.retry_after.order } else { self.retry_after.authz };
+        if seconds == 0 {
+            return;
+        }
+        if path.starts_with(FINALIZE)
+            && answer.status == StatusCode::OK
+            && let Some(open) = processing(&answer.body)
+        {
+            answer.body = open;
+            answer.headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if answer.headers.contains_key(header::RETRY_AFTER) {
+            answer.headers.insert(header::RETRY_AFTER, retry_after(seconds, drawn(2) == 0));
+        }
+    }
+
     /// Passes a request on to the Worker.
     async fn pass(&self, request: Request) -> Result<Answer> {
         let (mut parts, body) = request.into_parts();
@@ -127,6 +157,22 @@ impl Front {
         parts.version = axum::http::Version::HTTP_11;
         self.upstream.send(Request::from_parts(parts, Body::from(body))).await
     }
+}
+
+/// An order that is valid as one that is processing; `None` for another.
+fn processing(body: &[u8]) -> Option<Bytes> {
+    let mut order: Value = serde_json::from_slice(body).ok()?;
+    let members = order.as_object_mut().filter(|order| order.get("status").is_some_and(|status| status == "valid"))?;
+    members.insert("status".to_owned(), "processing".into());
+    members.shift_remove("certificate");
+    serde_json::to_string_pretty(&order).ok().map(Bytes::from)
+}
+
+/// The value of `Retry-After`: seconds, or a date, which clients have to read as well.
+fn retry_after(seconds: u64, as_date: bool) -> HeaderValue {
+    let then = SystemTime::now().checked_add(Duration::from_secs(seconds)).filter(|_| as_date);
+    let date = then.and_then(|then| HeaderValue::from_str(&httpdate::fmt_http_date(then)).ok());
+    date.unwrap_or_else(|| HeaderValue::from(seconds))
 }
 
 /// A whole number of seconds below `most`.
@@ -199,6 +245,20 @@ fn malformed(detail: &str) -> Box<Response> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn finalize_is_processing_and_wait_is_seconds_or_a_date() {
+        let valid = br#"{"status":"valid","finalize":"f","certificate":"c"}"#;
+        let open: Value = serde_json::from_slice(&processing(valid).unwrap()).unwrap();
+        assert_eq!(open, json!({ "status": "processing", "finalize": "f" }));
+        for other in [&b"{\"status\":\"ready\"}"[..], b"[]", b"no JSON"] {
+            assert_eq!(processing(other), None);
+        }
+        assert_eq!(retry_after(9, false), "9");
+        let date = httpdate::parse_http_date(retry_after(900, true).to_str().unwrap()).unwrap();
+        let wait = date.duration_since(SystemTime::now()).unwrap();
+        assert!((800..=900).contains(&wait.as_secs()), "{wait:?}");
+    }
 
     #[test]
     fn urls_follow_the_host_and_links_are_separate() {

@@ -5,7 +5,6 @@
 mod authority;
 mod bridge;
 mod config;
-mod folder;
 mod front;
 mod management;
 mod minica;
@@ -40,7 +39,7 @@ pub const PROGRAM: &str = "pebble";
 /// The beginning of its log lines.
 const LOG_PREFIX: &str = "Pebble ";
 
-const FLAGS: [Flag; 6] = [
+const FLAGS: [Flag; 7] = [
     Flag { name: "config", kind: Kind::Text(USUAL_FILE), help: "Pebble's configuration, a JSON file." },
     Flag { name: "strict", kind: Kind::Switch, help: "Accepted; this server is always strict." },
     Flag {
@@ -49,6 +48,7 @@ const FLAGS: [Flag; 6] = [
         help: "The DNS server for validation, HOST:PORT. Empty: this machine's.",
     },
     Flag { name: "version", kind: Kind::Switch, help: "Print the version." },
+    Flag { name: "preauthorized", kind: Kind::Switch, help: "Issue without challenges." },
     Flag {
         name: "root-dir",
         kind: Kind::Text(""),
@@ -110,7 +110,8 @@ async fn serve(values: &Values, config: &Config, environment: &Environment) -> R
     let (resolver, bridge) = resolver(values.text("dnsserver")).await?;
     let at = acme.local_addr().context("cannot read the listening address")?;
     let base = format!("https://{}", config.authority(at.port()));
-    let parts = Parts { config, environment, authority: &authority, base: &base, resolver: &resolver };
+    let preauthorized = values.is_on("preauthorized");
+    let parts = Parts { config, environment, authority: &authority, base: &base, resolver: &resolver, preauthorized };
     let mut worker = Worker::start(&parts, &program)?;
     tokio::select! {
         ready = worker.ready() => ready?,
@@ -121,6 +122,7 @@ async fn serve(values: &Values, config: &Config, environment: &Environment) -> R
         upstream,
         base,
         sleep: environment.sleep,
+        retry_after: config.retry_after,
         identities: config.identities(),
         renewals: Mutex::default(),
     });

@@ -13,13 +13,13 @@ use selvedge::values::identifier::DnsName;
 use serde_json::{Map, Value, json};
 
 use super::config::{Config, Environment};
-use super::folder::Folder;
 use super::upstream::Upstream;
 use crate::common::files::{Readers, Staged};
 use crate::common::host;
 use crate::common::secret::Secret;
 use crate::common::worker_config::Var;
 use crate::runtime::capnp::{Binding, Served};
+use crate::runtime::memory_folder::Folder;
 use crate::runtime::program::Program;
 use crate::runtime::workerd::{Listeners, Output, Workerd};
 
@@ -51,6 +51,8 @@ pub struct Parts<'a> {
     pub base: &'a str,
     /// The URL of DNS over HTTPS.
     pub resolver: &'a str,
+    /// Whether orders need no challenges.
+    pub preauthorized: bool,
 }
 
 /// A running Worker.
@@ -137,7 +139,7 @@ impl Worker {
 
 /// The Worker's variables and secrets.
 fn bindings(parts: &Parts<'_>, token: &str) -> Result<BTreeMap<String, Binding>> {
-    let Parts { config, environment, authority, base, resolver } = parts;
+    let Parts { config, environment, authority, base, resolver, preauthorized } = parts;
     let (first, others) = authority.chains.split_first().context("the CA has no chain")?;
     let root = authority.roots.first().map(|root| root.certificate.clone()).unwrap_or_default();
     let port = |port: u16, usual: u16| if port == 0 { usual } else { port }.to_string();
@@ -145,6 +147,8 @@ fn bindings(parts: &Parts<'_>, token: &str) -> Result<BTreeMap<String, Binding>>
     let mut all = vec![
         ("MODE", "dev".to_owned()),
         ("URL_STYLE", "pebble".to_owned()),
+        ("CSR_STYLE", "pebble".to_owned()),
+        ("ORDERS_PER_PAGE", environment.orders_per_page.to_string()),
         ("BASE_URL", (*base).to_owned()),
         ("RESOLVER_URL", (*resolver).to_owned()),
         ("ALLOW_PRIVATE", "true".to_owned()),
@@ -166,7 +170,7 @@ fn bindings(parts: &Parts<'_>, token: &str) -> Result<BTreeMap<String, Binding>>
         ("EXPIRED_ISSUERS", authority.expired.concat()),
         ("TERMS_OF_SERVICE", TERMS.to_owned()),
         ("PROFILES", config.profiles().to_string()),
-        ("POLICY", policy(config).to_string()),
+        ("POLICY", policy(config, *preauthorized).to_string()),
         ("EXTERNAL_ACCOUNT_REQUIRED", config.external_account_binding_required.to_string()),
         ("ISSUER_CHAIN", first.clone()),
         ("ISSUER_KEY", authority.key.clone()),
@@ -174,6 +178,9 @@ fn bindings(parts: &Parts<'_>, token: &str) -> Result<BTreeMap<String, Binding>>
         ("NONCE_KEY", b64::encode(&host::random::<32>()?)),
         ("ADMIN_TOKENS", json!({ OPERATOR: token }).to_string()),
     ];
+    if !config.ocsp.is_empty() {
+        all.push(("OCSP_URL", config.ocsp.clone()));
+    }
     if !others.is_empty() {
         all.push(("ALTERNATE_CHAINS", others.concat()));
     }
@@ -184,11 +191,12 @@ fn bindings(parts: &Parts<'_>, token: &str) -> Result<BTreeMap<String, Binding>>
 }
 
 /// The policy: the blocked names with all below them, and all types of challenges.
-fn policy(config: &Config) -> Value {
+fn policy(config: &Config, preauthorized: bool) -> Value {
     let blocked = config.domain_blocklist.iter().filter_map(|name| DnsName::parse(name).ok());
     let deny: Vec<String> =
         blocked.flat_map(|name| [name.as_str().to_owned(), format!("*.{}", name.as_str())]).collect();
     // Beside the usual ones Pebble offers dns-persist-01.
     let challenges: Vec<&str> = Method::ALL.into_iter().map(Method::name).collect();
-    json!({ "deny": deny, "challenges": challenges })
+    let preauthorized: &[&str] = if preauthorized { &["*"] } else { &[] };
+    json!({ "deny": deny, "challenges": challenges, "preauthorized": preauthorized })
 }

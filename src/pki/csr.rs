@@ -3,12 +3,14 @@
 //!
 //! Only the public key and the names of a CSR are used. Other subject attributes and requested extensions (a CA
 //! certificate, code signing) are ignored: the profile decides, and many tools request what their templates have. The TLS
-//! feature extension (must-staple, [RFC 7633](https://www.rfc-editor.org/rfc/rfc7633)) is refused, since it needs OCSP.
+//! feature extension (must-staple, [RFC 7633](https://www.rfc-editor.org/rfc/rfc7633)) needs OCSP: [`VerifiedCsr::names`]
+//! refuses it, and [`VerifiedCsr::with_must_staple`] is for test machines.
 
 mod fault;
 mod names;
 
 pub use fault::{CsrFault, MAX_CSR_BYTES, MAX_CSR_NAMES};
+pub(super) use names::TLS_FEATURE;
 
 use super::key::{PublicKey, check_spki};
 use super::sigalg;
@@ -119,9 +121,20 @@ impl VerifiedCsr {
     /// The requested names as identifiers: common name and subject alternative names in one set ([RFC 8555 §7.4](https://www.rfc-editor.org/rfc/rfc8555#section-7.4)).
     ///
     /// # Errors
-    /// A name that is not an identifier, no names, or too many.
+    /// A name that is not an identifier, no names, or too many; a request for must-staple.
     pub fn names(&self) -> Result<BTreeSet<Identifier>, CsrFault> {
-        self.requested.identifiers()
+        match self.requested.must_staple()? {
+            true => Err(CsrFault::TlsFeature),
+            false => self.requested.identifiers(),
+        }
+    }
+
+    /// The names in the CSR's order, DNS names first, and whether it asks for must-staple.
+    ///
+    /// # Errors
+    /// As [`VerifiedCsr::names`], and for a TLS feature other than must-staple.
+    pub fn with_must_staple(&self) -> Result<(Vec<Identifier>, bool), CsrFault> {
+        Ok((self.requested.in_order()?, self.requested.must_staple()?))
     }
 
     /// The first common name of its subject that is an identifier.

@@ -29,8 +29,8 @@ pub struct LeafRequest<'a> {
     pub profile: &'a Profile,
     /// The subject's key.
     pub public_key: &'a PublicKey,
-    /// Every name of the certificate.
-    pub names: &'a BTreeSet<Identifier>,
+    /// Every name of the certificate, each once, in their order there.
+    pub names: &'a [Identifier],
     /// The subject's common name, one of the names; `None` for an empty subject.
     pub common_name: Option<&'a Identifier>,
     /// The new serial number.
@@ -43,6 +43,10 @@ pub struct LeafRequest<'a> {
     pub ca_issuers: Option<&'a str>,
     /// The `http` URL of the CRL, if any. Used by profiles with a CRL distribution point.
     pub crl: Option<&'a str>,
+    /// The `http` URL of an OCSP responder, on test machines.
+    pub ocsp: Option<&'a str>,
+    /// Whether it has the TLS feature extension for must-staple, on test machines.
+    pub must_staple: bool,
 }
 
 impl LeafRequest<'_> {
@@ -61,6 +65,9 @@ pub enum LeafFault {
     /// More names than the profile allows: how many, and how many it allows.
     #[error("{0} names are more than the {1} that the profile allows")]
     TooManyNames(usize, usize),
+    /// A name twice.
+    #[error("a certificate has the name {0} once")]
+    Repeated(String),
     /// A validity beyond the issuer's: its end, and the issuer's.
     #[error(
         "the certificate would be valid until {end}, longer than its issuer, which ends {issuer}; the issuer has to be \
@@ -139,6 +146,11 @@ fn check(request: &LeafRequest<'_>) -> Result<(), LeafFault> {
     if request.names.len() > profile.max_names {
         return Err(LeafFault::TooManyNames(request.names.len(), profile.max_names));
     }
+    let once: BTreeSet<&Identifier> = request.names.iter().collect();
+    if once.len() != request.names.len() {
+        let twice = request.names.iter().find(|name| request.names.iter().filter(|other| other == name).count() > 1);
+        return Err(LeafFault::Repeated(twice.map(Identifier::to_string).unwrap_or_default()));
+    }
     if let Some(name) = request.common_name
         && (!request.names.contains(name) || name.value().len() > MAX_COMMON_NAME)
     {
@@ -160,14 +172,14 @@ fn check(request: &LeafRequest<'_>) -> Result<(), LeafFault> {
     if let Some(purpose) = profile.purposes.iter().find(|purpose| !issuer.allows(**purpose)) {
         return Err(LeafFault::Purpose(*purpose));
     }
-    match [request.ca_issuers, request.crl_pointer()].into_iter().flatten().find(|url| !is_http(url)) {
+    match [request.ca_issuers, request.crl_pointer(), request.ocsp].into_iter().flatten().find(|url| !is_http(url)) {
         Some(url) => Err(LeafFault::Url(url.to_owned())),
         None => Ok(()),
     }
 }
 
 /// Printable ASCII without spaces that begins with `http://` and a host.
-pub(super) fn is_http(url: &str) -> bool {
+pub fn is_http(url: &str) -> bool {
     url.bytes().all(|byte| byte.is_ascii_graphic())
         && url.strip_prefix("http://").is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'))
 }
@@ -187,11 +199,14 @@ fn extensions(request: &LeafRequest<'_>) -> der::Result<Extensions> {
     if request.profile.subject_key_id {
         extensions.push(tbs::subject_key_id(&tbs::key_id(request.public_key.spki_der())?)?);
     }
-    if let Some(url) = request.ca_issuers {
-        extensions.push(tbs::ca_issuers(url)?);
+    if request.ca_issuers.is_some() || request.ocsp.is_some() {
+        extensions.push(tbs::information_access(request.ocsp, request.ca_issuers)?);
     }
     if let Some(url) = request.crl_pointer() {
         extensions.push(tbs::crl_pointer(url)?);
+    }
+    if request.must_staple {
+        extensions.push(tbs::must_staple()?);
     }
     Ok(extensions)
 }

@@ -8,6 +8,7 @@ pub(super) mod report;
 
 pub use report::{LintFault, LintedTbs};
 
+use super::csr::TLS_FEATURE;
 use super::key::KeyKind;
 use super::leaf::LeafRequest;
 use super::validity::MAX_AHEAD;
@@ -44,6 +45,8 @@ const KEY_USAGE_SIGN: &str = "03020780";
 const KEY_USAGE_RSA: &str = "030205a0";
 /// An empty SEQUENCE: not a CA.
 const NOT_A_CA: &str = "3000";
+/// The feature status_request alone (RFC 7633 §4).
+const MUST_STAPLE: &str = "3003020105";
 
 /// Checks every part of the to-be-signed certificate `tbs_der` against `request`.
 ///
@@ -200,8 +203,14 @@ fn expected_extensions(request: &LeafRequest<'_>) -> der::Result<Vec<Expected>> 
     if request.profile.subject_key_id {
         expected.push((ID_CE_SUBJECT_KEY_IDENTIFIER, "subjectKeyIdentifier", false, hex(&subject_key_id(request)?)));
     }
-    if let Some(url) = request.ca_issuers {
-        expected.push((ID_PE_AUTHORITY_INFO_ACCESS, "authorityInfoAccess", false, format!("caIssuers {url}")));
+    let access = [("OCSP", request.ocsp), ("caIssuers", request.ca_issuers)];
+    let access: Vec<String> =
+        access.into_iter().filter_map(|(method, url)| Some(format!("{method} {}", url?))).collect();
+    if !access.is_empty() {
+        expected.push((ID_PE_AUTHORITY_INFO_ACCESS, "authorityInfoAccess", false, list(access)));
+    }
+    if request.must_staple {
+        expected.push((TLS_FEATURE, "tlsFeature", false, MUST_STAPLE.to_owned()));
     }
     if let Some(url) = request.crl_pointer() {
         expected.push((ID_CE_CRL_DISTRIBUTION_POINTS, "cRLDistributionPoints", false, url.to_owned()));
@@ -237,6 +246,7 @@ fn read_value(extension: &Extension) -> der::Result<String> {
         ID_PE_AUTHORITY_INFO_ACCESS => list(AuthorityInfoAccessSyntax::from_der(der)?.0.iter().map(|access| {
             let method = match access.access_method {
                 const_oid::db::rfc5280::ID_AD_CA_ISSUERS => "caIssuers".to_owned(),
+                const_oid::db::rfc5280::ID_AD_OCSP => "OCSP".to_owned(),
                 other => other.to_string(),
             };
             format!("{method} {}", found_url(&access.access_location))

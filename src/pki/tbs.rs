@@ -1,12 +1,13 @@
 //! To-be-signed certificates, of leaves and CAs, and their extensions.
 
+use super::csr::TLS_FEATURE;
 use super::key::KeyKind;
 use super::serial::Serial;
 use crate::values::Time;
 use crate::values::identifier::IpName;
 use const_oid::AssociatedOid;
 use const_oid::db::rfc4519::COMMON_NAME;
-use const_oid::db::rfc5280::{ID_AD_CA_ISSUERS, ID_CE_SUBJECT_ALT_NAME};
+use const_oid::db::rfc5280::{ID_AD_CA_ISSUERS, ID_AD_OCSP, ID_CE_SUBJECT_ALT_NAME};
 use core::time::Duration;
 use der::asn1::{Any, Ia5String, ObjectIdentifier, OctetString, SetOfVec, UintRef, Utf8StringRef};
 use der::flagset::FlagSet;
@@ -165,10 +166,20 @@ pub(super) fn subject(common_name: Option<&str>) -> der::Result<Vec<u8>> {
     common_name.map(attribute).transpose()?.into_iter().collect::<Vec<_>>().to_der()
 }
 
-/// Authority information access with one caIssuers URL (RFC 5280 §4.2.2.1).
-pub(super) fn ca_issuers(url: &str) -> der::Result<Extension> {
-    let description = AccessDescription { access_method: ID_AD_CA_ISSUERS, access_location: uri(url)? };
-    extension(false, &AuthorityInfoAccessSyntax(vec![description]))
+/// Authority information access: a URL of OCSP and one of caIssuers, or either (RFC 5280 §4.2.2.1).
+pub(super) fn information_access(ocsp: Option<&str>, ca_issuers: Option<&str>) -> der::Result<Extension> {
+    let described = [(ID_AD_OCSP, ocsp), (ID_AD_CA_ISSUERS, ca_issuers)]
+        .into_iter()
+        .filter_map(|(access_method, url)| Some((access_method, url?)))
+        .map(|(access_method, url)| Ok(AccessDescription { access_method, access_location: uri(url)? }));
+    extension(false, &AuthorityInfoAccessSyntax(described.collect::<der::Result<_>>()?))
+}
+
+/// TLS feature with status_request, which is must-staple ([RFC 7633 §4](https://www.rfc-editor.org/rfc/rfc7633#section-4)).
+pub(super) fn must_staple() -> der::Result<Extension> {
+    const STATUS_REQUEST: u8 = 5;
+    let value = OctetString::new(vec![STATUS_REQUEST].to_der()?)?;
+    Ok(Extension { extn_id: TLS_FEATURE, critical: false, extn_value: value })
 }
 
 /// CRL distribution points: one point with one URL (RFC 5280 §4.2.1.13).

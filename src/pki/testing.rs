@@ -17,7 +17,6 @@ use der::asn1::{BitString, Ia5String, ObjectIdentifier, SetOfVec, Utf8StringRef}
 use der::{Any, Decode, Encode};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use spki::SubjectPublicKeyInfoOwned;
-use std::collections::BTreeSet;
 use std::str::FromStr;
 use std::sync::LazyLock;
 use x509_cert::Certificate;
@@ -110,12 +109,14 @@ pub(super) struct Order {
     pub issuer: Issuer,
     pub profile: Profile,
     pub key: PublicKey,
-    pub names: BTreeSet<Identifier>,
+    pub names: Vec<Identifier>,
     pub common_name: Option<Identifier>,
     pub serial: Serial,
     pub now: Time,
     pub ca_issuers: Option<&'static str>,
     pub crl: Option<&'static str>,
+    pub ocsp: Option<&'static str>,
+    pub must_staple: bool,
 }
 
 /// A request for these names, by [`issuer`], for the [`key`] of that algorithm.
@@ -130,6 +131,8 @@ pub(super) fn order(alg: SigAlg, names: &[&str]) -> Order {
         now: NOW,
         ca_issuers: None,
         crl: None,
+        ocsp: None,
+        must_staple: false,
     }
 }
 
@@ -146,6 +149,8 @@ impl Order {
             period: self.period(),
             ca_issuers: self.ca_issuers,
             crl: self.crl,
+            ocsp: self.ocsp,
+            must_staple: self.must_staple,
         }
     }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::acme::Acme;
+use super::certificates::{extensions, pages};
 use super::common::packages::debian;
 use super::common::server::free_port;
 use super::program::{Answer, agent, answered};
@@ -75,7 +76,8 @@ impl Drop for Theirs {
     }
 }
 
-const ENVIRONMENT: [(&str, &str); 4] = [
+const ENVIRONMENT: [(&str, &str); 5] = [
+    ("PEBBLE_WFE_ORDERS_PER_PAGE", "2"),
     ("PEBBLE_VA_NOSLEEP", "1"),
     ("PEBBLE_WFE_NONCEREJECT", "0"),
     ("PEBBLE_AUTHZREUSE", "100"),
@@ -243,10 +245,20 @@ fn differences(theirs: &[Asked], ours: &[Asked]) -> String {
 
 #[test]
 fn differences_from_debians_pebble_are_documented() {
-    let members = json!({ "domainBlocklist": ["blocked-domain.example"], "keyAlgorithm": "rsa" });
+    let members = json!({
+        "domainBlocklist": ["blocked-domain.example"],
+        "keyAlgorithm": "rsa",
+        "ocspResponderURL": "http://127.0.0.1:4002/ocsp",
+        "retryAfter": { "authz": 1, "order": 1 },
+    });
     let ours = Pebble::start(members, &[], &ENVIRONMENT);
     let theirs = Theirs::start(ours.folder.path(), &ours);
-    let of_theirs = asked(&format!("https://127.0.0.1:{}/dir", theirs.acme), theirs.management, &ours);
+    let directory = format!("https://127.0.0.1:{}/dir", theirs.acme);
+    let serve = |token: &str, content: &str| ours.serve(token, content);
+    assert_eq!(extensions(&directory, serve), extensions(&ours.directory(), serve));
+    assert_eq!(pages(&directory, 5), [2, 2, 1]);
+    assert_eq!(pages(&ours.directory(), 5), [2, 2, 1]);
+    let of_theirs = asked(&directory, theirs.management, &ours);
     let of_ours = asked(&ours.directory(), ours.server.port("management"), &ours);
     assert!(of_theirs.len() > 45 && of_theirs.iter().map(|one| one.0).eq(of_ours.iter().map(|one| one.0)));
     let found = differences(&of_theirs, &of_ours);

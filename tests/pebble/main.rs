@@ -9,6 +9,7 @@
 )]
 
 mod acme;
+mod certificates;
 mod challtestsrv;
 #[path = "../common/mod.rs"]
 mod common;

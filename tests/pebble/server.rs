@@ -273,7 +273,7 @@ fn folder_of_a_killed_server_is_swept() {
     let folders = || -> Vec<_> {
         let place = if Path::new("/dev/shm").is_dir() { "/dev/shm".into() } else { std::env::temp_dir() };
         let entries = fs::read_dir(place).unwrap().map(|entry| entry.unwrap().path());
-        entries.filter(|path| path.to_string_lossy().contains("selvedge-pebble-")).collect()
+        entries.filter(|path| path.to_string_lossy().contains("selvedge-run-")).collect()
     };
     let pebble = Pebble::start(json!({ "keyAlgorithm": "ecdsa" }), &[], &[]);
     let holder = |folder: &PathBuf| {

@@ -223,13 +223,15 @@ impl Leaf {
             issuer,
             profile: case.profile,
             public_key: &public_key,
-            names: &names,
+            names: &in_order,
             common_name,
             serial: &serial,
             now,
             period,
             ca_issuers: case.ca_issuers.then_some(CA_ISSUERS),
             crl: case.crl.then_some(CRL),
+            ocsp: None,
+            must_staple: false,
         };
         let tbs = build_tbs(&request).unwrap();
         let der = match lint::check(&tbs, &request) {

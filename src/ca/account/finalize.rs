@@ -10,6 +10,7 @@ use super::kind::Account;
 use super::request::{Admitted, payload};
 use crate::ca::config::key_policy;
 use crate::ca::config::key_policy::Use;
+use crate::ca::config::test_machine::CsrStyle;
 use crate::ca::http::message::{Answer, MAX_BODY};
 use crate::ca::issuance_policy::grant::OrderGrants;
 use crate::ca::partitions::compromised_keys;
@@ -127,11 +128,12 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         // Checked here, not when the CSR is read: a finalized order is still returned unchanged.
         key_policy::check(self.ports.settings(), Use::Certificate, presented.csr.public_key())?;
         let wanted: BTreeSet<Identifier> = order.identifiers.iter().cloned().collect();
-        let found = presented.csr.names().map_err(refuse_csr)?;
+        let settings = self.ports.settings();
+        let (names, must_staple) = asked(settings.test_machine.csr_style, &presented.csr).map_err(refuse_csr)?;
+        let found: BTreeSet<Identifier> = names.iter().cloned().collect();
         if found != wanted {
             return Err(names_differ(&wanted, &found));
         }
-        let settings = self.ports.settings();
         let now = self.ports.now();
         // draft-ietf-acme-profiles §4: a profile that is no longer offered is refused here too.
         let profile = self.profile(permits, Some(&order.profile))?;
@@ -142,12 +144,12 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         let issuer = self.ports.issuer();
         let published = settings.published.as_ref();
         let shard = published.filter(|_| profile.crl_pointer).map(|published| published.shard_of(&serial));
-        let links = LeafUrls::of(published, issuer.id(), shard);
-        let asked = presented.csr.common_name();
+        let links = LeafUrls::of(settings, issuer.id(), shard);
+        let wished = presented.csr.common_name();
         // An empty subject satisfies all directoryName constraints (RFC 5280 §6.1.3 (b)).
-        let common_name = leaf::common_name(asked.as_ref(), &order.identifiers)
+        let common_name = leaf::common_name(wished.as_ref(), &order.identifiers)
             .filter(|_| permits.common_name(profile) && !issuer.constrains_subjects());
-        let subject = Subject { key: presented.csr.public_key(), names: &wanted, common_name };
+        let subject = Subject { key: presented.csr.public_key(), names: &names, common_name, must_staple };
         let request = leaf_request(issuer, &links, profile, subject, &serial, (now, period));
         let tbs = leaf::build_tbs(&request).map_err(|fault| Problem::internal(fault.to_string()))?;
         let linted = lint::check(&tbs, &request).map_err(|faults| lint_failed("certificate", &faults))?;
@@ -157,6 +159,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
             shard,
             serial: serial.hex(),
             common_name: common_name.cloned(),
+            names: if names.is_sorted() { Vec::new() } else { names.clone() },
+            must_staple,
             tbs: b64::encode(linted.as_bytes()),
             spki: b64::encode(presented.csr.public_key().spki_der()),
             prepared: now,
@@ -180,6 +184,14 @@ fn not_ready(status: OrderStatus) -> Problem {
 fn account_key() -> Problem {
     let detail = "The CSR's key is this account's key. Make a key of its own for the certificate.";
     Problem::new(Kind::BadCsr, detail)
+}
+
+/// The names of a CSR in the certificate's order, and whether must-staple is granted.
+fn asked(style: CsrStyle, csr: &VerifiedCsr) -> Result<(Vec<Identifier>, bool), CsrFault> {
+    match style {
+        CsrStyle::Own => Ok((csr.names()?.into_iter().collect(), false)),
+        CsrStyle::Pebble => csr.with_must_staple(),
+    }
 }
 
 fn refuse_csr(fault: CsrFault) -> Problem {

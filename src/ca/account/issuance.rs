@@ -3,8 +3,8 @@
 //! A crash at any point resumes from the record with the same bytes.
 
 use super::kind::Account;
-use crate::ca::config::issuers::PublicationUrls;
 use crate::ca::config::key_policy::Use;
+use crate::ca::config::settings::Settings;
 use crate::ca::ledger::entry::{RecordCertificate, Recorded};
 use crate::ca::ledger::kind::LedgerAt;
 use crate::ca::partitions::compromised_keys;
@@ -149,10 +149,12 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         let serial = Serial::from_hex(&issuance.serial).ok_or_else(|| broken("serial"))?;
         let profile = profile::find(&order.profile).ok_or_else(|| broken("profile"))?;
         let key = key::check_spki(&spki).map_err(|fault| Problem::internal(fault.to_string()))?;
-        let names = order.identifiers.iter().cloned().collect();
-        let subject = Subject { key: &key, names: &names, common_name: issuance.common_name.as_ref() };
+        let sorted: BTreeSet<Identifier> = order.identifiers.iter().cloned().collect();
+        let names = if issuance.names.is_empty() { sorted.into_iter().collect() } else { issuance.names.clone() };
+        let (common_name, must_staple) = (issuance.common_name.as_ref(), issuance.must_staple);
+        let subject = Subject { key: &key, names: &names, common_name, must_staple };
         let period = Period { not_before: issuance.not_before, not_after: issuance.not_after };
-        let links = LeafUrls::of(settings.published.as_ref(), &issuance.issuer, issuance.shard);
+        let links = LeafUrls::of(settings, &issuance.issuer, issuance.shard);
         let request =
             leaf_request(self.issuer_of(issuance)?, &links, profile, subject, &serial, (issuance.prepared, period));
         lint::check(&tbs, &request).map_err(|faults| lint_failed("certificate", &faults))
@@ -181,13 +183,16 @@ pub(in crate::ca) struct LeafUrls {
     pub ca_issuers: Option<String>,
     /// The URL of its shard's CRL.
     pub crl: Option<String>,
+    /// The URL of an OCSP responder.
+    pub ocsp: Option<String>,
 }
 
 impl LeafUrls {
     /// Returns the URLs for a certificate of this issuer and shard.
-    pub fn of(published: Option<&PublicationUrls>, issuer: &str, shard: Option<u16>) -> Self {
-        let Some(published) = published else { return Self::default() };
-        Self { ca_issuers: Some(published.issuer(issuer)), crl: shard.map(|shard| published.crl(issuer, shard)) }
+    pub fn of(settings: &Settings, issuer: &str, shard: Option<u16>) -> Self {
+        let ocsp = settings.ocsp.clone();
+        let Some(published) = &settings.published else { return Self { ocsp, ..Self::default() } };
+        Self { ca_issuers: Some(published.issuer(issuer)), crl: shard.map(|shard| published.crl(issuer, shard)), ocsp }
     }
 }
 
@@ -196,10 +201,12 @@ impl LeafUrls {
 pub(in crate::ca) struct Subject<'a> {
     /// Its key.
     pub key: &'a PublicKey,
-    /// All of its names.
-    pub names: &'a BTreeSet<Identifier>,
+    /// All of its names, in their order.
+    pub names: &'a [Identifier],
     /// The name that is also the common name, if any.
     pub common_name: Option<&'a Identifier>,
+    /// Whether its servers must staple OCSP.
+    pub must_staple: bool,
 }
 
 /// Builds the request for a certificate. Preparation and lint both use it.
@@ -207,10 +214,23 @@ pub(in crate::ca) fn leaf_request<'a>(
     issuer: &'a Issuer,
     links: &'a LeafUrls,
     profile: &'a Profile,
-    Subject { key: public_key, names, common_name }: Subject<'a>,
+    Subject { key: public_key, names, common_name, must_staple }: Subject<'a>,
     serial: &'a Serial,
     (now, period): (Time, Period),
 ) -> LeafRequest<'a> {
-    let (ca_issuers, crl) = (links.ca_issuers.as_deref(), links.crl.as_deref());
-    LeafRequest { issuer, profile, public_key, names, common_name, serial, now, period, ca_issuers, crl }
+    let (ca_issuers, crl, ocsp) = (links.ca_issuers.as_deref(), links.crl.as_deref(), links.ocsp.as_deref());
+    LeafRequest {
+        issuer,
+        profile,
+        public_key,
+        names,
+        common_name,
+        serial,
+        now,
+        period,
+        ca_issuers,
+        crl,
+        ocsp,
+        must_staple,
+    }
 }

@@ -239,10 +239,11 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
             if *id != account.id {
                 return Err(Problem::not_found("orders list"));
             }
-            let urls = &self.ports.settings().urls;
-            let mut page = txn.list::<OrderRecord>(after.map(Id::as_str), ORDERS_PER_PAGE + 1)?;
-            let more = page.len() > ORDERS_PER_PAGE;
-            page.truncate(ORDERS_PER_PAGE);
+            let settings = self.ports.settings();
+            let (urls, most) = (&settings.urls, settings.test_machine.orders_per_page.unwrap_or(ORDERS_PER_PAGE));
+            let mut page = txn.list::<OrderRecord>(after.map(Id::as_str), most.saturating_add(1))?;
+            let more = page.len() > most;
+            page.truncate(most);
             let next = page.last().filter(|_| more).and_then(|(last, _)| Id::parse(last));
             let mut listed = Vec::new();
             for (_, order) in &page {

@@ -12,7 +12,7 @@ use super::rate_limits::Limits;
 use super::request_log::RequestLog;
 use super::root_list::RootList;
 use super::secret::NonceKey;
-use super::test_machine::{TestMachine, only_for_tests, profiles};
+use super::test_machine::{TestMachine, ocsp, only_for_tests, profiles};
 use super::values::{Values, flag, invalid, number, origin, page, port, seconds};
 use super::webhook::Webhook;
 use crate::ca::http::routes::Urls;
@@ -42,6 +42,7 @@ pub const NAMES: &[&str] = &[
     "CLIENT_ADDRESS_HEADER",
     "CRL_GATHERING_SECONDS",
     "CRL_SHARDS",
+    "CSR_STYLE",
     "EAB_KEYS",
     "EXPIRED_ISSUERS",
     "EXTERNAL_ACCOUNT_REQUIRED",
@@ -52,6 +53,8 @@ pub const NAMES: &[&str] = &[
     "METRICS_TOKEN",
     "MODE",
     "NONCE_KEY",
+    "OCSP_URL",
+    "ORDERS_PER_PAGE",
     "POLICY",
     "PROFILES",
     "RATE_LIMITS",
@@ -130,6 +133,8 @@ pub struct Settings {
     pub crl_gathering: Duration,
     /// On a test machine: responses have the number of Durable Object calls.
     pub dev: bool,
+    /// On a test machine: the URL of an OCSP responder in certificates.
+    pub ocsp: Option<String>,
     /// On a test machine: percentage of good nonces that are refused, at most [`MAX_REFUSED_NONCES`].
     pub refuse_nonces: u8,
     /// On a test machine: what else is different.
@@ -138,8 +143,10 @@ pub struct Settings {
     pub longest_life: Option<Duration>,
 }
 
-/// Maximum percentage of good nonces that a test machine refuses. A retry's nonce is never refused.
-pub const MAX_REFUSED_NONCES: u8 = 50;
+/// Maximum percentage of good nonces that a test machine refuses.
+pub const MAX_REFUSED_NONCES: u8 = 99;
+/// Percentage of refused nonces up to which a retry's nonce is never refused.
+pub const RETRIES_ACCEPTED: u8 = 50;
 
 /// Effect of terms of service that an account has not agreed to (RFC 8555 §7.3.3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -216,6 +223,7 @@ impl Settings {
             dev,
             crl_gathering: seconds(value, "CRL_GATHERING_SECONDS", GATHERED, 0..=3600)?,
             refuse_nonces: refuse_nonces(value, dev)?,
+            ocsp: ocsp(value, dev)?,
             test_machine,
             longest_life: longest_life(value, dev)?,
         })

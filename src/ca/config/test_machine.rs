@@ -3,7 +3,7 @@
 use super::values::{Values, flag, invalid, number};
 use crate::ca::http::routes::Style;
 use crate::jose;
-use crate::pki::{Profile, pem, profile};
+use crate::pki::{Profile, leaf, pem, profile};
 use crate::values::quote::quote;
 use crate::values::x509::Parts;
 use core::time::Duration;
@@ -28,6 +28,20 @@ pub struct TestMachine {
     pub faults: bool,
     /// Expired certificates of issuers (DER), for the fault of an expired intermediate.
     pub expired_issuers: Vec<Vec<u8>>,
+    /// What a certificate takes from its CSR.
+    pub csr_style: CsrStyle,
+    /// The number of orders per page of an account's list.
+    pub orders_per_page: Option<usize>,
+}
+
+/// What a certificate takes from its CSR beside the key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CsrStyle {
+    /// Nothing: the names are sorted.
+    #[default]
+    Own,
+    /// The order of the names, and must-staple.
+    Pebble,
 }
 
 impl TestMachine {
@@ -36,7 +50,9 @@ impl TestMachine {
     /// # Errors
     /// A sentence for the operator; any of these settings in production.
     pub fn read(value: Values<'_>, dev: bool) -> Result<Self, String> {
-        for name in ["ALWAYS_VALID", "AUTHORIZATION_REUSE", "EXPIRED_ISSUERS", "FAULTS", "URL_STYLE"] {
+        let names =
+            ["ALWAYS_VALID", "AUTHORIZATION_REUSE", "CSR_STYLE", "EXPIRED_ISSUERS", "FAULTS", "ORDERS_PER_PAGE", "URL_STYLE"];
+        for name in names {
             only_for_tests(value, name, dev)?;
         }
         let style = match value("URL_STYLE").as_deref() {
@@ -44,6 +60,12 @@ impl TestMachine {
             Some("pebble") => Style::Pebble,
             Some(other) => return Err(invalid("URL_STYLE", other, "\"own\" or \"pebble\"")),
         };
+        let csr_style = match value("CSR_STYLE").as_deref() {
+            None | Some("own") => CsrStyle::Own,
+            Some("pebble") => CsrStyle::Pebble,
+            Some(other) => return Err(invalid("CSR_STYLE", other, "\"own\" or \"pebble\"")),
+        };
+        let per_page = number(value, "ORDERS_PER_PAGE", 1..=1000)?;
         let reuse = number(value, "AUTHORIZATION_REUSE", 0..=100)?;
         Ok(Self {
             always_valid: flag(value, "ALWAYS_VALID")?,
@@ -51,6 +73,8 @@ impl TestMachine {
             style,
             faults: flag(value, "FAULTS")?,
             expired_issuers: expired_issuers(value)?,
+            csr_style,
+            orders_per_page: per_page.and_then(|count| count.try_into().ok()),
         })
     }
 }
@@ -64,6 +88,18 @@ fn expired_issuers(value: Values<'_>) -> Result<Vec<Vec<u8>>, String> {
         Parts::read(der).map_err(|error| unusable(&error.to_string()))?;
     }
     Ok(ders)
+}
+
+/// Reads `OCSP_URL`, the URL of an OCSP responder in certificates.
+///
+/// # Errors
+/// A sentence for the operator; the setting in production.
+pub(super) fn ocsp(value: Values<'_>, dev: bool) -> Result<Option<String>, String> {
+    only_for_tests(value, "OCSP_URL", dev)?;
+    match value("OCSP_URL") {
+        Some(url) if !leaf::is_http(&url) => Err(invalid("OCSP_URL", &url, "an http URL in ASCII")),
+        url => Ok(url),
+    }
 }
 
 /// Refuses a setting for tests where the CA is in production.

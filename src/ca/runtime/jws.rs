@@ -4,6 +4,7 @@
 //! verified, so that only the signer can use it up, and before any other processing.
 
 use super::ports::{PartitionPorts, Ports};
+use crate::ca::config::settings::RETRIES_ACCEPTED;
 use crate::ca::http::message::{MAX_BODY, Request};
 use crate::jose::{ALGORITHMS, FaultKind, Jwk, JwsFault, KeyRef, Unverified, Verified, VerifyFault};
 use crate::records::acme::nonce;
@@ -157,7 +158,7 @@ impl Fresh {
     }
 }
 
-/// Maximum number of draws of a nonce for a retry. At most half of the nonces are refused, so this suffices.
+/// Maximum number of draws of a nonce for a retry. Where these are accepted, at most half are refused, so this suffices.
 const MAX_DRAWS: usize = 64;
 
 /// Returns a fresh nonce for a shard of nonces without an account.
@@ -180,12 +181,13 @@ pub fn fresh_account_nonce<P: PartitionPorts>(ports: &P, account: &Id, fresh: Fr
     Ok(nonce::issue(&ports.settings().nonce_key, &Home::Account(account.clone()), ports.now(), random))
 }
 
-/// Draws the random bytes of a nonce. A test server accepts those for a retry.
+/// Draws the random bytes of a nonce. A test server that refuses at most half accepts those for a retry.
 fn draw<P: Ports>(ports: &P, fresh: Fresh) -> Result<[u8; 16], Problem> {
     let settings = ports.settings();
     let mut random = ports.random()?;
+    let any = fresh == Fresh::Any || settings.refuse_nonces > RETRIES_ACCEPTED;
     for _ in 0..MAX_DRAWS {
-        if fresh == Fresh::Any || nonce::lot(&random) >= settings.refuse_nonces {
+        if any || nonce::lot(&random) >= settings.refuse_nonces {
             break;
         }
         random = ports.random()?;

@@ -14,7 +14,7 @@ use der::{Decode, Header, Reader, SliceReader, Tag, TagNumber, Tagged};
 use std::collections::BTreeSet;
 
 /// id-pe-tlsfeature ([RFC 7633 §6](https://www.rfc-editor.org/rfc/rfc7633#section-6)).
-const TLS_FEATURE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.1.24");
+pub(in crate::pki) const TLS_FEATURE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.1.24");
 
 /// The names in a CSR, not yet checked.
 #[derive(Clone, Debug, Default)]
@@ -22,7 +22,12 @@ pub(super) struct Requested {
     alt_names: Vec<AltName>,
     /// Without empty ones.
     common_names: Vec<CommonName>,
+    /// The values of the TLS feature extensions.
+    features: Vec<Vec<u8>>,
 }
+
+/// A `Features` of status_request alone ([RFC 7633 §4](https://www.rfc-editor.org/rfc/rfc7633#section-4)).
+const MUST_STAPLE: [u8; 5] = [0x30, 3, 2, 1, 5];
 
 #[derive(Clone, Debug)]
 enum AltName {
@@ -52,6 +57,34 @@ impl Requested {
         }
     }
 
+    /// The names as in [`Requested::identifiers`], each once: DNS names in the CSR's order, then addresses.
+    pub(super) fn in_order(&self) -> Result<Vec<Identifier>, CsrFault> {
+        let count = self.identifiers()?.len();
+        let all: Vec<Identifier> = self.alt_names.iter().filter_map(|name| alt_name(name).ok()).collect();
+        let common = self.common_names.iter().filter_map(|name| common_name(name).ok());
+        let mut ordered = Vec::with_capacity(count);
+        let (dns, others): (Vec<_>, Vec<_>) =
+            all.into_iter().chain(common).partition(|name| matches!(name, Identifier::Dns(_)));
+        for name in dns.into_iter().chain(others) {
+            if !ordered.contains(&name) {
+                ordered.push(name);
+            }
+        }
+        Ok(ordered)
+    }
+
+    /// Whether it asks for must-staple.
+    ///
+    /// # Errors
+    /// [`CsrFault::TlsFeature`] for another feature, or several.
+    pub(super) fn must_staple(&self) -> Result<bool, CsrFault> {
+        match self.features.as_slice() {
+            [] => Ok(false),
+            [one] if *one == MUST_STAPLE => Ok(true),
+            _ => Err(CsrFault::TlsFeature),
+        }
+    }
+
     /// The first common name that can be an identifier.
     pub(super) fn common_name(&self) -> Option<Identifier> {
         self.common_names.iter().find_map(|name| common_name(name).ok())
@@ -77,27 +110,26 @@ fn common_name(name: &CommonName) -> Result<Identifier, CsrFault> {
 
 /// Reads the names of a CSR's subject and attributes, both with their headers.
 pub(super) fn read(subject: &[u8], attributes: Option<&[u8]>) -> Result<Requested, CsrFault> {
-    let mut alt_names = None;
+    let (mut alt_names, mut features) = (None, Vec::new());
     if let Some(attributes) = attributes {
         let requested = extension_request(attributes).map_err(CsrFault::Unreadable)?;
         if requested.len() > 1 {
             return Err(CsrFault::Repeated("an extensionRequest attribute"));
         }
         for extensions in requested {
-            let RelevantExtensions { alt_names: found, tls_feature } =
+            let RelevantExtensions { alt_names: found, features: asked } =
                 read_extensions(extensions).map_err(CsrFault::Unreadable)?;
-            if tls_feature {
-                return Err(CsrFault::TlsFeature);
-            }
             if found.len() > 1 {
                 return Err(CsrFault::Repeated("a subjectAltName extension"));
             }
             alt_names = found.into_iter().next();
+            features = asked;
         }
     }
     Ok(Requested {
         alt_names: alt_names.map_or(Ok(Vec::new()), general_names).map_err(CsrFault::Unreadable)?,
         common_names: common_names(subject).map_err(CsrFault::Unreadable)?,
+        features: features.into_iter().map(<[u8]>::to_vec).collect(),
     })
 }
 
@@ -137,8 +169,8 @@ fn extension_request(attributes: &[u8]) -> der::Result<Vec<&[u8]>> {
 struct RelevantExtensions<'a> {
     /// The values of the subjectAltName extensions.
     alt_names: Vec<&'a [u8]>,
-    /// Whether the TLS feature extension is present, with any value.
-    tls_feature: bool,
+    /// The values of the TLS feature extensions.
+    features: Vec<&'a [u8]>,
 }
 
 /// Finds the relevant extensions; the others are not decoded.
@@ -152,7 +184,7 @@ fn read_extensions(extensions: &[u8]) -> der::Result<RelevantExtensions<'_>> {
         })?;
         match oid {
             ID_CE_SUBJECT_ALT_NAME => found.alt_names.push(value),
-            TLS_FEATURE => found.tls_feature = true,
+            TLS_FEATURE => found.features.push(value),
             _ => {}
         }
         Ok(())

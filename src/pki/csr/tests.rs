@@ -145,6 +145,27 @@ fn c04_must_staple_of_any_value_is_refused() {
 }
 
 #[test]
+fn c05_names_for_test_machines_are_in_order_with_must_staple() {
+    let asked = |shape: &CsrShape| {
+        let (names, must_staple) = check(&shape.build())?.with_must_staple()?;
+        Ok((names.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "), must_staple))
+    };
+    let feature = |value: &[u8]| extension("1.3.6.1.5.5.7.1.24", false, value);
+    let plain = CsrShape { subject: "CN=d.test", ..CsrShape::dns(&["c.test", "A.test", "b.test", "c.test"]) };
+    assert_eq!(asked(&plain), Ok(("c.test a.test b.test d.test".to_owned(), false)));
+    let stapled = CsrShape { extensions: vec![feature(&[0x30, 3, 2, 1, 5])], ..CsrShape::dns(&["b.test", "a.test"]) };
+    assert_eq!(asked(&stapled), Ok(("b.test a.test".to_owned(), true)));
+    for extensions in [
+        vec![feature(&[0x30, 3, 2, 1, 17])],
+        vec![feature(b"not even DER")],
+        vec![feature(&[0x30, 3, 2, 1, 5]), feature(&[0x30, 3, 2, 1, 5])],
+    ] {
+        assert_eq!(asked(&CsrShape { extensions, ..CsrShape::dns(&["a.test"]) }), Err(CsrFault::TlsFeature));
+    }
+    assert_eq!(asked(&CsrShape::dns(&[])), Err(CsrFault::NoNames));
+}
+
+#[test]
 fn c05_names_are_lowercased_and_deduplicated() {
     let shape = CsrShape::dns(&["B.test", "a.test", "b.TEST", "*.A.test"]);
     assert_eq!(names(&shape.build()).unwrap(), ["*.a.test", "a.test", "b.test"]);

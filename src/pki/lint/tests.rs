@@ -26,6 +26,7 @@ fn lint_of_any_changed_bit_fails() {
         order.common_name = common_name.map(|name| Identifier::dns(name).unwrap());
         order.ca_issuers = Some("http://ca.test/issuer.cer");
         order.profile.subject_key_id = true;
+        (order.ocsp, order.must_staple) = (Some("http://ca.test/ocsp"), common_name.is_some());
         let mut tbs = build_tbs(&order.request()).unwrap();
         assert_eq!(check(&tbs, &order.request()).unwrap().as_bytes(), tbs);
         for at in 0..tbs.len() {
@@ -57,6 +58,12 @@ fn lint_difference_is_found_and_named() {
     assert_eq!(check(&build_tbs(&signing.request()).unwrap(), &good().request()).map(|_| ()), Ok(()));
     let url = Order { ca_issuers: Some("http://ca.test/i.cer"), ..good() };
     assert_eq!(parts(&url), ["extensions"]);
+    let ocsp = Order { ocsp: Some("http://ca.test/ocsp"), ..good() };
+    assert_eq!(parts(&ocsp), ["extensions"]);
+    assert_eq!(parts(&Order { must_staple: true, ..good() }), ["extensions"]);
+    let mut turned = good();
+    turned.names.reverse();
+    assert_eq!(parts(&turned), ["subjectAltName"]);
 }
 
 #[test]

@@ -45,6 +45,12 @@ pub struct Issuance {
     /// Common name of the subject, one of the order's identifiers; absent for an empty subject.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub common_name: Option<Identifier>,
+    /// Names of the certificate in their order there; empty if that is sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<Identifier>,
+    /// Whether the certificate has the TLS feature extension for must-staple.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub must_staple: bool,
     /// The certificate's public key, DER SubjectPublicKeyInfo in base64url.
     pub spki: String,
     /// Time of preparation.

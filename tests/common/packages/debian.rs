@@ -152,7 +152,13 @@ impl Apt {
             fs::write(folder.join("status"), installed).unwrap();
             options.push(place("State::status", "status"));
         }
-        let plain = ["APT::Sandbox::User=root", "Acquire::Languages=none", "Debug::NoLocking=1"];
+        // Lists of a mirror that stands still are signed, and past their date.
+        let plain = [
+            "APT::Sandbox::User=root",
+            "Acquire::Check-Valid-Until=false",
+            "Acquire::Languages=none",
+            "Debug::NoLocking=1",
+        ];
         options.extend(plain.map(str::to_owned));
         options.extend(
             ["DEP-11", "Contents-deb"].map(|kind| format!("Acquire::IndexTargets::deb::{kind}::DefaultEnabled=false")),

@@ -100,6 +100,12 @@ fn a14_orders_are_listed_in_pages() {
     }
     placed.sort();
     assert_eq!(listed, placed);
+    let client =
+        Client::registered(&World::new().reconfigured(|settings| settings.test_machine.orders_per_page = Some(2)));
+    (0..3).for_each(|n| drop(client.new_order(&[&format!("a{n}.test")]).is(201)));
+    let page = client.get(client.get(client.account()).json()["orders"].as_str().unwrap()).is(200);
+    assert_eq!(page.json()["orders"].as_array().map(Vec::len), Some(2));
+    assert_eq!(client.get(&page.link("next").unwrap()).is(200).json()["orders"].as_array().map(Vec::len), Some(1));
 }
 
 #[test]

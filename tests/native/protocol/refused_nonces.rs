@@ -54,6 +54,15 @@ fn n03_a_nonce_from_new_nonce_is_never_refused() {
 }
 
 #[test]
+fn n03_more_than_half_refuses_retries_too() {
+    let world = World::new().reconfigured(|settings| settings.refuse_nonces = 90);
+    let client = Client::new(&world);
+    let refused = (0..200).filter(|_| client.new_account(json!({})).status() == 400).count();
+    // 200 draws of nine tenths, as above.
+    assert!((154..200).contains(&refused), "{refused} of 200");
+}
+
+#[test]
 fn n03_by_default_no_good_nonce_is_refused() {
     let client = Client::registered(&World::new());
     for _ in 0..200 {

@@ -4,6 +4,7 @@ use const_oid::ObjectIdentifier;
 use der::asn1::OctetString;
 use der::{Decode, Encode};
 use selvedge::ca::config::policy;
+use selvedge::ca::config::test_machine::CsrStyle;
 use selvedge::ca::testing::{Client, CsrShape, World, new_key};
 use selvedge::records::Kind;
 use selvedge::values::SigAlg;
@@ -11,7 +12,7 @@ use selvedge::values::native_crypto::NativeKey;
 use serde_json::{Value, json};
 use x509_cert::Certificate;
 use x509_cert::ext::Extension;
-use x509_cert::ext::pkix::{KeyUsage, KeyUsages, SubjectAltName};
+use x509_cert::ext::pkix::{AuthorityInfoAccessSyntax, KeyUsage, KeyUsages, SubjectAltName};
 
 fn under(policy: &Value) -> World {
     let policy = policy::read_policy("POLICY", policy).unwrap();
@@ -108,6 +109,40 @@ fn c04_must_staple_is_refused_and_the_order_stays_ready() {
         assert!(refused.detail().contains("must-staple"), "{}", refused.detail());
         assert_eq!(client.get(&url).is(200).json()["status"], "ready");
     }
+}
+
+/// What Pebble makes of a CSR, for suites of clients.
+#[test]
+fn certificate_of_a_test_machine_has_pebbles_order_must_staple_and_ocsp() {
+    let world = World::new().reconfigured(|settings| {
+        settings.test_machine.csr_style = CsrStyle::Pebble;
+        settings.ocsp = Some("http://ocsp.test/".to_owned());
+    });
+    let client = Client::registered(&world);
+    let (_, order) = client.ready_order(&["a.test", "b.test", "c.test"]);
+    let feature = Extension {
+        extn_id: ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.1.24"),
+        critical: false,
+        extn_value: OctetString::new(&[0x30, 3, 2, 1, 5][..]).unwrap(),
+    };
+    let shape = CsrShape { extensions: vec![feature.clone()], ..CsrShape::dns(&["b.test", "c.test", "a.test"]) };
+    let finished = client.finalize(&order, &shape.build(&new_key(SigAlg::Es256))).is(200).json();
+    let chain = client.download(&finished);
+    let certificate = Certificate::from_der(&selvedge::pki::pem::read_certificates(&chain).unwrap()[0]).unwrap();
+    let (_, names) = certificate.tbs_certificate().get_extension::<SubjectAltName>().unwrap().unwrap();
+    let names: Vec<String> = names.0.iter().map(|name| format!("{name:?}")).collect();
+    assert!(names.len() == 3 && ["b.", "c.", "a."].iter().zip(&names).all(|(name, found)| found.contains(name)));
+    let usual = issue(&Client::registered(&World::new()), "default", &["b.test", "a.test"], "");
+    let (_, sorted) = usual.tbs_certificate().get_extension::<SubjectAltName>().unwrap().unwrap();
+    assert!(format!("{:?}", sorted.0[0]).contains("a.test"), "elsewhere they are sorted");
+    assert!(certificate.tbs_certificate().extensions().unwrap().contains(&feature));
+    let access = certificate.tbs_certificate().get_extension::<AuthorityInfoAccessSyntax>().unwrap().unwrap().1;
+    assert_eq!(access.0[0].access_method, const_oid::db::rfc5280::ID_AD_OCSP);
+    assert!(format!("{:?}", access.0[0].access_location).contains("http://ocsp.test/"));
+    // What is recorded is linted again after a crash.
+    let (_, recorded) = world.records("order/").pop().unwrap();
+    assert_eq!(recorded["issuance"]["names"][0]["value"], "b.test");
+    assert_eq!(recorded["issuance"]["must_staple"], true);
 }
 
 /// FU-04: a bad key in a CSR is a bad CSR, no bad account key.

@@ -10,7 +10,7 @@ use selvedge::ca::config::names::known;
 use selvedge::ca::config::rate_limits::Limits;
 use selvedge::ca::config::request_log::RequestLog;
 use selvedge::ca::config::settings::{NAMES, Settings};
-use selvedge::ca::config::test_machine::profiles;
+use selvedge::ca::config::test_machine::{CsrStyle, profiles};
 use selvedge::pki::ceremony::{create_intermediate, create_intermediate_for, create_root, cross_sign};
 use selvedge::values::{Time, b64};
 use std::cell::RefCell;
@@ -332,6 +332,10 @@ fn pebble_settings_require_dev() {
         ("ALWAYS_VALID", "true"),
         ("AUTHORIZATION_REUSE", "0"),
         ("URL_STYLE", "pebble"),
+        ("CSR_STYLE", "pebble"),
+        ("ORDERS_PER_PAGE", "3"),
+        ("OCSP_URL", "http://127.0.0.1:4002/ocsp"),
+        ("REFUSE_NONCES", "99"),
         ("PROFILES", r#"{"long":{"seconds":3153600000},"default":{"description":"x","seconds":1,"common_name":true}}"#),
         ("TERMS_OF_SERVICE", "data:text/plain,anything"),
     ] {
@@ -341,6 +345,8 @@ fn pebble_settings_require_dev() {
     assert_eq!(settings.urls.directory(), "https://ca.example.org/dir");
     assert!(settings.test_machine.always_valid && settings.test_machine.reuse == Some(0));
     assert_eq!(settings.meta.terms_of_service.as_deref(), Some("data:text/plain,anything"));
+    assert_eq!((settings.test_machine.csr_style, settings.test_machine.orders_per_page), (CsrStyle::Pebble, Some(3)));
+    assert_eq!((settings.ocsp.as_deref(), settings.refuse_nonces), (Some("http://127.0.0.1:4002/ocsp"), 99));
     let profiles = profiles(&|name| values.get(name).cloned()).unwrap().unwrap();
     let rows: Vec<_> = profiles.iter().map(|p| (p.name, p.description, p.validity.as_secs(), p.common_name)).collect();
     assert_eq!(rows, [("default", "x", 1, true), ("long", "long", 3_153_600_000, false)]);
@@ -348,6 +354,10 @@ fn pebble_settings_require_dev() {
         ("ALWAYS_VALID", "1"),
         ("AUTHORIZATION_REUSE", "101"),
         ("URL_STYLE", "Pebble"),
+        ("CSR_STYLE", "none"),
+        ("ORDERS_PER_PAGE", "0"),
+        ("OCSP_URL", "https://127.0.0.1:4002/ocsp"),
+        ("OCSP_URL", "http://"),
         ("PROFILES", "{}"),
         ("PROFILES", "[]"),
         ("PROFILES", r#"{"a":{}}"#),

@@ -19,6 +19,9 @@ fn settings_of_test_machines_are_refused_in_production() {
         ("EXPIRED_ISSUERS", expired.as_str()),
         ("URL_STYLE", "pebble"),
         ("URL_STYLE", "own"),
+        ("CSR_STYLE", "pebble"),
+        ("ORDERS_PER_PAGE", "3"),
+        ("OCSP_URL", "http://127.0.0.1:4002/ocsp"),
         ("PROFILES", r#"{"default":{"seconds":60}}"#),
         ("TERMS_OF_SERVICE", "data:text/plain,anything"),
     ] {

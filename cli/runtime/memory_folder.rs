@@ -13,13 +13,14 @@ use crate::common::host;
 /// A place whose files are in memory.
 const MEMORY: &str = "/dev/shm";
 /// The beginning of a folder's name.
-const PREFIX: &str = "selvedge-pebble-";
+const PREFIX: &str = "selvedge-run-";
 /// The file that a run has locked, with its process id.
 const LOCK: &str = "lock";
 /// The folder of the Worker's databases.
 const OBJECTS: &str = "do";
 
 /// A folder of the owner, removed when dropped.
+#[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
     _lock: File,
