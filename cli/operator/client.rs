@@ -13,7 +13,7 @@ use super::access;
 use super::target::{ResolvedTarget, Target};
 use crate::common::host::{disable_core_dumps, print};
 use crate::common::secret::Secret;
-use crate::common::web::{Answer, Unreachable, clean, plain};
+use crate::common::web::{Answer, Unreachable, clean, is_invisible, plain};
 use crate::common::{files, web};
 
 /// Largest page of a list.
@@ -291,13 +291,15 @@ fn joined(member: &str, items: &[Value], next: Option<&String>) -> Document {
     Document { text: value.to_string(), value }
 }
 
-/// Escapes control characters in JSON, which a terminal would obey.
+/// Escapes control characters and invisible ones in JSON, which a terminal would obey.
 pub fn escaped(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for c in json.chars() {
         match c {
             '\n' | '\t' => out.push(c),
-            c if c.is_control() => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c if c.is_control() || is_invisible(c) => {
+                c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}")));
+            }
             c => out.push(c),
         }
     }

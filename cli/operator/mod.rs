@@ -1,6 +1,6 @@
 //! Commands for the operations API.
 //!
-//! External account keys, certificates, accounts, policy, audit record, notices, and the faults of a test CA.
+//! External account keys, certificates, accounts, policy, audit record, notices, failures, and the faults of a test CA.
 //!
 //! They work with a `dev` on this machine and with a deployed Worker. Command lines have no tokens, since every process
 //! of the machine could read them; only `token new` prints one. Responses are printed without control characters.
@@ -14,14 +14,17 @@ pub mod client;
 mod confirm;
 mod document;
 mod eab;
+mod failures;
 mod faults;
 pub mod issuance;
 mod notices;
 mod operator_status;
+mod paused;
 mod policy;
 mod running_dev;
 mod target;
 mod token;
+mod why;
 
 use std::process::ExitCode;
 
@@ -59,6 +62,32 @@ pub enum Command {
         at: Target,
         #[command(subcommand)]
         command: accounts::Command,
+    },
+    /// List refused requests, failed validations and abandoned issuances, the latest first.
+    #[command(
+        after_help = "Example: selvedge failures --key team-a --problem caa\nOf one client, by the request id in its error: \
+                            selvedge failures 9f86d081884c-17"
+    )]
+    Failures {
+        #[command(flatten)]
+        at: Target,
+        #[command(flatten)]
+        options: failures::Options,
+    },
+    /// Show why a name gets no certificate: the policy, its last failures, pauses and certificates.
+    #[command(after_help = "Example: selvedge why www.example.org --key team-a")]
+    Why {
+        #[command(flatten)]
+        at: Target,
+        #[command(flatten)]
+        options: why::Options,
+    },
+    /// Names whose validations always fail: list those that are paused, and resume one.
+    Paused {
+        #[command(flatten)]
+        at: Target,
+        #[command(subcommand)]
+        command: paused::Command,
     },
     /// The policy: the names for which certificates are issued. Test a change, then put it in force.
     Policy {
@@ -118,6 +147,9 @@ pub fn run(command: &Command) -> ExitCode {
         Command::Eab { at, command } => eab::run(at, command),
         Command::Certs { at, command } => certs::run(at, command),
         Command::Accounts { at, command } => accounts::run(at, command),
+        Command::Failures { at, options } => failures::run(at, options),
+        Command::Why { at, options } => why::run(at, options),
+        Command::Paused { at, command } => paused::run(at, command),
         Command::Policy { at, command } => policy::run(at, command),
         Command::Audit { at, command } => audit::run(at, command),
         Command::Notices { at, command } => notices::run(at, command),

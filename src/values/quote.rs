@@ -22,6 +22,19 @@ pub fn excerpt(text: &str) -> &str {
     text.get(..text.floor_char_boundary(MAX_EXCERPT)).unwrap_or_default()
 }
 
+/// Escapes all but printable ASCII, so that no two texts look alike.
+pub fn visible(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\\' => shown.push_str("\\\\"),
+            c if c == ' ' || c.is_ascii_graphic() => shown.push(c),
+            c => shown.extend(c.escape_unicode()),
+        }
+    }
+    shown
+}
+
 /// Quotes octets that need not be text, in at most [`MAX_EXCERPT`] characters.
 ///
 /// Everything but printable ASCII is escaped.
@@ -57,6 +70,12 @@ mod tests {
         let long = quote(&"ü".repeat(1000));
         assert!(long.starts_with("\"üü") && long.ends_with("ü\"…") && long.len() < 130, "{long}");
         assert_eq!(excerpt(&"€".repeat(34)), "€".repeat(33));
+    }
+
+    #[test]
+    fn visible_text_is_ascii_and_unambiguous() {
+        assert_eq!(visible("a-1.test <b>"), "a-1.test <b>");
+        assert_eq!(visible("\u{202e}a\u{430}\\\u{1b}…"), r"\u{202e}a\u{430}\\\u{1b}\u{2026}");
     }
 
     #[test]

@@ -27,8 +27,8 @@ const NAMESPACE: &str = "PARTITION";
 /// The URL of messages; the host is never resolved.
 const MESSAGES: &str = "https://message/";
 
-/// The start of the URL of clients' POSTs, before the requested path.
-const POSTS: &str = "https://post";
+/// The end of the host in the URL of clients' POSTs, before the requested path. The host begins with the request's id.
+const POSTS: &str = ".post";
 
 /// Timeout of a call.
 ///
@@ -90,11 +90,17 @@ pub async fn send(env: &Env, to: &PartitionId, message: &Message) -> Result<Enve
 pub async fn forward(
     env: &Env,
     to: &PartitionId,
-    path: &str,
-    body: &str,
+    (path, body): (&str, &str),
+    request: &str,
 ) -> Result<(Forwarded<web_sys::Response>, Spent), String> {
     let answered = async {
-        let response = fetch(env, to, &format!("{POSTS}{path}"), body.as_bytes()).await?;
+        let response = fetch(
+            env,
+            to,
+            &format!("https://{}{POSTS}{path}", if request.is_empty() { "-" } else { request }),
+            body.as_bytes(),
+        )
+        .await?;
         match response.status() {
             ENVELOPED => {
                 open(&response).await.map(|Envelope { reply, spent }| (Forwarded::Read(Box::new(reply)), spent))
@@ -154,8 +160,18 @@ async fn open<R: DeserializeOwned>(response: &web_sys::Response) -> Result<Envel
 pub enum Sent {
     /// A message of another partition or the front.
     Message(Message),
-    /// A client's POST: its path and the JWS.
-    Post(String, String),
+    /// A client's POST.
+    Post(ForwardedPost),
+}
+
+/// A client's POST, passed to its account.
+pub struct ForwardedPost {
+    /// The requested path.
+    pub path: String,
+    /// The JWS.
+    pub body: String,
+    /// The id of the request; may be empty.
+    pub request: String,
 }
 
 /// Parses a partition's request; the inner error is a malformed message.
@@ -165,8 +181,12 @@ pub enum Sent {
 pub async fn read(request: &web_sys::Request) -> Result<Result<Sent, Problem>, JsValue> {
     let url = request.url();
     let body = js::answer(request.text()).await?.as_string().unwrap_or_default();
-    Ok(match url.strip_prefix(POSTS) {
-        Some(path) => Ok(Sent::Post(path.to_owned(), body)),
+    let post =
+        url.strip_prefix("https://").filter(|_| !url.starts_with(MESSAGES)).and_then(|url| url.split_once(POSTS));
+    Ok(match post {
+        Some((request, path)) => {
+            Ok(Sent::Post(ForwardedPost { path: path.to_owned(), body, request: request.trim_matches('-').to_owned() }))
+        }
         None => serde_json::from_str(&body)
             .map(Sent::Message)
             .map_err(|e| Problem::internal(format!("a message that cannot be read: {e}"))),
@@ -177,13 +197,18 @@ pub async fn read(request: &web_sys::Request) -> Result<Result<Sent, Problem>, J
 ///
 /// # Errors
 /// The platform refuses the response.
-pub fn write_post(reply: PostReply, spent: Spent, settings: &Settings) -> Result<web_sys::Response, JsValue> {
+pub fn write_post(
+    reply: PostReply,
+    request: &str,
+    spent: Spent,
+    settings: &Settings,
+) -> Result<web_sys::Response, JsValue> {
     match reply {
         // The front of a test CA with faults may change it.
         PostReply::Response(response) if response.is_success() && !settings.test_machine.faults => {
             let calls = Spent { calls: spent.calls + 1, ..spent };
             // A POST that gets here came as BASE_URL says.
-            let response = transport::strict(response.exposed(), &settings.urls.of_path(""));
+            let response = transport::strict(response.exposed().identified(request), &settings.urls.of_path(""));
             respond(&if settings.dev { calls.shown(response) } else { response })
         }
         reply => write(reply, spent),

@@ -92,6 +92,7 @@ async fn read(request: web_sys::Request, settings: &Settings) -> Result<message:
     let (authorization, accept, if_none_match) = (get("Authorization")?, get("Accept")?, get("If-None-Match")?);
     let exempting = if settings.test_machine.faults { header(EXEMPTING)? } else { None };
     let exempt = exempting.as_deref() == Some("off");
+    let ray = header("Cf-Ray")?.filter(|ray| is_ray(ray));
     let address = settings
         .address_header
         .as_deref()
@@ -114,9 +115,15 @@ async fn read(request: web_sys::Request, settings: &Settings) -> Result<message:
         fetch_site,
         if_none_match,
         exempt,
+        ray,
         address,
         body,
     })
+}
+
+/// Whether this may be Cloudflare's id of a request: elsewhere clients can send anything.
+fn is_ray(text: &str) -> bool {
+    (16..=24).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
 }
 
 async fn read_body(request: &web_sys::Request, length: Option<String>) -> Result<Option<Vec<u8>>> {

@@ -91,9 +91,9 @@ impl Inner {
                 let reply = apart(partition.clone().handle(message)).await;
                 calls::write(reply, partition.ports.spent())
             }
-            Ok(Sent::Post(path, body)) => {
-                let reply = apart(partition.clone().post(&path, &body)).await;
-                calls::write_post(reply, partition.ports.spent(), partition.ports.settings())
+            Ok(Sent::Post(post)) => {
+                let reply = apart(partition.clone().post(&post.path, &post.body, &post.request)).await;
+                calls::write_post(reply, &post.request, partition.ports.spent(), partition.ports.settings())
             }
             Err(problem) => calls::write(Reply::Refused(Box::new(problem)), partition.ports.spent()),
         }

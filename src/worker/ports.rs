@@ -109,9 +109,14 @@ impl Ports for HostPorts {
         Ok(envelope.reply)
     }
 
-    async fn forward(&self, to: &Id, path: &str, body: &str) -> Result<Forwarded<web_sys::Response>, Problem> {
+    async fn forward(
+        &self,
+        to: &Id,
+        (path, body): (&str, &str),
+        request: &str,
+    ) -> Result<Forwarded<web_sys::Response>, Problem> {
         let to = PartitionId::Account(to.clone());
-        let passed = calls::forward(&self.env, &to, path, body).await;
+        let passed = calls::forward(&self.env, &to, (path, body), request).await;
         let (handed, spent) = passed.map_err(|why| unanswered(&to, &why))?;
         self.spend(spent);
         Ok(handed)

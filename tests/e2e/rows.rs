@@ -9,8 +9,8 @@ use std::process::Command;
 /// The kinds of permanent records.
 ///
 /// Accounts with their used nonces, key owners, certificates, the ledger with its inventory, CRLs, compromised keys, metrics, audit and
-/// policies.
-const LASTING: [&str; 24] = [
+/// policies. Failures and paused names are kept for a month and longer, within bounds.
+const LASTING: [&str; 27] = [
     "account",
     "owner",
     "cert",
@@ -35,6 +35,9 @@ const LASTING: [&str; 24] = [
     "shadow",
     "finding",
     "calendar",
+    "failure",
+    "paused",
+    "failed",
 ];
 
 /// What was found.

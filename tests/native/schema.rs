@@ -22,6 +22,7 @@ use selvedge::records::ledger::entry::LedgerEntry;
 use selvedge::records::ledger::inventory::{LatestByNames, ReplaceRecord, RosterEntry};
 use selvedge::records::operations::audit::{AuditHead, AuditRecord};
 use selvedge::records::operations::external_key::{ExternalKeyEntry, ExternalKeyRecord};
+use selvedge::records::operations::failure::{FailureRecord, FailureTotals, PausedRecord};
 use selvedge::records::operations::fault::FaultRecord;
 use selvedge::records::operations::limit::{FailingRecord, LimitRecord};
 use selvedge::records::operations::metrics::CountersRecord;
@@ -107,6 +108,9 @@ fn golden_examples_round_trip_and_every_record_has_one() {
         golden::<LimitRecord>(),
         golden::<FailingRecord>(),
         golden::<CountersRecord>(),
+        golden::<FailureRecord>(),
+        golden::<PausedRecord>(),
+        golden::<FailureTotals>(),
         golden::<PersistRecord>(),
         golden::<AuthorizationByIdentifier>(),
         golden::<AuditRecord>(),
@@ -218,6 +222,8 @@ fn operator_records_fit_their_schemas() {
         settings.test_machine.faults = true;
     });
     let client = Client::registered(&world);
+    client.new_order(&["not a name", "a.test"]).is(400);
+    world.run_tasks();
     let leaf = client.issue(&["example.test"], &new_key(SigAlg::Es256));
     let serial = parse_presented(&leaf).unwrap().serial.hex();
     let mut replacement = String::new();
@@ -250,7 +256,7 @@ fn operator_records_fit_their_schemas() {
         check(&prefix, &serde_json::from_str(&json).unwrap());
         seen.insert(prefix);
     }
-    for wanted in "audit audited calendar external fault finding key policy replace shadow".split(' ') {
+    for wanted in "audit audited calendar external failed failure fault finding key policy replace shadow".split(' ') {
         assert!(seen.contains(wanted), "{wanted}");
     }
 }

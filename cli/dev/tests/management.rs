@@ -23,7 +23,7 @@ impl Served {
         let runtime = Runtime::new().unwrap();
         let sockets = runtime.block_on(Sockets::bind(Ipv4Addr::LOCALHOST.into(), None)).unwrap();
         let address = sockets.address;
-        runtime.spawn(sockets.serve(Arc::new(Resolver::new(ask_system))));
+        runtime.spawn(sockets.serve(Arc::new(Resolver::new(ask_system)), None));
         let agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
         Self { _runtime: runtime, address, agent }
     }

@@ -3,7 +3,7 @@
 use super::kind::{Account, AccountAt};
 use super::names::NamesOf;
 use super::operations::{DeactivateAccount, DownloadCertificate, ListedAccount, ShowAccount};
-use super::pause::Unpause;
+use super::pause::{ResumeName, Unpause};
 use super::resource::{CreateAccount, FindAccount, Holding, ReleaseKeyClaim};
 use super::terms::AgreeToTerms;
 use crate::ca::partitions::nonce::Redeem;
@@ -21,6 +21,7 @@ asks! {
     CreateAccount -> Holding = account.create_and_list(ask);
     AgreeToTerms -> () = account.agree(ask.terms);
     Unpause -> () = account.unpause(&ask.subject, ask.since);
+    ResumeName -> bool = account.resume_name(&ask.subject);
     ShowAccount -> Option<Value> = account.show_account();
     ListedAccount -> Option<RosterEntry> = account.listed_account();
     DeactivateAccount -> Option<Value> = account.deactivate_account().await;

@@ -2,9 +2,11 @@
 
 use super::kind::Account;
 use super::pause;
+use super::reported::external_of;
 use crate::ca::config::rate_limits;
 use crate::ca::config::rate_limits::LimitName;
 use crate::ca::runtime::ports::PartitionPorts;
+use crate::ca::telemetry::failures;
 use crate::records::Problem;
 use crate::records::acme::problem::Named;
 use crate::records::acme::reuse::identifier_id;
@@ -102,6 +104,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
                 self.partition.id.name(),
                 record.streak
             ));
+            self.report_pause(&subject, &record, external_of(txn)?);
         }
         Ok(txn.put(&subject, &record)?)
     }
@@ -112,8 +115,11 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// When the storage fails.
     pub(in crate::ca) fn forget_failures(&self, txn: &mut Txn<'_, K>, identifier: &Identifier) -> Result<(), Problem> {
         let subject = identifier_id(&identifier.base(), false);
-        if txn.get::<FailingRecord>(&subject)?.is_some() {
+        if let Some(record) = txn.get::<FailingRecord>(&subject)? {
             txn.delete::<FailingRecord>(&subject);
+            if record.paused.is_some() {
+                failures::resumed(&self.ports, &self.id, &subject);
+            }
         }
         Ok(())
     }

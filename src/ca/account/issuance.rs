@@ -67,6 +67,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
             Ok(true)
         })?;
         if ended {
+            if let Some(problem) = issued.as_ref().err().filter(|problem| problem.kind != Kind::BadCsr) {
+                self.report_issuance(&order, &given_up(problem));
+            }
             events::issued(&self.ports, &self.id, (&order, &issuance), this_attempt.number, issued.as_ref().err());
         }
         match issued {

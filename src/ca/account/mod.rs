@@ -26,6 +26,7 @@ pub mod permits;
 pub mod persistent_proof;
 pub mod redemption;
 pub mod replacement;
+pub mod reported;
 pub mod request;
 pub mod resource;
 pub mod reuse;
@@ -47,20 +48,21 @@ use kind::Account;
 use request::{Admitted, only_read};
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
-    /// Answers a request signed with the account's key.
-    pub(in crate::ca) async fn post(&self, route: &AccountRoute, path: &str, body: &str) -> PostReply {
+    /// Answers a request signed with the account's key. `request` is its id.
+    pub(in crate::ca) async fn post(&self, route: &AccountRoute, path: &str, body: &str, request: &str) -> PostReply {
         let mut signed = false;
         let answer = match apart(self.authenticate(route, path, body, &mut signed)).await {
-            Ok(admitted) => self.dispatch(&admitted, route).await,
-            Err(problem) => Err(problem),
+            Ok(admitted) => self.dispatch(&admitted, route).await.map_err(|problem| (Some(admitted), problem)),
+            Err(problem) => Err((None, problem)),
         };
         let response = match answer {
             Ok(response) => self.complete(response, Fresh::Any),
-            Err(problem) => {
+            Err((admitted, problem)) => {
                 self.log(&problem);
                 if !signed {
                     return PostReply::Unsigned(problem);
                 }
+                self.report_refusal(route, admitted.as_ref(), &problem, request);
                 self.complete(Response::problem(&problem), Fresh::after(&problem))
             }
         };

@@ -6,6 +6,7 @@ use crate::ca::config::settings::Settings;
 use crate::ca::http::pause_link::Pause;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::ca::runtime::problems::dead_account;
+use crate::ca::telemetry::failures;
 use crate::records::operations::limit::FailingRecord;
 use crate::records::operations::proof;
 use crate::records::operations::proof::Purpose;
@@ -21,6 +22,13 @@ pub struct Unpause {
     pub subject: String,
     /// The time when the pause began.
     pub since: Time,
+}
+
+/// Ends the pause of a name, for an operator. The reply says whether it was paused.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ResumeName {
+    /// The name, as `{type}:{value}`.
+    pub subject: String,
 }
 
 /// How long a client should wait with a paused name, in seconds. A day, since a person has to act first.
@@ -60,15 +68,34 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// # Errors
     /// 404 if the account does not exist, `unauthorized` with 401 if it is deactivated or revoked.
     pub fn unpause(&self, subject: &str, since: Time) -> Result<(), Problem> {
-        self.transact(|txn| {
+        self.resume(subject, Some(since)).map(|_| ())
+    }
+
+    /// Ends any pause of a name. Returns whether it was paused.
+    ///
+    /// # Errors
+    /// As [`Account::unpause`].
+    pub(in crate::ca) fn resume_name(&self, subject: &str) -> Result<bool, Problem> {
+        self.resume(subject, None)
+    }
+
+    /// Ends the pause of a name that began at a time; any pause for `None`.
+    fn resume(&self, subject: &str, since: Option<Time>) -> Result<bool, Problem> {
+        let (was_paused, is_paused) = self.transact(|txn| {
             let account = txn.get::<AccountRecord>("")?.ok_or_else(|| Problem::not_found("account"))?;
             if account.status != AccountStatus::Valid {
                 return Err(dead_account());
             }
-            if txn.get::<FailingRecord>(subject)?.is_some_and(|record| record.paused == Some(since)) {
+            let paused = txn.get::<FailingRecord>(subject)?.and_then(|record| record.paused);
+            let ends = paused.is_some() && (since.is_none() || since == paused);
+            if ends {
                 txn.delete::<FailingRecord>(subject);
             }
-            Ok(())
-        })
+            Ok((paused.is_some(), paused.is_some() && !ends))
+        })?;
+        if !is_paused {
+            failures::resumed(&self.ports, &self.id, subject);
+        }
+        Ok(was_paused)
     }
 }

@@ -67,6 +67,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         let outcome =
             if this_attempt.exhausted { Err(attempts_exhausted()) } else { self.attempt(&input, method).await? };
         let outcome = self.transact(|txn| self.conclude(txn, &work, id, method, this_attempt, outcome))?;
+        if let AttemptOutcome::Invalid(problem) = &outcome {
+            self.report_validation(&input.identifier, problem);
+        }
         let (kind, attempt) = (method.name(), this_attempt.number);
         let tried = ValidationAttempt { identifier: &input.identifier, kind, attempt, begun, outcome };
         events::validated(&self.ports, &self.id, &tried);

@@ -50,8 +50,15 @@ impl TestMachine {
     /// # Errors
     /// A sentence for the operator; any of these settings in production.
     pub fn read(value: Values<'_>, dev: bool) -> Result<Self, String> {
-        let names =
-            ["ALWAYS_VALID", "AUTHORIZATION_REUSE", "CSR_STYLE", "EXPIRED_ISSUERS", "FAULTS", "ORDERS_PER_PAGE", "URL_STYLE"];
+        let names = [
+            "ALWAYS_VALID",
+            "AUTHORIZATION_REUSE",
+            "CSR_STYLE",
+            "EXPIRED_ISSUERS",
+            "FAULTS",
+            "ORDERS_PER_PAGE",
+            "URL_STYLE",
+        ];
         for name in names {
             only_for_tests(value, name, dev)?;
         }

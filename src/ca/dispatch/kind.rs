@@ -6,6 +6,7 @@ use crate::ca::ledger::kind::Ledger;
 use crate::ca::partitions::client_address::ClientAddressLimit;
 use crate::ca::partitions::compromised_keys::CompromisedKeys;
 use crate::ca::partitions::external_key::ExternalKey;
+use crate::ca::partitions::failures::kind::Failures;
 use crate::ca::partitions::faults::Faults;
 use crate::ca::partitions::key_owner::Key;
 use crate::ca::partitions::metrics::Metrics;
@@ -22,7 +23,7 @@ use crate::store::Kv;
 use std::rc::Rc;
 
 /// The asks of each kind of partition, by the first part of its names.
-pub const ASKS: [(&str, &[&str]); 11] = [
+pub const ASKS: [(&str, &[&str]); 12] = [
     ("account", account::asks::ASKS),
     ("key", partitions::key_owner::ASKS),
     ("nonce", partitions::nonce::ASKS),
@@ -34,6 +35,7 @@ pub const ASKS: [(&str, &[&str]); 11] = [
     ("operations", partitions::operations::asks::ASKS),
     ("roster", partitions::roster::ASKS),
     ("faults", partitions::faults::ASKS),
+    ("failures", partitions::failures::asks::ASKS),
 ];
 
 /// A partition as the kind that its id determines.
@@ -60,6 +62,8 @@ pub enum Kind<P, K> {
     Roster(Roster<P, K>),
     /// The faults of a test CA.
     Faults(Faults<P, K>),
+    /// The failures.
+    Failures(Failures<P, K>),
 }
 
 impl<P, K> Kind<P, K> {
@@ -77,6 +81,7 @@ impl<P, K> Kind<P, K> {
             PartitionId::Operations => Self::Operations(Operations { partition }),
             PartitionId::Roster(_) => Self::Roster(Roster { partition }),
             PartitionId::Faults => Self::Faults(Faults { partition }),
+            PartitionId::Failures => Self::Failures(Failures { partition }),
         }
     }
 }
@@ -97,6 +102,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
             Kind::Operations(operations) => apart(operations.answer(&message)).await,
             Kind::Roster(roster) => apart(roster.answer(&message)).await,
             Kind::Faults(faults) => apart(faults.answer(&message)).await,
+            Kind::Failures(failures) => apart(failures.answer(&message)).await,
         };
         self.flush_if_due();
         answer.map(Reply::Answer).unwrap_or_else(|problem| {
@@ -127,11 +133,13 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
         }
     }
 
-    /// Answers a client's POST, given its path and JWS.
-    pub async fn post(self: Rc<Self>, path: &str, body: &str) -> PostReply {
+    /// Answers a client's POST, given its path, its JWS and the id of the request.
+    pub async fn post(self: Rc<Self>, path: &str, body: &str, request: &str) -> PostReply {
         self.take_up();
         let reply = match (Kind::of(self.clone()), self.ports.settings().urls.route(path)) {
-            (Kind::Account(account), Some(Route::Account(route))) => apart(account.post(&route, path, body)).await,
+            (Kind::Account(account), Some(Route::Account(route))) => {
+                apart(account.post(&route, path, body, request)).await
+            }
             _ => {
                 let problem = Problem::internal(format!("{} was passed a POST to {path:?}", self.id.name()));
                 self.log(&problem);

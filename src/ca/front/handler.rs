@@ -2,13 +2,13 @@
 
 pub use super::answers::Served;
 use super::answers::{complete, log, nonce};
-use super::{faults, new_account, pause_page, revoke_by_key, terms_page, transport};
+use super::{faults, new_account, pause_page, reported, revoke_by_key, terms_page, transport};
 use crate::ca::documents::directory::directory;
 use crate::ca::http::message::{Answer, Body, Request, Response, unknown_path};
 use crate::ca::http::routes::{AccountRoute, CrlFile, FormRoute, PublicRoute, Route, Urls};
 use crate::ca::issuance_policy::effective;
 use crate::ca::operator_api;
-use crate::ca::partitions::{metrics, nonce as nonces};
+use crate::ca::partitions::{flush, nonce as nonces};
 use crate::ca::runtime::apart::apart;
 use crate::ca::runtime::jws::{Fresh, Signed};
 use crate::ca::runtime::limiter::When;
@@ -30,7 +30,7 @@ impl<P: Ports> Front<P> {
     /// Answers any request.
     pub async fn handle(&self, request: Request) -> Served<P::HostResponse> {
         let route = self.ports.settings().urls.route(&request.path);
-        let mut context = RequestLogContext::at(self.ports.now());
+        let mut context = RequestLogContext::at(self.ports.now(), self.request_id());
         let handled = match transport::refusal(&self.ports.settings().urls, &request, route.as_ref()) {
             Some(refusal) => Served::Local(refusal),
             None if self.ports.settings().test_machine.faults => {
@@ -47,10 +47,17 @@ impl<P: Ports> Front<P> {
         counts::tally(&self.ports, route.as_ref(), answer.0, answer.1);
         events::answered(&self.ports, &request, route.as_ref(), answer, &context);
         match handled {
-            Served::Local(response) => Served::Local(finished(&request, route.as_ref(), response)),
+            Served::Local(response) => {
+                Served::Local(finished(&request, route.as_ref(), response.identified(&context.id)))
+            }
             Served::Cut(response) => Served::Cut(finished(&request, route.as_ref(), response)),
             forwarded @ Served::Forwarded(..) => forwarded,
         }
+    }
+
+    /// Returns an id for a request; an empty one without randomness.
+    fn request_id(&self) -> String {
+        self.ports.memory().requests.next(|| self.ports.random()).unwrap_or_default()
     }
 
     async fn answer(
@@ -80,9 +87,9 @@ impl<P: Ports> Front<P> {
         self.ports.memory().flush_is_due(self.ports.now())
     }
 
-    /// Sends the collected counts to the partition that sums them. Runs outside of any request.
+    /// Sends the collected counts and failures to their partitions. Runs outside of any request.
     pub async fn flush(&self) {
-        if let Err(problem) = metrics::flush(&self.ports).await {
+        if let Err(problem) = flush::flush(&self.ports).await {
             log(&self.ports, &problem);
         }
     }
@@ -143,6 +150,7 @@ impl<P: Ports> Front<P> {
             Err(problem) => problem.status < 500,
         };
         context.unsigned = context.account.is_some() && unsigned;
+        self.report_unsigned(request, route, context, &answer);
         if unsigned {
             // The request has already failed: nothing is left to refuse.
             let _ = limiter::count_unauthenticated(&self.ports, request.address, When::Happened);
@@ -185,7 +193,11 @@ impl<P: Ports> Front<P> {
             (_, Some(Route::Public(_))) => Err(only_get()),
             (KeyRef::Jwk(key), Some(Route::NewAccount)) => {
                 let verified = apart(self.authenticate(request, &jws, key)).await?;
-                apart(new_account::register(&self.ports, &verified, request.address)).await.map(PostAnswer::Local)
+                let made = apart(new_account::register(&self.ports, &verified, request.address)).await;
+                if let Err(problem) = &made {
+                    reported::registration(&self.ports, (request, context), &verified, problem);
+                }
+                made.map(PostAnswer::Local)
             }
             (KeyRef::Jwk(key), Some(Route::Account(AccountRoute::RevokeCert))) => {
                 let verified = apart(self.authenticate(request, &jws, key)).await?;
@@ -198,6 +210,24 @@ impl<P: Ports> Front<P> {
                 "The JWS has a kid header; new-account takes the new account's key in a jwk header.",
             )),
             (KeyRef::Kid(kid), Some(Route::Account(_))) => apart(self.forward(request, kid, context)).await,
+        }
+    }
+
+    /// Reports a request that its account did not sign, or did not answer.
+    fn report_unsigned(
+        &self,
+        request: &Request,
+        route: Option<&Route>,
+        context: &RequestLogContext,
+        answer: &Result<PostAnswer<P::HostResponse>, Problem>,
+    ) {
+        let problem = match answer {
+            Ok(PostAnswer::Unsigned(problem)) | Err(problem) => problem,
+            Ok(_) => return,
+        };
+        let about_account = context.account.is_some() || problem.kind == Kind::AccountDoesNotExist;
+        if let (true, Some(Route::Account(route))) = (about_account, route) {
+            reported::unsigned(&self.ports, route.resource(), (request, context), problem);
         }
     }
 
@@ -221,7 +251,7 @@ impl<P: Ports> Front<P> {
         context.account = Some(id.clone());
         let body = request.body.as_deref().and_then(|body| core::str::from_utf8(body).ok());
         let Some(body) = body else { return Err(Problem::malformed("The request body is not UTF-8.")) };
-        match self.ports.forward(&id, &request.path, body).await? {
+        match self.ports.forward(&id, (&request.path, body), &context.id).await? {
             Forwarded::Untouched(status, passed) => Ok(PostAnswer::Forwarded(status, passed)),
             Forwarded::Read(reply) => match *reply {
                 PostReply::Response(response) => Ok(PostAnswer::Account(response)),

@@ -12,6 +12,7 @@ pub mod metrics_page;
 pub mod new_account;
 pub mod pause_page;
 pub mod renewal_info;
+pub mod reported;
 pub mod revoke_by_key;
 pub mod terms_page;
 pub mod transport;

@@ -37,6 +37,8 @@ pub struct Request {
     pub if_none_match: Option<String>,
     /// Whether the faults of a test CA leave it alone, by the header [`EXEMPTING`].
     pub exempt: bool,
+    /// Cloudflare's id of the request, from its header `Cf-Ray`.
+    pub ray: Option<String>,
     /// The client address, if known.
     pub address: Option<ClientAddress>,
     /// The body; `None` if it exceeded [`MAX_BODY`].
@@ -85,6 +87,9 @@ pub fn names_version(if_none_match: Option<&str>, tag: &str) -> bool {
     if_none_match.is_some_and(|tags| tags.split(',').any(|one| same(one.trim())))
 }
 
+/// The media type of problem documents (RFC 9457).
+const PROBLEM: &str = "application/problem+json";
+
 /// Bytes of a body's digest in its `ETag`.
 const TAG_BYTES: usize = 12;
 
@@ -106,8 +111,8 @@ impl Response {
 
     /// A problem document (RFC 9457) with its headers.
     pub fn problem(problem: &Problem) -> Self {
-        let mut response = Self::text(problem.status, "application/problem+json", problem.document().to_string())
-            .with("Content-Language", "en");
+        let mut response =
+            Self::text(problem.status, PROBLEM, problem.document().to_string()).with("Content-Language", "en");
         if let Some(location) = &problem.location {
             response = response.with("Location", location);
         }
@@ -183,7 +188,25 @@ impl Response {
     /// Allows scripts of other origins (RFC 8555 §6.1): there are no cookies to protect.
     pub fn exposed(self) -> Self {
         self.with("Access-Control-Allow-Origin", "*")
-            .with("Access-Control-Expose-Headers", "Link, Replay-Nonce, Location, Retry-After")
+            .with("Access-Control-Expose-Headers", "Link, Replay-Nonce, Location, Retry-After, X-Request-Id")
+    }
+
+    /// Adds the id of the request: a header, and a member of a problem document.
+    ///
+    /// An empty id is not added.
+    pub fn identified(mut self, request: &str) -> Self {
+        if request.is_empty() {
+            return self;
+        }
+        let is_problem = self.header("Content-Type") == Some(PROBLEM);
+        if let Body::Text(text) = &mut self.body
+            && is_problem
+            && text.ends_with('}')
+        {
+            text.pop();
+            text.push_str(&format!(",\"request\":\"{request}\"}}"));
+        }
+        self.with("X-Request-Id", request)
     }
 
     /// Whether its status is a success.

@@ -34,6 +34,12 @@ pub enum AdminRoute {
     Account(Id),
     /// An account's deactivation.
     Deactivate(Id),
+    /// The resumption of an account's paused name.
+    Resume(Id),
+    /// The failures of accounts and registrations.
+    Failures,
+    /// The paused names.
+    Paused,
     /// The replacements.
     Replacements,
     /// Withdrawal of a replacement.
@@ -76,6 +82,9 @@ impl AdminRoute {
             ("accounts", None, None) => Self::Accounts,
             ("accounts", Some(id), None) => Self::Account(Id::parse(id)?),
             ("accounts", Some(id), Some("deactivate")) => Self::Deactivate(Id::parse(id)?),
+            ("accounts", Some(id), Some("resume")) => Self::Resume(Id::parse(id)?),
+            ("failures", None, None) => Self::Failures,
+            ("paused", None, None) => Self::Paused,
             ("replacements", None, None) => Self::Replacements,
             ("replacements", Some(id), Some("withdraw")) => Self::Withdraw(kid(id)?),
             ("policy", None, None) => Self::Policy,
@@ -107,6 +116,9 @@ impl AdminRoute {
             Self::Accounts => ("GET, HEAD", "/admin/v1/accounts"),
             Self::Account(_) => ("GET, HEAD", "/admin/v1/accounts/{id}"),
             Self::Deactivate(_) => ("POST", "/admin/v1/accounts/{id}/deactivate"),
+            Self::Resume(_) => ("POST", "/admin/v1/accounts/{id}/resume"),
+            Self::Failures => ("GET, HEAD", "/admin/v1/failures"),
+            Self::Paused => ("GET, HEAD", "/admin/v1/paused"),
             Self::Replacements => ("GET, HEAD, POST", "/admin/v1/replacements"),
             Self::Withdraw(_) => ("POST", "/admin/v1/replacements/{id}/withdraw"),
             Self::Policy => ("GET, HEAD, POST", "/admin/v1/policy"),

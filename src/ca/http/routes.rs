@@ -225,7 +225,8 @@ impl PublicRoute {
 }
 
 impl AccountRoute {
-    fn resource(&self) -> &'static str {
+    /// The resource's name in metrics.
+    pub fn resource(&self) -> &'static str {
         match self {
             Self::Directory => "directory",
             Self::NewNonce => "new-nonce",

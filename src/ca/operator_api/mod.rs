@@ -9,6 +9,7 @@ pub mod calendar_url;
 pub mod certificates;
 pub mod csv;
 pub mod external_keys;
+pub mod failures;
 pub mod faults;
 pub mod feed;
 pub mod notices;
@@ -70,7 +71,14 @@ async fn act<P: Ports>(ports: &P, operator: &Operator, request: &Request, route:
 }
 
 async fn read<P: Ports>(ports: &P, operator: &Operator, request: &Request, route: &AdminRoute) -> Answer {
-    let lists = [AdminRoute::ExternalAccounts, AdminRoute::Certificates, AdminRoute::Accounts, AdminRoute::Audit];
+    let lists = [
+        AdminRoute::ExternalAccounts,
+        AdminRoute::Certificates,
+        AdminRoute::Accounts,
+        AdminRoute::Audit,
+        AdminRoute::Failures,
+        AdminRoute::Paused,
+    ];
     if !lists.contains(route) {
         Input::query(request, &[])?;
     }
@@ -83,6 +91,8 @@ async fn read<P: Ports>(ports: &P, operator: &Operator, request: &Request, route
         AdminRoute::Pem(serial) => apart(certificates::download(ports, serial)).await,
         AdminRoute::Accounts => apart(accounts::list(ports, request)).await,
         AdminRoute::Account(id) => apart(accounts::show(ports, id)).await,
+        AdminRoute::Failures => apart(failures::list(ports, request)).await,
+        AdminRoute::Paused => apart(failures::paused(ports, request)).await,
         AdminRoute::Replacements => apart(replacements::list(ports)).await,
         AdminRoute::Policy => apart(policies::show(ports)).await,
         AdminRoute::Shadow => apart(policies::findings(ports)).await,
@@ -93,6 +103,7 @@ async fn read<P: Ports>(ports: &P, operator: &Operator, request: &Request, route
         AdminRoute::Revoke(_)
         | AdminRoute::Revocations
         | AdminRoute::Deactivate(_)
+        | AdminRoute::Resume(_)
         | AdminRoute::Withdraw(_)
         | AdminRoute::Restore
         | AdminRoute::Check
@@ -108,6 +119,7 @@ async fn change<P: Ports>(ports: &P, operator: &Operator, request: &Request, rou
         AdminRoute::Revoke(serial) => apart(certificates::revoke(ports, operator, request, serial)).await,
         AdminRoute::Revocations => apart(revocations::step(ports, operator, request)).await,
         AdminRoute::Deactivate(id) => apart(accounts::deactivate(ports, operator, request, id)).await,
+        AdminRoute::Resume(id) => apart(failures::resume(ports, operator, request, id)).await,
         AdminRoute::Replacements => apart(replacements::create(ports, operator, request)).await,
         AdminRoute::Withdraw(id) => apart(replacements::withdraw(ports, operator, request, id)).await,
         AdminRoute::Policy => apart(policies::put(ports, operator, request)).await,
@@ -124,6 +136,8 @@ async fn change<P: Ports>(ports: &P, operator: &Operator, request: &Request, rou
         | AdminRoute::Pem(_)
         | AdminRoute::Accounts
         | AdminRoute::Account(_)
+        | AdminRoute::Failures
+        | AdminRoute::Paused
         | AdminRoute::Audit
         | AdminRoute::Notices => Err(not_allowed(request)),
     }

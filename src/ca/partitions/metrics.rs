@@ -3,14 +3,12 @@
 use crate::ca::runtime::ask::Address;
 use crate::ca::runtime::kind::{asks, partition_kind};
 use crate::ca::runtime::message::PartitionId;
-use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::{PartitionPorts, Ports};
 use crate::records::Problem;
 use crate::records::operations::metrics;
 use crate::records::operations::metrics::{CountersRecord, Counts};
 use crate::store::Kv;
 use serde::{Deserialize, Serialize};
-use std::rc::Rc;
 
 partition_kind! {
     /// The partition that sums counts.
@@ -52,33 +50,6 @@ pub async fn flush<P: Ports>(ports: &P) -> Result<Counts, Problem> {
         ports.memory().put_back(&counts.0);
     }
     answer
-}
-
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
-    /// Ends a job: logs a failure, and sends counts that are due.
-    pub(in crate::ca) fn end_job(self: &Rc<Self>, done: Result<(), Problem>) {
-        if let Err(problem) = done {
-            // The job stays recorded; the alarm runs it again when its lease expires.
-            self.log(&problem);
-        }
-        self.flush_if_due();
-    }
-
-    /// Sends the counts of this isolate in the background, if they are due.
-    ///
-    /// An isolate may have no front that sends them. The partition neither waits for it nor fails with it.
-    pub fn flush_if_due(self: &Rc<Self>) {
-        // The summing partition would have to ask itself.
-        if matches!(self.id, PartitionId::Metrics(_)) || !self.ports.memory().flush_is_due(self.ports.now()) {
-            return;
-        }
-        let cell = self.clone();
-        self.ports.spawn(Box::pin(async move {
-            if let Err(problem) = flush(&cell.ports).await {
-                cell.log(&problem);
-            }
-        }));
-    }
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Metrics<P, K> {

@@ -3,7 +3,9 @@
 pub mod client_address;
 pub mod compromised_keys;
 pub mod external_key;
+pub mod failures;
 pub mod faults;
+pub mod flush;
 pub mod key_owner;
 pub mod metrics;
 pub mod nonce;

@@ -1,8 +1,10 @@
 //! The memory cache of an isolate, which may be lost at any time. It contains only limits against load, the numbers of the
-//! nonces without an account, counts on their way to a metrics partition, and, for a short time, CRLs, the overview of
-//! issuers, policies, absent names and the keys of the Access team.
+//! nonces without an account, counts and failures on their way to their partitions, and, for a short time, CRLs, the
+//! overview of issuers, policies, absent names and the keys of the Access team.
 
+use super::failure_queue::FailureQueue;
 use super::policy_cache::{InForce, KeyRule, POLICY_AGE};
+use super::request_ids::RequestIds;
 use crate::jose::access::KeyCache;
 use crate::records::acme::nonce::{NonceNumber, NonceSeries};
 use crate::records::ledger::crl::CrlRecord;
@@ -43,6 +45,10 @@ const MAX_ABSENT: usize = 5_000;
 /// The memory of one isolate.
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
+    /// Failures on their way to their partition.
+    pub failures: FailureQueue,
+    /// The ids of the requests to this isolate.
+    pub requests: RequestIds,
     policies: RefCell<Option<(Time, Rc<InForce>)>>,
     key_rules: RefCell<BTreeMap<String, (Time, Rc<KeyRule>)>>,
     tats: RefCell<BTreeMap<String, Time>>,
@@ -116,14 +122,19 @@ impl Memory {
         *n = n.saturating_add(1);
     }
 
-    /// Whether counts are due to be sent. After `true` the caller must send them.
+    /// Whether counts or failures are due to be sent. After `true` the caller must send them.
     pub fn flush_is_due(&self, now: Time) -> bool {
-        let due =
-            self.flushed.get().is_none_or(|at| now >= at.plus(FLUSH_INTERVAL)) && !self.counts.borrow().is_empty();
+        let due = self.flushed.get().is_none_or(|at| now >= at.plus(FLUSH_INTERVAL)) && self.has_counts();
         if due {
             self.flushed.set(Some(now));
         }
-        due
+        // Failures follow at once, up to a limit.
+        self.failures.is_due(now) || due
+    }
+
+    /// Whether there are counts to send.
+    pub fn has_counts(&self) -> bool {
+        !self.counts.borrow().is_empty()
     }
 
     /// Returns the cached CRL of this issuer's shard; `Some(None)` for a missing CRL. Many simultaneous requests for a

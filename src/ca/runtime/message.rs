@@ -41,6 +41,8 @@ pub enum PartitionId {
     Roster(u8),
     /// The faults on purpose of a test CA.
     Faults,
+    /// The failures that operators look at.
+    Failures,
 }
 
 impl PartitionId {
@@ -58,6 +60,7 @@ impl PartitionId {
             Self::Operations => "operations/ca".to_owned(),
             Self::Roster(n) => format!("roster/{n}"),
             Self::Faults => "faults/ca".to_owned(),
+            Self::Failures => "failures/ca".to_owned(),
         }
     }
 
@@ -76,6 +79,7 @@ impl PartitionId {
             "operations" => (rest == "ca").then_some(Self::Operations),
             "roster" => rest.parse().ok().map(Self::Roster),
             "faults" => (rest == "ca").then_some(Self::Faults),
+            "failures" => (rest == "ca").then_some(Self::Failures),
             _ => None,
         }
     }

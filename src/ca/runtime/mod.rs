@@ -2,6 +2,7 @@
 
 pub mod apart;
 pub mod ask;
+pub mod failure_queue;
 pub mod jobs;
 pub mod jws;
 pub mod kind;
@@ -12,4 +13,5 @@ pub mod partition;
 pub mod policy_cache;
 pub mod ports;
 pub mod problems;
+pub mod request_ids;
 pub mod running;

@@ -53,11 +53,16 @@ pub trait Ports: Verify + Outbound {
     /// `serverInternal` when it cannot be reached or does not answer in time. It may still have processed the message.
     async fn call(&self, to: &PartitionId, message: &Message) -> Result<Reply, Problem>;
 
-    /// Forwards a POST to its account: the requested path and the JWS.
+    /// Forwards a POST to its account: the requested path and the JWS. `request` is its id.
     ///
     /// # Errors
     /// As [`Ports::call`].
-    async fn forward(&self, to: &Id, path: &str, body: &str) -> Result<Forwarded<Self::HostResponse>, Problem>;
+    async fn forward(
+        &self,
+        to: &Id,
+        path_and_body: (&str, &str),
+        request: &str,
+    ) -> Result<Forwarded<Self::HostResponse>, Problem>;
 
     /// Waits for this time.
     async fn sleep(&self, time: Duration);

@@ -28,6 +28,8 @@ const MAX_NAMES: usize = 10;
 /// Facts about a request for its log line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestLogContext {
+    /// Id of the request; empty without randomness.
+    pub id: String,
     /// Time of arrival.
     pub begun: Time,
     /// The account of its `kid`, if it has that form.
@@ -42,8 +44,13 @@ pub struct RequestLogContext {
 
 impl RequestLogContext {
     /// The context of a new request.
-    pub fn at(begun: Time) -> Self {
-        Self { begun, account: None, unsigned: false, operator: None, fault: None }
+    pub fn at(begun: Time, id: String) -> Self {
+        Self { id, begun, account: None, unsigned: false, operator: None, fault: None }
+    }
+
+    /// The id, unless empty.
+    pub fn id_if_any(&self) -> Option<String> {
+        Some(&self.id).filter(|id| !id.is_empty()).cloned()
     }
 }
 
@@ -68,6 +75,10 @@ struct RequestLine<'a> {
     resource: &'static str,
     status: u16,
     ms: u64,
+    request: &'a str,
+    /// Cloudflare's id of the request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ray: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     account: Option<&'a str>,
     /// Present only if false.
@@ -180,6 +191,8 @@ pub fn answered<P: Ports>(
             resource: route.map_or("none", Route::resource),
             status,
             ms: since(ports, context.begun),
+            request: &context.id,
+            ray: request.ray.as_deref(),
             account: context.account.as_ref().map(Id::as_str),
             signed: context.unsigned.then_some(false),
             operator: context.operator.as_deref(),
@@ -320,7 +333,7 @@ fn problem_of(response: &Response) -> Option<(String, String)> {
 }
 
 /// Removes proofs from URLs of pages.
-fn without_proofs(detail: &str, urls: &Urls) -> String {
+pub(super) fn without_proofs(detail: &str, urls: &Urls) -> String {
     let pages = ["/terms/", "/resume/"].map(|page| urls.of_path(page));
     let words = detail.split(' ').map(|word| match pages.iter().find(|page| word.contains(page.as_str())) {
         Some(page) => format!("{page}…"),

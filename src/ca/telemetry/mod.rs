@@ -1,4 +1,5 @@
-//! Log lines and metrics.
+//! Log lines, metrics, and failures for operators.
 
 pub mod counts;
 pub mod events;
+pub mod failures;

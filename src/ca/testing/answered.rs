@@ -169,6 +169,16 @@ impl Answered {
         }
     }
 
+    /// The response without the id of its request.
+    pub fn anonymous(&self) -> Response {
+        let mut response = self.response.clone();
+        response.headers.retain(|(name, _)| name != "X-Request-Id");
+        if let (Body::Text(text), Some(id)) = (&mut response.body, self.header("X-Request-Id")) {
+            *text = text.replace(&format!(",\"request\":\"{id}\""), "");
+        }
+        response
+    }
+
     /// The body as JSON.
     pub fn json(&self) -> Value {
         serde_json::from_str(self.text()).unwrap_or_else(|e| panic!("{}: {e} in {:?}", self.asked, self.text()))

@@ -180,13 +180,19 @@ impl Ports for WorldPorts {
         self.make(&message.ask, answer).await
     }
 
-    async fn forward(&self, to: &Id, path: &str, body: &str) -> Result<Forwarded<Response>, Problem> {
+    async fn forward(
+        &self,
+        to: &Id,
+        (path, body): (&str, &str),
+        request: &str,
+    ) -> Result<Forwarded<Response>, Problem> {
         let to = PartitionId::Account(to.clone());
-        let answer = self.at(to.name(), async |partition| crossed(&partition.post(path, body).await));
+        let answer = self.at(to.name(), async |partition| crossed(&partition.post(path, body, request).await));
         Ok(match self.make(POST, answer).await? {
             PostReply::Response(response) if response.is_success() && !self.settings().test_machine.faults => {
                 let base = self.settings().urls.of_path("");
-                Forwarded::Untouched(response.status, transport::strict(response.exposed(), &base))
+                let response = transport::strict(response.exposed().identified(request), &base);
+                Forwarded::Untouched(response.status, response)
             }
             reply => Forwarded::Read(Box::new(reply)),
         })

@@ -1,9 +1,10 @@
 //! Records of operators and operation.
 //!
-//! Audit, policies, external account keys, notices, limits, counts, and the faults of a test CA.
+//! Audit, policies, external account keys, notices, limits, counts, failures, and the faults of a test CA.
 
 pub mod audit;
 pub mod external_key;
+pub mod failure;
 pub mod fault;
 pub mod limit;
 pub mod metrics;

@@ -155,6 +155,20 @@ fn account(status: &str) -> Value {
            "external_account": "team", "created": "2026-11-24T12:00:00Z", "thumbprint": "abc"})
 }
 
+/// A failure of an order for names that drive a terminal, or read backwards.
+pub fn failure(problem: &str) -> Value {
+    json!({"id": "a/x/y", "step": "new-order", "account": "acc1", "signed": true, "external_account": "team",
+           "names": [EVIL, "a.test"], "unicode_names": [EVIL, "a.test"], "names_count": 12, "problem": problem, "status": 400,
+           "detail": format!("\u{202e}{EVIL} is refused"), "subproblems": [{"name": "a.test", "problem": "caa", "detail": "no"}],
+           "limit": null, "cause": null, "address": null, "request": "9f86-17", "first": "2026-11-24T11:00:00Z",
+           "last": "2026-11-24T12:00:00Z", "count": 3})
+}
+
+fn paused_name() -> Value {
+    json!({"account": "acc1", "external_account": "team", "name": "xn--bcher-kva.test", "unicode_name": "bücher.test",
+           "since": "2026-11-24T12:00:00Z", "failures": 200})
+}
+
 fn replacement(withdrawn: bool) -> Value {
     json!({"id": "rep1", "selection": {"name": "*.a.test"}, "made": act(), "reason": "lost", "explanation": null,
            "withdrawn": withdrawn.then(act)})
@@ -232,6 +246,9 @@ fn answer(request: &Request, asked: &Asked) -> (u16, Value) {
         "listAccounts" => (200, json!({"accounts": [account("valid")], "next": null})),
         "showAccount" => (200, account("valid")),
         "deactivateAccount" => (200, account("revoked")),
+        "listFailures" => (200, json!({"failures": [failure("rejectedIdentifier")], "next": null, "omitted": 7})),
+        "listPaused" => (200, json!({"paused": [paused_name()], "next": null})),
+        "resumeName" => (200, json!({"account": chosen, "name": body["name"], "resumed": true})),
         "listReplacements" => (200, json!({"replacements": [replacement(false)]})),
         "replaceNow" => (201, replacement(false)),
         "withdrawReplacement" => (200, replacement(true)),

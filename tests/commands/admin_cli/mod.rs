@@ -46,6 +46,28 @@ const COMMANDS: &[(&[&str], &[&str])] = &[
     (&["accounts", "list"], &["acc1", "mailto:a@a.test", "team"]),
     (&["accounts", "show", "acc1"], &["https://ca.test/acct/acc1"]),
     (&["accounts", "deactivate", "acc1", "--yes"], &["revoked", "certs revoke --account"]),
+    (
+        &["failures"],
+        &[
+            "2026-11-24 12:00  new-order  rejectedIdentifier  evil [2J",
+            "(12 in all)",
+            "account acc1, key team, request 9f86-17, 3 times since 2026-11-24 11:00",
+            r"\u{202e}evil",
+            "a.test: caa: no",
+        ],
+    ),
+    (
+        &["why", "a.test"],
+        &[
+            "allowed: allow",
+            "challenges: http-01, dns-01",
+            "paused resume xn--bcher-kva.test",
+            "0a  valid, renewed, ends 2999",
+        ],
+    ),
+    (&["why", "bad.test", "--key", "team"], &["refused: allow", "last failures"]),
+    (&["paused", "list"], &["bücher.test (xn--bcher-kva.test)", "acc1", "200"]),
+    (&["paused", "resume", "a.test"], &["a.test is not paused any more for account acc1"]),
     (&["policy", "show"], &["version 2, 2026-11-24 12:00 by ada: why", "\"*.a.test\"", "A shadow policy is set"]),
     (&["policy", "versions"], &["VERSION", "the configuration's"]),
     (
@@ -96,7 +118,7 @@ fn every_command_has_help_with_an_example() {
     let more: [&[&str]; 4] = [&["certs", "download"], &["token", "new"], &["token", "list"], &["token", "remove"]];
     for args in leaves.chain(more) {
         let depth = match args {
-            ["calendar", ..] => 1,
+            ["calendar" | "failures" | "why", ..] => 1,
             ["policy", "shadow", ..] => 3,
             _ => 2,
         };

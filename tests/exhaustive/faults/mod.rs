@@ -3,6 +3,7 @@
 //! `selvedge::ca::testing::Operations` defines an operation.
 
 mod compromise;
+mod failures;
 mod fixture;
 mod notices;
 mod on_purpose;

@@ -1,6 +1,7 @@
 //! A request of every kind, and what else a CA does: its alarms.
 
 use super::compromise::copying;
+use super::failures::failing;
 use super::fixture::{ADMIN, Fixture, SECRET, TOKEN};
 use super::notices::{reminding, telling};
 use super::on_purpose::on_purpose;
@@ -50,6 +51,7 @@ pub fn cases(fixture: &Fixture) -> Vec<Case<'_>> {
     all.extend(telling(fixture));
     all.extend(copying(fixture));
     all.extend(on_purpose(fixture));
+    all.extend(failing(fixture));
     all.push(reminding(fixture));
     let after: After<'_> = Box::new(|world, what| {
         let client = fixture.client.at(world);

@@ -29,7 +29,10 @@ fn routes() -> Vec<AdminRoute> {
         AdminRoute::Revocations,
         AdminRoute::Accounts,
         AdminRoute::Account(id.clone()),
-        AdminRoute::Deactivate(id),
+        AdminRoute::Deactivate(id.clone()),
+        AdminRoute::Resume(id),
+        AdminRoute::Failures,
+        AdminRoute::Paused,
         AdminRoute::Replacements,
         AdminRoute::Withdraw(name),
         AdminRoute::Policy,
@@ -49,6 +52,7 @@ fn routes() -> Vec<AdminRoute> {
             AdminRoute::Status | AdminRoute::ExternalAccounts | AdminRoute::ExternalAccount(_) => {}
             AdminRoute::Certificates | AdminRoute::Certificate(_) | AdminRoute::Pem(_) | AdminRoute::Revoke(_) => {}
             AdminRoute::Accounts | AdminRoute::Account(_) | AdminRoute::Deactivate(_) => {}
+            AdminRoute::Resume(_) | AdminRoute::Failures | AdminRoute::Paused => {}
             AdminRoute::Replacements | AdminRoute::Withdraw(_) | AdminRoute::Revocations => {}
             AdminRoute::Policy | AdminRoute::Restore | AdminRoute::Check | AdminRoute::Shadow => {}
             AdminRoute::Audit | AdminRoute::Notices | AdminRoute::TestNotice | AdminRoute::Calendar => {}
@@ -93,6 +97,7 @@ fn every_documented_operation_answers_with_its_query() {
                 "policy/check" => json!({ "identifiers": ["a.test"] }),
                 "replacements" => json!({ "name": "*" }),
                 "faults" => json!({ "fault": "slow", "delay": 1, "count": 1 }),
+                _ if path.ends_with("/resume") => json!({ "name": "a.test" }),
                 "revocations" => json!({ "name": "nowhere.test" }),
                 _ => json!({}),
             };
@@ -102,8 +107,8 @@ fn every_documented_operation_answers_with_its_query() {
                 operator.world.send(operator.request(&method.to_uppercase(), &path, body.as_deref()))
             };
             operator.send(operator.request(&method.to_uppercase(), path, body.as_deref()));
-            // A second revocation is refused, and a test notice where there is no webhook.
-            let refused = template.ends_with("/revoke") || template.ends_with("/notices/test");
+            // A second revocation is refused, a name that is not paused, and a test notice where there is no webhook.
+            let refused = ["/revoke", "/resume", "/notices/test"].iter().any(|end| template.ends_with(end));
             assert!(ask("").status() < 300 || refused, "{method} {template}: {}", ask("").text());
             let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
             for parameter in parameters.iter().filter(|parameter| parameter["in"] == "query") {

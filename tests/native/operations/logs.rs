@@ -70,7 +70,10 @@ fn each_request_has_one_log_line() {
         line
     };
     let passed = one(client.get(client.account()).is(200), "POST", "account");
-    assert_eq!(members(&passed), ["event", "at", "method", "resource", "status", "ms", "account", "address"]);
+    assert_eq!(
+        members(&passed),
+        ["event", "at", "method", "resource", "status", "ms", "request", "account", "address"]
+    );
     assert_eq!((passed["account"].as_str(), passed["address"].as_str()), (Some(&*account), Some("192.0.2.1")));
     let missing = format!("{BASE}/acme/order/AAAAAAAAAAAAAAAAAAAAAA");
     let refused = one(client.get(&missing).is(404), "POST", "order");

@@ -9,6 +9,7 @@ mod calendar;
 mod certificates;
 mod decisions;
 mod document;
+mod failures;
 mod faults;
 mod inventory;
 mod keys;

@@ -148,12 +148,12 @@ fn a09_unknown_kid_and_wrong_mac_have_the_same_error() {
     let said = |kid: &str, secret: &[u8]| {
         register(&client, &client.key.external_account("HS256", secret, kid, &url)).refused(403, Kind::Unauthorized)
     };
-    let unknown = said("nobody", SECRET).json();
-    assert_eq!(unknown, said("once", OTHER).json());
+    let unknown = said("nobody", SECRET).anonymous().body;
+    assert_eq!(unknown, said("once", OTHER).anonymous().body);
     // The key that stands in for an unknown one opens nothing.
     let stand_in = world.settings().nonce_key;
-    assert_eq!(unknown, said("nobody", stand_in.as_slice()).json());
-    assert_eq!(unknown, said("nobody", b"").json());
+    assert_eq!(unknown, said("nobody", stand_in.as_slice()).anonymous().body);
+    assert_eq!(unknown, said("nobody", b"").anonymous().body);
 }
 
 #[test]

@@ -135,18 +135,18 @@ fn metrics_of_a_partition_are_sent_beside_its_work() {
 #[test]
 fn metrics_require_the_token() {
     let world = world();
-    let nothing = world.ask("GET", "/nothing").is(404).text().to_owned();
+    let nothing = world.ask("GET", "/nothing").is(404).anonymous().body;
     let basic = format!("Basic {TOKEN}");
     for authorization in
         [None, Some(""), Some("Bearer "), Some(TOKEN), Some("Bearer a-token-of-some-lengtH"), Some(&*basic)]
     {
         let refused = ask(&world, "GET", authorization).is(404);
-        assert_eq!(refused.text(), nothing, "{authorization:?}");
+        assert_eq!(refused.anonymous().body, nothing, "{authorization:?}");
     }
     ask(&world, "POST", Some(&format!("Bearer {TOKEN}"))).refused(415, Kind::Malformed);
     // Without a token there are none, whatever is sent.
     let closed = World::new();
-    assert_eq!(ask(&closed, "GET", Some("Bearer ")).is(404).text(), nothing);
+    assert_eq!(ask(&closed, "GET", Some("Bearer ")).is(404).anonymous().body, nothing);
     closed.run_tasks();
     assert!(closed.rows().is_empty(), "nothing is counted for nobody");
 }

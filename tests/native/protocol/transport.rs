@@ -140,7 +140,10 @@ fn h03_cors_allows_reads_from_browsers() {
     let answered = world.ask("OPTIONS", "/acme/new-order").is(204);
     assert_eq!(answered.header("Access-Control-Allow-Headers"), Some("Content-Type"));
     assert_eq!(answered.header("Access-Control-Max-Age"), Some("86400"));
-    assert_eq!(answered.header("Access-Control-Expose-Headers"), Some("Link, Replay-Nonce, Location, Retry-After"));
+    assert_eq!(
+        answered.header("Access-Control-Expose-Headers"),
+        Some("Link, Replay-Nonce, Location, Retry-After, X-Request-Id")
+    );
 }
 
 fn with_type(request: Request, content_type: Option<&str>) -> Request {
@@ -190,8 +193,9 @@ fn n07_h10_other_headers_of_a_signed_request_change_nothing() {
     let client = Client::registered(&World::new());
     let sent = |other: &Request| {
         let Request { method, url_origin, path, content_type, address, body, .. } = client.sign(client.account(), None);
-        let Request { authorization, access, accept, origin, fetch_site, if_none_match, exempt, .. } = other.clone();
-        // All members are named, so that a new one has to be placed here.
+        let Request { authorization, access, accept, origin, fetch_site, if_none_match, exempt, ray, .. } =
+            other.clone();
+        // All members are named: a new one has a place here.
         client.send(Request {
             method,
             url_origin,
@@ -204,6 +208,7 @@ fn n07_h10_other_headers_of_a_signed_request_change_nothing() {
             fetch_site,
             if_none_match,
             exempt,
+            ray,
             address,
             body,
         })
@@ -214,7 +219,7 @@ fn n07_h10_other_headers_of_a_signed_request_change_nothing() {
         Request { authorization: text("Bearer nonsense"), ..Request::default() },
         Request { access: text("a.b.c"), ..Request::default() },
         Request { exempt: true, ..Request::default() },
-        Request { accept: text("text/html"), ..Request::default() },
+        Request { accept: text("text/html"), ray: text("8a1b2c3d4e5f-FRA"), ..Request::default() },
         Request { origin: text("https://other.test"), ..Request::default() },
         Request { fetch_site: text("cross-site"), ..Request::default() },
         Request { if_none_match: text("*"), ..Request::default() },

@@ -1,0 +1,6 @@
+//! The failures that operators read, and the paused names, of all accounts.
+
+pub mod asks;
+pub mod kind;
+pub mod list;
+pub mod record;
