@@ -50,6 +50,10 @@ fn npm_packages_issue_to_certbot_without_rust() {
     assert!(page.is_file() && manifest.contains("\"./man/selvedge-eab-create.1\""), "{manifest}");
     let shown = text(&done(&mut machine.command("npx", &["--no-install", "selvedge", "--version"])).stdout);
     assert!(shown.contains("app/node_modules/selvedge/build/index_bg.wasm"), "{shown}");
+    for name in ["pebble", "pebble-challtestsrv"] {
+        let usage = text(&done(&mut machine.command("npx", &["--no-install", name, "-h"])).stderr);
+        assert!(usage.starts_with(&format!("Usage of {name}:")), "{usage}");
+    }
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let began = Instant::now();
     let npx = machine.command("npx", &["--no-install", "selvedge"]);
@@ -107,6 +111,8 @@ fn packages_have_the_same_bytes_twice_and_the_tarball_runs() {
     }
     let program = machine.path("app").join(&top).join("bin/selvedge");
     let shown = text(&done(&mut machine.command(&program, &["--version"])).stdout);
+    assert!(shown.contains(&format!("{top}/lib/selvedge/build/index_bg.wasm")), "{shown}");
+    let shown = text(&done(&mut machine.command(program.with_file_name("pebble"), &["-version"])).stdout);
     assert!(shown.contains(&format!("{top}/lib/selvedge/build/index_bg.wasm")), "{shown}");
     let dev = Dev::start(machine.command(&program, &[]), &machine.path("app"), &machine.path("dev.log"), &[]);
     assert!(dev.get(dev.running["directory"].as_str().unwrap())["newOrder"].is_string());

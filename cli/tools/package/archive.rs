@@ -15,9 +15,22 @@ const BLOCK: usize = 512;
 const LONGEST_NAME: usize = 100;
 
 /// A file in an archive.
-struct Entry {
-    content: Vec<u8>,
-    executable: bool,
+enum Entry {
+    File {
+        content: Vec<u8>,
+        executable: bool,
+    },
+    /// A symbolic link to this path.
+    Link(String),
+}
+
+impl Entry {
+    fn content(&self) -> &[u8] {
+        match self {
+            Self::File { content, .. } => content,
+            Self::Link(_) => &[],
+        }
+    }
 }
 
 /// Files by their paths, without times, owners and an order of their own.
@@ -27,12 +40,17 @@ pub struct Archive(BTreeMap<String, Entry>);
 impl Archive {
     /// Adds a file.
     pub fn add(&mut self, path: impl Into<String>, content: impl Into<Vec<u8>>) {
-        self.0.insert(path.into(), Entry { content: content.into(), executable: false });
+        self.0.insert(path.into(), Entry::File { content: content.into(), executable: false });
     }
 
     /// Adds a program.
     pub fn add_program(&mut self, path: impl Into<String>, content: impl Into<Vec<u8>>) {
-        self.0.insert(path.into(), Entry { content: content.into(), executable: true });
+        self.0.insert(path.into(), Entry::File { content: content.into(), executable: true });
+    }
+
+    /// Adds a symbolic link.
+    pub fn add_link(&mut self, path: impl Into<String>, target: impl Into<String>) {
+        self.0.insert(path.into(), Entry::Link(target.into()));
     }
 
     /// The archive, compressed by gzip, without a name or time in its header.
@@ -60,7 +78,7 @@ impl Archive {
         let mut tar = Vec::new();
         for (path, entry) in &self.0 {
             tar.extend(header(path, entry)?);
-            tar.extend(&entry.content);
+            tar.extend(entry.content());
             tar.resize(tar.len().next_multiple_of(BLOCK), 0);
         }
         // Two empty blocks are the end.
@@ -71,14 +89,19 @@ impl Archive {
 
 /// The header of a file, in the form that POSIX calls ustar.
 fn header(path: &str, entry: &Entry) -> Result<Vec<u8>> {
-    if path.len() > LONGEST_NAME {
-        bail!("{path} has {} bytes, and a name in a package may have {LONGEST_NAME}: shorten it", path.len());
+    // 0 is a file, 2 a symbolic link.
+    let (mode, kind, target) = match entry {
+        Entry::File { executable: true, .. } => (0o755, '0', ""),
+        Entry::File { executable: false, .. } => (0o644, '0', ""),
+        Entry::Link(target) => (0o777, '2', target.as_str()),
+    };
+    if let Some(long) = [path, target].into_iter().find(|name| name.len() > LONGEST_NAME) {
+        bail!("{long} has {} bytes, and a name in a package may have {LONGEST_NAME}: shorten it", long.len());
     }
-    let mode = if entry.executable { 0o755 } else { 0o644 };
-    let size = entry.content.len();
+    let size = entry.content().len();
     let before = format!("{path:\0<100}{mode:07o}\0{0:07o}\0{0:07o}\0{size:011o}\0{MODIFIED:011o}\0", 0);
-    // Type 0 is a file; the fields between are a link's target, and the names of owner and group.
-    let after = format!("0{:\0<100}ustar\x0000{:\0<32}{:\0<32}{2:07o}\0{2:07o}\0", "", "", 0);
+    // After a link's target: the names of owner and group, and numbers of devices.
+    let after = format!("{kind}{target:\0<100}ustar\x0000{:\0<32}{:\0<32}{2:07o}\0{2:07o}\0", "", "", 0);
     let sum: u32 = before.bytes().chain(after.bytes()).map(u32::from).sum::<u32>() + 8 * u32::from(b' ');
     let mut header = format!("{before}{sum:06o}\0 {after}").into_bytes();
     header.resize(BLOCK, 0);
@@ -92,6 +115,7 @@ mod tests {
 
     fn archive(order: [usize; 2]) -> Archive {
         let mut archive = Archive::default();
+        archive.add_link("p/bin/y", "x");
         for file in order {
             if file == 0 {
                 archive.add_program("p/bin/x", "#!/bin/sh\necho ran\n");
@@ -112,6 +136,7 @@ mod tests {
         let ran = Command::new(folder.path().join("p/bin/x")).output().unwrap();
         assert_eq!(ran.stdout, b"ran\n");
         assert_eq!(fs::read(folder.path().join("p/empty")).unwrap(), b"");
+        assert_eq!(fs::read_link(folder.path().join("p/bin/y")).unwrap().to_str(), Some("x"));
     }
 
     #[test]

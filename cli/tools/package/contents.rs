@@ -18,6 +18,8 @@ pub const PLATFORMS: [[&str; 2]; 4] = [["linux", "x64"], ["linux", "arm64"], ["d
 const LICENCES: [&str; 2] = ["LICENSE-APACHE", "LICENSE-MIT"];
 /// What `deploy` needs to fetch wrangler.
 const WRANGLER: [&str; 2] = ["tools/deploy/package.json", "tools/deploy/package-lock.json"];
+/// The names by which the companion is another program: links to it, and npm's launchers.
+const LINKS: [&str; 2] = ["pebble", "pebble-challtestsrv"];
 /// How `serve` runs as a service.
 const SERVICE: [&str; 3] =
     ["packages/systemd/selvedge.service", "packages/container/Dockerfile", "packages/container/compose.yaml"];
@@ -76,6 +78,9 @@ impl<'a> Parts<'a> {
         main.add("package/package.json", manifest(self.main_manifest()?)?);
         main.add("package/wrangler.toml", template::wrangler_toml(template::WORKER)?);
         main.add_program("package/bin/selvedge.js", self.read("packages/npm/bin/selvedge.js")?);
+        for name in LINKS {
+            main.add_program(format!("package/bin/{name}.js"), self.read(&format!("packages/npm/bin/{name}.js"))?);
+        }
         main.add("package/README.md", self.read("packages/npm/README.md")?);
         for file in MODULE.into_iter().chain(WRANGLER).chain(LICENCES) {
             main.add(format!("package/{file}"), self.read(file)?);
@@ -102,6 +107,9 @@ impl<'a> Parts<'a> {
         let top = format!("selvedge-{VERSION}-{}-{}", self.system, self.machine);
         let mut archive = Archive::default();
         archive.add_program(format!("{top}/bin/selvedge"), self.companion.clone());
+        for name in LINKS {
+            archive.add_link(format!("{top}/bin/{name}"), "selvedge");
+        }
         archive.add(format!("{top}/lib/selvedge/wrangler.toml"), template::wrangler_toml(template::WORKER)?);
         for file in MODULE.into_iter().chain(WRANGLER) {
             archive.add(format!("{top}/lib/selvedge/{file}"), self.read(file)?);
@@ -129,6 +137,7 @@ impl<'a> Parts<'a> {
 
     fn main_manifest(&self) -> Result<Value> {
         let platforms = PLATFORMS.map(|platform| (format!("@selvedge/{}", platform.join("-")), json!(VERSION)));
+        let programs = ["selvedge"].into_iter().chain(LINKS).map(|name| (name, json!(format!("bin/{name}.js"))));
         let workerd = self.pinned("package.json", "workerd")?;
         let wrangler = self.pinned("tools/deploy/package.json", "wrangler")?;
         Ok(json!({
@@ -136,7 +145,7 @@ impl<'a> Parts<'a> {
             "version": VERSION,
             "description": env!("CARGO_PKG_DESCRIPTION"),
             "license": env!("CARGO_PKG_LICENSE"),
-            "bin": { "selvedge": "bin/selvedge.js" },
+            "bin": Value::from_iter(programs),
             "man": self.pages().map(|(page, _)| format!("./man/{page}")).collect::<Vec<_>>(),
             "engines": { "node": NODE },
             "dependencies": { "workerd": workerd },
