@@ -120,6 +120,14 @@ pub fn text(running: &Running, ports: Ports, names: Names<'_>, clients: &Path, s
     out
 }
 
+/// The lines about another CA of the process.
+pub fn of_another(name: &str, running: &Running) -> String {
+    format!(
+        "Another CA is ready: {name}\n\n  directory   {}\n  root        {}\n  admin token {}\n  management  {}\n\n",
+        running.directory, running.root, running.admin_token, running.management
+    )
+}
+
 /// The parts of the commands.
 struct Lines<'a> {
     running: &'a Running,

@@ -6,6 +6,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result, anyhow};
 use axum::body::Bytes;
@@ -66,12 +67,12 @@ impl Sockets {
         Ok(Self { http, dns, address })
     }
 
-    /// Serves both until the future is dropped.
+    /// Serves both until the future is dropped; `/health` is 200 once `ready`.
     ///
     /// # Errors
     /// When a socket breaks.
-    pub async fn serve(self, resolver: Arc<Resolver>, faults: faults::Shared) -> Result<()> {
-        let http = serve(self.http, router(Arc::clone(&resolver), faults)).into_future();
+    pub async fn serve(self, resolver: Arc<Resolver>, ready: Arc<AtomicBool>, faults: faults::Shared) -> Result<()> {
+        let http = serve(self.http, router(Arc::clone(&resolver), ready, faults)).into_future();
         tokio::select! {
             ended = http => ended.context("the management address failed"),
             ended = answer_datagrams(Arc::new(self.dns), resolver) => ended.context("the DNS socket failed"),
@@ -79,15 +80,23 @@ impl Sockets {
     }
 }
 
-fn router(resolver: Arc<Resolver>, faults: faults::Shared) -> Router {
+fn router(resolver: Arc<Resolver>, ready: Arc<AtomicBool>, faults: faults::Shared) -> Router {
     Router::new()
         .route("/", get(show))
+        .route("/health", get(move || health(ready)))
         .route(DOH_PATH, get(doh_get).post(doh_post))
         .route("/{operation}", post(operate))
         .with_state(resolver)
         .merge(faults::router(faults))
         .layer(DefaultBodyLimit::max(MAX_MESSAGE_BYTES))
         .layer(from_fn(require_local_host))
+}
+
+async fn health(ready: Arc<AtomicBool>) -> Response {
+    if ready.load(Ordering::Relaxed) {
+        return "ok\n".into_response();
+    }
+    refuse(StatusCode::SERVICE_UNAVAILABLE, "the CA is starting")
 }
 
 /// Refuses requests whose `Host` is not this machine, against DNS rebinding by web pages.

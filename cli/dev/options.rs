@@ -1,15 +1,17 @@
 //! The options of `dev`.
 
-use std::path::PathBuf;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use selvedge::values::identifier::DnsName;
 use url::Url;
 
 use super::assignment::{Assignment, assignment};
 use super::pki;
 use crate::common::number;
 use crate::runtime::base::{self, Base};
-use crate::runtime::listen::Listen;
+use crate::runtime::listen::{Host, Listen};
 
 /// Options of `dev`.
 #[derive(Clone, Debug, clap::Args)]
@@ -50,6 +52,28 @@ pub struct Options {
     /// Bind the issuers' keys like Cloudflare's `secret_key`. The Worker signs with them and cannot read them.
     #[arg(long)]
     pub key_binding: bool,
+    /// Keep everything in memory, for this run only. No folder is left, and no write waits for a disk.
+    #[arg(long, conflicts_with = "state")]
+    pub ephemeral: bool,
+    /// A folder with the root of the disposable CA: root-0.pem and root-0.key. They are made if missing, and stay, so that
+    /// clients trust one root in all runs.
+    #[arg(long, value_name = "DIR")]
+    pub root_dir: Option<PathBuf>,
+    /// Run another CA in this process, with its own state and a free port. Repeatable. DNS records hold for all CAs.
+    #[arg(long, value_name = "NAME", value_parser = another)]
+    pub another: Vec<String>,
+    /// A file to write all addresses to, as JSON, once all CAs answer.
+    #[arg(long, value_name = "FILE")]
+    pub addresses: Option<PathBuf>,
+    /// A further name or address of the server's own certificate. Repeatable.
+    #[arg(long, value_name = "NAME", value_parser = host)]
+    pub certificate_name: Vec<Host>,
+    /// Accept every challenge that a client answers, without a look-up.
+    #[arg(long)]
+    pub always_valid: bool,
+    /// Issue without challenges: every name is pre-authorized.
+    #[arg(long)]
+    pub preauthorized: bool,
     /// Set a variable or secret of the Worker, as POLICY or TERMS_OF_SERVICE. It replaces that of wrangler.toml or
     /// `dev`. NAME=@FILE reads a file, so that a secret is on no command line; write @@ for a leading @. Repeatable.
     #[arg(long, value_name = "NAME=VALUE", value_parser = assignment)]
@@ -64,6 +88,40 @@ pub struct Options {
     /// How long the server's own certificate is used before it is renewed, in seconds. For tests.
     #[arg(long, value_name = "SECONDS", hide = true, default_value_t = pki::SERVER_RENEWAL.as_secs(), value_parser = number::range::<u64, 1, 5_184_000>)]
     pub server_certificate_use: u64,
+}
+
+impl Options {
+    /// The options of another CA: its own folder and a free port.
+    pub fn of_another(&self, name: &str, state: &Path) -> Self {
+        let listen = Listen { host: self.listen.host.clone(), port: 0 };
+        let root_dir = self.root_dir.as_deref().map(|dir| dir.join(name));
+        Self { listen, base_url: None, state: state.join(OTHERS).join(name), root_dir, ..self.clone() }
+    }
+}
+
+/// Longest name of another CA.
+const MAX_NAME: usize = 40;
+/// The folder of other CAs in the state folder.
+const OTHERS: &str = "others";
+
+/// Reads `--another`.
+fn another(text: &str) -> Result<String, String> {
+    let usable = !text.is_empty() && text.len() <= MAX_NAME;
+    let plain = text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    if usable && plain {
+        return Ok(text.to_owned());
+    }
+    Err(format!(
+        "{text:?} is not 1 to {MAX_NAME} of a to z, 0 to 9 and -; it is the name of a folder and in --addresses"
+    ))
+}
+
+/// Reads `--certificate-name`.
+fn host(text: &str) -> Result<Host, String> {
+    match text.parse::<IpAddr>() {
+        Ok(ip) => Ok(Host::Ip(ip)),
+        Err(_) => DnsName::parse(text).map(Host::Name).map_err(|fault| format!("the name {text:?} {fault}")),
+    }
 }
 
 fn resolver_url(text: &str) -> Result<Url, String> {

@@ -1,6 +1,7 @@
 //! The disposable CA in the state folder: root, intermediate, and the server's own certificate.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Error, Result, anyhow, bail};
@@ -12,6 +13,7 @@ use selvedge::values::{Time, b64, hex};
 use crate::common::host;
 use crate::runtime::base::Base;
 use crate::runtime::capnp::Keypair;
+use crate::runtime::kept_roots;
 use crate::runtime::listen::{Host, Listen};
 use crate::runtime::state::{Readers, State};
 
@@ -31,6 +33,8 @@ const SET: &str = "new-ca";
 
 /// The root's lifetime in years, longer than that of a disposable state folder.
 const ROOT_YEARS: u32 = 10;
+/// The lifetime of a root that stays, in years, which later intermediates must not outlive.
+const KEPT_ROOT_YEARS: u32 = 30;
 /// The intermediate's lifetime in years.
 const ISSUER_YEARS: u32 = 5;
 /// The lifetime of the server's intermediate in years, the shortest possible.
@@ -62,6 +66,8 @@ pub struct ServerNames<'a> {
     pub base: &'a Base,
     /// Its listening address.
     pub listen: &'a Listen,
+    /// Further names and addresses.
+    pub further: &'a [Host],
 }
 
 /// The files that make up the CA.
@@ -74,13 +80,20 @@ struct Files {
 impl Authority {
     /// Opens or creates the CA in the state folder, with a new server certificate.
     ///
+    /// A new CA is below the root of `root_dir`, if that is given.
+    ///
     /// # Errors
-    /// When the files are incomplete or damaged (nothing is replaced), or cannot be written.
-    pub fn of(state: &State, names: ServerNames<'_>, now: Time) -> Result<Self> {
+    /// When the files are incomplete, damaged or below another root (nothing is replaced), or cannot be written.
+    pub fn of(state: &State, names: ServerNames<'_>, root_dir: Option<&Path>, now: Time) -> Result<Self> {
         state.set(SET).finish()?;
-        let files = match Files::read(state)? {
-            Some(files) => files,
-            None => Files::create(state, now)?,
+        let root = root_dir.map(|dir| kept_root(dir, now)).transpose()?;
+        let files = match (Files::read(state)?, root) {
+            (Some(files), Some(root)) if files.root.certificate != root.certificate => bail!(
+                "the CA in {} is not below the root of --root-dir: choose another folder with --state, or use --ephemeral",
+                state.dir().display()
+            ),
+            (Some(files), _) => files,
+            (None, root) => Files::create(state, root, now)?,
         };
         files.check(now).map_err(|found| unusable(state, &found))?;
         let keypair = Keypair { key: state.path(SERVER_KEY), chain: state.path(SERVER) };
@@ -140,11 +153,10 @@ impl Files {
         }
     }
 
-    /// Creates a new CA atomically.
-    fn create(state: &State, now: Time) -> Result<Self> {
+    /// Creates a new CA atomically, below a new root or this one.
+    fn create(state: &State, root: Option<CertAndKey>, now: Time) -> Result<Self> {
         let tag = hex::encode(&host::random::<TAG_BYTES>()?);
-        let root = ceremony::create_root(&format!("Selvedge dev root {tag} (NOT TRUSTED)"), now, ROOT_YEARS);
-        let root = root.context("cannot create the root")?;
+        let root = root.map_or_else(|| new_root(&tag, ROOT_YEARS, now), Ok)?;
         let name = format!("Selvedge dev intermediate {tag} (NOT TRUSTED)");
         let issuer = ceremony::create_intermediate(&root, &name, now, ISSUER_YEARS);
         let issuer = issuer.context("cannot create the intermediate")?;
@@ -178,6 +190,20 @@ impl Files {
     }
 }
 
+fn new_root(tag: &str, years: u32, now: Time) -> Result<CertAndKey> {
+    let made = ceremony::create_root(&format!("Selvedge dev root {tag} (NOT TRUSTED)"), now, years);
+    made.context("cannot create the root")
+}
+
+/// The root of a folder, which is made if the folder has none.
+fn kept_root(dir: &Path, now: Time) -> Result<CertAndKey> {
+    let make = |missing: usize| {
+        let tags = (0..missing).map(|_| Ok(hex::encode(&host::random::<TAG_BYTES>()?)));
+        tags.map(|tag: Result<String>| new_root(&tag?, KEPT_ROOT_YEARS, now)).collect()
+    };
+    kept_roots::of(dir, 1, make)?.pop().context("no root was made")
+}
+
 /// Whether `root` signed this certificate.
 fn is_signed_by(certificate: &[u8], root: &str) -> Result<bool> {
     let above = pem::read_certificates(root).context(ROOT)?.into_iter().next().unwrap_or_default();
@@ -192,7 +218,7 @@ fn server_certificate(root: &CertAndKey, called: ServerNames<'_>, now: Time) -> 
     let ca = ceremony::create_intermediate(root, "Selvedge dev server CA (NOT TRUSTED)", now, SERVER_CA_YEARS)?;
     let mut names = vec!["localhost"];
     let mut addresses = vec![IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
-    for host in [&called.listen.host, called.base.host()] {
+    for host in [&called.listen.host, called.base.host()].into_iter().chain(called.further) {
         match host {
             Host::Ip(ip) if !ip.is_unspecified() && !addresses.contains(ip) => addresses.push(*ip),
             Host::Name(name) if !names.contains(&name.as_str()) => names.push(name.as_str()),

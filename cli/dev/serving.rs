@@ -1,9 +1,11 @@
 //! Runs the server: start, readiness, certificate renewal, stop.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Error, Result};
@@ -17,11 +19,12 @@ use super::management::{DOH_PATH, Sockets};
 use super::options::Options;
 use super::pki::{Authority, ServerNames};
 use super::sample::Sample;
+use super::several::{Place, Shared};
 use super::{admin_token, banner, pki};
-use crate::challtestsrv::dns::{Resolver, ask_system};
 use crate::common::host;
 use crate::common::host::say;
 use crate::common::secret::Secret;
+use crate::common::shell::quoted;
 use crate::common::worker_config::Var;
 use crate::runtime::capnp::{Binding, Served};
 use crate::runtime::clock::sleep;
@@ -49,18 +52,13 @@ struct Serving<'a> {
     workerd: PathBuf,
     listeners: Listeners,
     output: Arc<Output>,
+    shared: &'a Shared,
+    name: Option<&'a str>,
+    /// Whether it answers.
+    ready: Arc<AtomicBool>,
     /// Its address on this machine.
     local: SocketAddr,
     sample: Sample,
-}
-
-/// The CA that is served.
-#[derive(Clone, Copy, Debug)]
-pub struct ServedCa<'a> {
-    /// The disposable CA of the state folder.
-    pub authority: &'a Authority,
-    /// The persistent CA of `--ca`.
-    pub kept: Option<&'a KeptCa>,
 }
 
 /// The origins of the server.
@@ -75,8 +73,9 @@ pub struct Origins {
 }
 
 /// Starts everything, waits for a reason to stop, and stops everything.
-pub async fn serve(options: &Options, state: &State, ca: ServedCa<'_>, program: &Program) -> Result<()> {
-    let ServedCa { authority, kept } = ca;
+pub async fn serve(place: &Place, program: &Program, shared: &Shared) -> Result<()> {
+    let Place { name, options, state, authority, kept } = place;
+    let (kept, ready) = (kept.as_ref(), Arc::new(AtomicBool::new(false)));
     let stop = Stop::watch()?;
     if interrupt::requested() {
         return Ok(());
@@ -109,16 +108,19 @@ pub async fn serve(options: &Options, state: &State, ca: ServedCa<'_>, program: 
     };
     // Values of --set may be secrets.
     state.write(CONFIG, &served.config()?, Readers::Owner)?;
-    let management =
-        sockets.serve(Arc::new(Resolver::new(ask_system)), fault_calls(options, state, ca, &origins, local)?);
+    let faults = fault_calls(options, state, ca, &origins, local)?;
+    let management = sockets.serve(Arc::clone(&shared.resolver), Arc::clone(&ready), faults);
     let serving = Serving {
         options,
         state,
         authority,
-        names: ServerNames { base: &base, listen: &listen },
+        names: ServerNames { base: &base, listen: &listen, further: &options.certificate_name },
         workerd: program.workerd.clone(),
         listeners: Listeners { main: main.into(), plain: plain.map(|(_, it)| it.into()), lock: Some(state.lock()?) },
         output: Arc::new(Output::open(&state.path(LOG))?),
+        shared,
+        name: name.as_deref(),
+        ready,
         local,
         sample: Sample::of(&bindings, &program.worker, kept),
     };
@@ -141,6 +143,7 @@ async fn until_the_end(
             ended = work => ended,
             ended = management => ended,
             () = stop.asked() => Ok(()),
+            () = serving.shared.one_ended() => Ok(()),
         }
     };
     // Ctrl-C reaches the whole process group: workerd's end may be seen before the signal.
@@ -214,7 +217,9 @@ impl Serving<'_> {
                 host::print(&self.banner(&running, kept));
                 said = true;
             }
+            self.ready.store(true, Ordering::Relaxed);
             self.state.write(RUNNING, &serde_json::to_string_pretty(&running)?, Readers::Owner)?;
+            self.shared.answers(self.name, &running)?;
             tokio::select! {
                 biased;
                 error = workerd.ended() => return Err(error),
@@ -237,6 +242,9 @@ impl Serving<'_> {
     }
 
     fn banner(&self, running: &Running, kept: Option<&KeptCa>) -> String {
+        if let Some(name) = self.name {
+            return banner::of_another(name, running);
+        }
         let names = self.options.resolver.as_ref().map_or(Names::Dev, |url| Names::Resolver(url.as_str()));
         let ports = Ports { http01: self.options.http01_port, tls_alpn: self.options.tls_alpn_port };
         let mut text = banner::text(running, ports, names, &self.state.path("clients"), &self.sample);
@@ -247,6 +255,13 @@ impl Serving<'_> {
             text.push_str(
                 "\nIt listens at all addresses of this machine but answers only under the URL above: set the URL for \
                  other machines with --base-url.\n",
+            );
+        }
+        if self.options.ephemeral {
+            let _ = writeln!(
+                text,
+                "\nIt is in memory only; commands of operators find it by --state {}",
+                quoted(self.state.dir())
             );
         }
         text
@@ -296,6 +311,11 @@ pub fn bindings(
         ("REFUSE_NONCES", options.refuse_nonces.to_string()),
         ("FAULTS", options.faults.to_string()),
     ];
+    let modes = [
+        (options.always_valid, "ALWAYS_VALID", "true"),
+        (options.preauthorized, "POLICY", r#"{"preauthorized":["*"]}"#),
+    ];
+    let modes = modes.into_iter().filter(|(on, ..)| *on).map(|(_, name, value)| (name, value.to_owned()));
     let disposable = [
         ("ISSUER_KEY", pki::ISSUER_KEY),
         ("ISSUER_CHAIN", pki::ISSUER),
@@ -305,7 +325,7 @@ pub fn bindings(
     let disposable = disposable.map(|(name, file)| (name.to_owned(), Binding::File(state.path(file))));
     let mut keys = kept.map_or_else(|| disposable.into(), |kept| kept.bindings.clone());
     keys.insert("ADMIN_TOKENS".to_owned(), Binding::File(state.path(admin_token::TOKENS)));
-    let vars = vars.into_iter().map(|(name, value)| (name.to_owned(), Binding::Var(Var::Text(value))));
+    let vars = vars.into_iter().chain(modes).map(|(name, value)| (name.to_owned(), Binding::Var(Var::Text(value))));
     let set = options.set.iter().map(|(name, value)| (name.clone(), Binding::Var(Var::Text(value.clone()))));
     let mut all: BTreeMap<String, Binding> = vars.chain(keys).collect();
     if options.key_binding {

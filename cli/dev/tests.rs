@@ -7,3 +7,4 @@ mod kept;
 mod management;
 mod pki;
 mod process;
+mod several;

@@ -119,7 +119,12 @@ impl Place {
     /// Starts `dev` on a free port, and does not wait.
     pub fn start(&self, arguments: &[&str]) -> Dev<'_> {
         let state = self.path("state");
-        let mut all = vec!["--state", state.to_str().unwrap()];
+        self.start_without_state(&[&["--state", state.to_str().unwrap()], arguments].concat())
+    }
+
+    /// As [`Place::start`], with the default state folder.
+    pub fn start_without_state(&self, arguments: &[&str]) -> Dev<'_> {
+        let mut all = Vec::new();
         if !arguments.contains(&"--listen") {
             all.extend(["--listen", "127.0.0.1:0"]);
         }
@@ -127,6 +132,7 @@ impl Place {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["dev::tests::harness::stand_in", "--exact", "--ignored", "--nocapture"]);
         command.env(FOLDER, self.dir.path()).env(ARGUMENTS, all.join("\n")).stdin(Stdio::null());
+        command.current_dir(self.dir.path());
         command.stdout(File::create(self.path("stdout")).unwrap());
         command.stderr(File::create(self.path("stderr")).unwrap());
         Dev { place: self, child: command.spawn().unwrap(), running: Value::Null }

@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use hickory_proto::op::{Message, MessageType, OpCode, Query};
 use hickory_proto::rr::{Name, RecordType};
@@ -16,6 +17,7 @@ struct Served {
     _runtime: Runtime,
     address: SocketAddr,
     agent: ureq::Agent,
+    ready: Arc<AtomicBool>,
 }
 
 impl Served {
@@ -23,9 +25,10 @@ impl Served {
         let runtime = Runtime::new().unwrap();
         let sockets = runtime.block_on(Sockets::bind(Ipv4Addr::LOCALHOST.into(), None)).unwrap();
         let address = sockets.address;
-        runtime.spawn(sockets.serve(Arc::new(Resolver::new(ask_system)), None));
+        let ready = Arc::new(AtomicBool::new(false));
+        runtime.spawn(sockets.serve(Arc::new(Resolver::new(ask_system)), Arc::clone(&ready), None));
         let agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-        Self { _runtime: runtime, address, agent }
+        Self { _runtime: runtime, address, agent, ready }
     }
 
     fn post(&self, path: &str, body: &str) -> (u16, String) {
@@ -55,6 +58,14 @@ fn query(name: &str, kind: RecordType) -> Vec<u8> {
     let mut message = Message::new(1, MessageType::Query, OpCode::Query);
     message.add_query(Query::query(Name::from_ascii(name).unwrap(), kind));
     message.to_vec().unwrap()
+}
+
+#[test]
+fn health_is_ok_once_the_ca_answers() {
+    let served = Served::start();
+    assert_eq!(served.get("/health").0, 503);
+    served.ready.store(true, Ordering::Relaxed);
+    assert_eq!(served.get("/health"), (200, "ok\n".to_owned()));
 }
 
 #[test]

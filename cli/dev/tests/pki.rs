@@ -3,11 +3,13 @@
 use std::fs;
 
 use selvedge::values::Time;
+use selvedge::values::identifier::DnsName;
 use tempfile::TempDir;
 
 use crate::dev::pki::{Authority, ServerNames};
 use crate::runtime::base;
 use crate::runtime::base::Base;
+use crate::runtime::listen::Host;
 use crate::runtime::state::{Readers, State};
 
 /// 2026-11-24.
@@ -18,7 +20,8 @@ const FILES: [&str; 5] = ["root.pem", "root.key", "intermediate.pem", "intermedi
 fn authority(state: &State, listen: &str, now: Time) -> Result<Authority, String> {
     let listen = listen.parse().unwrap();
     let base = Base::of(None, &listen, false).unwrap();
-    Authority::of(state, ServerNames { base: &base, listen: &listen }, now).map_err(|error| format!("{error:#}"))
+    Authority::of(state, ServerNames { base: &base, listen: &listen, further: &[] }, None, now)
+        .map_err(|error| format!("{error:#}"))
 }
 
 fn made() -> (TempDir, State) {
@@ -76,8 +79,9 @@ fn others_verify_what_was_made() {
 fn server_certificate_names_its_url_at_each_start() {
     let (_dir, state) = made();
     let (base, listen) = (base::parse("https://ca.lan:8443").unwrap(), "0.0.0.0:14000".parse().unwrap());
-    let names = ServerNames { base: &base, listen: &listen };
-    let authority = Authority::of(&state, names, NOW).unwrap();
+    let further = [Host::Ip("198.51.100.7".parse().unwrap()), Host::Name(DnsName::parse("pebble").unwrap())];
+    let names = ServerNames { base: &base, listen: &listen, further: &further };
+    let authority = Authority::of(&state, names, None, NOW).unwrap();
     let first = state.read("server.pem").unwrap();
     let later = Time::from_secs(NOW.secs() + 60 * DAY);
     authority.certify_server(&state, names, later).unwrap();
@@ -85,11 +89,35 @@ fn server_certificate_names_its_url_at_each_start() {
     // Past the end of the first one.
     let at = (NOW.secs() + 100 * DAY).to_string();
     let strict = ["verify", "-x509_strict", "-attime", &at, "-CAfile", "root.pem", "-untrusted", "server.pem"];
-    for name in [["-verify_hostname", "ca.lan"], ["-verify_hostname", "localhost"], ["-verify_ip", "127.0.0.1"]] {
+    for name in [
+        ["-verify_hostname", "ca.lan"],
+        ["-verify_hostname", "pebble"],
+        ["-verify_ip", "198.51.100.7"],
+        ["-verify_hostname", "localhost"],
+        ["-verify_ip", "127.0.0.1"],
+    ] {
         openssl(&state, &[&strict[..], &name, &["server.pem"]].concat());
     }
     let names = openssl(&state, &["x509", "-in", "server.pem", "-noout", "-ext", "subjectAltName"]);
     assert!(!names.contains("0.0.0.0"), "{names}");
+}
+
+#[test]
+fn root_of_a_folder_is_shared_by_states() {
+    let (roots, other_roots) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let listen = "127.0.0.1:1".parse().unwrap();
+    let base = Base::of(None, &listen, false).unwrap();
+    let names = ServerNames { base: &base, listen: &listen, further: &[] };
+    let below = |state: &State, roots: &TempDir| Authority::of(state, names, Some(roots.path()), NOW);
+    let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let states = [State::open(dirs[0].path()).unwrap(), State::open(dirs[1].path()).unwrap()];
+    let made = [below(&states[0], &roots).unwrap(), below(&states[1], &roots).unwrap()];
+    assert_eq!(made[0].root.certificate, made[1].root.certificate);
+    assert_eq!(made[0].root.certificate, fs::read_to_string(roots.path().join("root-0.pem")).unwrap());
+    assert_ne!(states[0].read("intermediate.pem").unwrap(), states[1].read("intermediate.pem").unwrap());
+    below(&states[0], &roots).unwrap();
+    let said = below(&states[0], &other_roots).unwrap_err().to_string();
+    assert!(said.contains("not below the root of --root-dir"), "{said}");
 }
 
 #[test]

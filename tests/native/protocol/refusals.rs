@@ -219,7 +219,10 @@ fn makers(kind: Kind) -> Vec<String> {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
-                folders.push(path);
+                // The faults of a test CA fail validations for any reason.
+                if !path.ends_with("operations/fault") {
+                    folders.push(path);
+                }
                 continue;
             }
             let text = fs::read_to_string(&path).unwrap();
