@@ -17,6 +17,7 @@ mod container;
 #[path = "../common/contract.rs"]
 mod contract;
 mod dev;
+mod integrations;
 mod machine;
 mod manual;
 mod npm_packages;

@@ -5,12 +5,13 @@ mod engine;
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::machine::{CERTBOT, checkout, packages};
+use crate::integrations::yaml;
+use crate::machine::{CERTBOT, checkout, done, packages, text};
 use crate::npm_packages::{Authority, certbot_in};
 use crate::packages::venv::venv;
 use engine::Engine;
@@ -86,6 +87,36 @@ fn image_is_as_documented(engine: &Engine) {
     assert_eq!(image["Healthcheck"]["Test"][0], "CMD");
 }
 
+/// The service `pebble` of integrations/compose, without that network.
+fn pebble_runs_as_the_compose_file_has_it(engine: &Engine) {
+    let services = yaml(&checkout().join("integrations/compose/compose.yaml"))["services"].clone();
+    let service = &services["pebble"];
+    let words = |value: &Value| -> Vec<String> {
+        value.as_array().unwrap().iter().map(|word| word.as_str().unwrap().to_owned()).collect()
+    };
+    let (entry, command, health) =
+        (words(&service["entrypoint"]), words(&service["command"]), words(&service["healthcheck"]["test"]));
+    assert!(service["read_only"] == true && entry.len() == 1 && health[0] == "CMD");
+    let run = ["run", "--detach", "--name", "pebble", "--network", "none", "--read-only", "--read-only-tmpfs=false"];
+    let without = ["--cap-drop", "all", "--security-opt", "no-new-privileges", "--entrypoint", &entry[0], IMAGE];
+    let command: Vec<&str> = command.iter().map(String::as_str).collect();
+    engine.podman(&[&run[..], &without, &command].concat());
+    let check: Vec<&str> = ["exec", "pebble"].into_iter().chain(health[1..].iter().map(String::as_str)).collect();
+    let began = Instant::now();
+    while !engine.tried(&check).status.success() {
+        assert!(began.elapsed() < PATIENCE, "{}", engine.podman(&["logs", "pebble"]));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let anchor = checkout().join("integrations/testcontainers/pebble.minica.pem");
+    let mut curl = engine.beside("pebble", Path::new("curl"));
+    curl.args(["-sS", "--noproxy", "*", "https://localhost:14000/dir", "--cacert"]).arg(anchor);
+    let shown = text(&done(&mut curl).stdout);
+    assert!(shown.contains("https://localhost:14000/order-plz"), "{shown}");
+    engine.podman(&["stop", "--time", "60", "pebble"]);
+    assert_eq!(engine.podman(&["inspect", "--format", "{{.State.ExitCode}}", "pebble"]).trim(), "0");
+    engine.podman(&["rm", "pebble"]);
+}
+
 #[test]
 fn container_issues_to_certbot_and_serves_at_home() {
     if !rustix::process::geteuid().is_root() {
@@ -116,6 +147,8 @@ fn container_issues_to_certbot_and_serves_at_home() {
     assert_eq!((volume.uid(), volume.gid(), volume.mode() & 0o777), (USER, USER, 0o700));
     let before = fs::read(&root).unwrap();
     stop(&engine);
+
+    pebble_runs_as_the_compose_file_has_it(&engine);
 
     // Another container with the same volume is the same CA.
     start(&engine);
