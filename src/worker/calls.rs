@@ -241,9 +241,10 @@ pub fn respond(response: &Response) -> Result<web_sys::Response, JsValue> {
     }
 }
 
-/// A response whose connection breaks within its body.
+/// A response whose connection ends without a whole answer.
 ///
-/// Its stream fails after the first chunk.
+/// Its body is a stream that fails after the first chunk. workerd then closes the connection, mostly before it has sent
+/// the head.
 ///
 /// # Errors
 /// The platform refuses the response.

@@ -23,7 +23,7 @@ impl AcmeSh {
         Self { home: package.root.join("usr/share/acme.sh"), folder, account_key }
     }
 
-    fn command(&self, fixture: &Fixture, arguments: &[&str]) -> Command {
+    pub fn command(&self, fixture: &Fixture, arguments: &[&str]) -> Command {
         let mut command = Command::new("sh");
         command.arg(self.home.join("acme.sh")).args(arguments).arg("--home").arg(&self.home);
         command.arg("--config-home").arg(&self.folder).args(["--server", fixture.server.fact("directory")]);

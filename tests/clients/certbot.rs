@@ -23,9 +23,14 @@ fn certbot(fixture: &Fixture, folder: &str, arguments: &[&str]) -> Command {
 
 /// Obtains by http-01.
 fn by_http(fixture: &Fixture, folder: &str, arguments: &[&str]) {
+    fixture.run(&mut http_command(fixture, folder, arguments));
+}
+
+/// The command that obtains by http-01.
+pub fn http_command(fixture: &Fixture, folder: &str, arguments: &[&str]) -> Command {
     let port = fixture.server.http01.to_string();
     let standalone = ["certonly", "--standalone", "--http-01-port", &port, "--http-01-address", "127.0.0.1"];
-    fixture.run(&mut certbot(fixture, folder, &[&standalone[..], &SETTLED, arguments].concat()));
+    certbot(fixture, folder, &[&standalone[..], &SETTLED, arguments].concat())
 }
 
 /// Obtains by dns-01.

@@ -26,7 +26,7 @@ const VERSION: &str = "0.8.5";
 pub const NEW: NewAccount<'static> =
     NewAccount { contact: &["mailto:ops@example.test"], terms_of_service_agreed: true, only_return_existing: false };
 
-fn start(options: &[&str]) -> Fixture {
+pub fn start(options: &[&str]) -> Fixture {
     let mut fixture = Fixture::start("instant-acme", &[&CHALLENGES, options].concat());
     fixture.version(VERSION);
     fixture.serve_webroot();
@@ -50,7 +50,7 @@ impl<'a> Client<'a> {
     }
 
     /// Answers a challenge of this kind for every pending name of an order.
-    async fn prove(&self, order: &mut Order, kind: &ChallengeType) {
+    pub async fn prove(&self, order: &mut Order, kind: &ChallengeType) {
         let mut authorizations = order.authorizations();
         while let Some(authorization) = authorizations.next().await {
             let mut authorization = authorization.unwrap();
@@ -111,15 +111,21 @@ impl<'a> Client<'a> {
 
     /// Obtains what an order asks for and judges it. Gives its chain as PEM.
     pub async fn obtain_order(&self, wanted: &NewOrder<'_>, kind: ChallengeType) -> String {
+        let chain = self.issue(wanted, kind).await;
+        let names: Vec<String> = wanted.identifiers().iter().map(|i| i.authorized(false).to_string()).collect();
+        self.judge(&chain, &names);
+        chain
+    }
+
+    /// Obtains what an order asks for. Gives its chain as PEM, whatever that is.
+    pub async fn issue(&self, wanted: &NewOrder<'_>, kind: ChallengeType) -> String {
         let mut order = self.account.new_order(wanted).await.unwrap();
         self.prove(&mut order, &kind).await;
         let patience = RetryPolicy::default().timeout(Duration::from_secs(60));
         assert_eq!(order.poll_ready(&patience).await.unwrap(), OrderStatus::Ready);
         let names: Vec<String> = wanted.identifiers().iter().map(|i| i.authorized(false).to_string()).collect();
         order.finalize_csr(&csr(&names)).await.unwrap();
-        let chain = order.poll_certificate(&patience).await.unwrap();
-        self.judge(&chain, &names);
-        chain
+        order.poll_certificate(&patience).await.unwrap()
     }
 
     /// Has webpki, which shares no code with the CA, judge a chain for its names.
@@ -161,7 +167,7 @@ pub fn problem<T>(answer: Result<T, Error>) -> Problem {
     }
 }
 
-fn csr(names: &[String]) -> Vec<u8> {
+pub fn csr(names: &[String]) -> Vec<u8> {
     let general_name = |name: &String| match name.parse() {
         Ok(IpAddr::V4(address)) => GeneralName::IpAddress(OctetString::new(address.octets()).unwrap()),
         Ok(IpAddr::V6(address)) => GeneralName::IpAddress(OctetString::new(address.octets()).unwrap()),

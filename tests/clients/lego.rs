@@ -31,8 +31,13 @@ impl Lego {
 
     /// Obtains by http-01.
     fn by_http(&self, fixture: &Fixture, names: &[&str], options: &[&str]) {
+        fixture.run(&mut self.http_command(fixture, names, options));
+    }
+
+    /// The command that obtains by http-01.
+    pub fn http_command(&self, fixture: &Fixture, names: &[&str], options: &[&str]) -> Command {
         let port = format!("127.0.0.1:{}", fixture.server.http01);
-        fixture.run(&mut self.command(fixture, &[names, &["--http", "--http.port", &port, "run"], options].concat()));
+        self.command(fixture, &[names, &["--http", "--http.port", &port, "run"], options].concat())
     }
 
     /// Obtains by tls-alpn-01.

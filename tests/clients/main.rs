@@ -22,6 +22,7 @@ mod chains;
 #[path = "../common/mod.rs"]
 mod common;
 mod dehydrated;
+mod faults;
 mod fixture;
 mod identity;
 mod instant_acme;

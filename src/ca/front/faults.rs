@@ -127,7 +127,8 @@ fn encounter(urls: &Urls, request: &Request, route: Option<&Route>) -> Option<(E
     let (endpoint, resource) = place(route?)?;
     let known = match request.method.as_str() {
         "POST" => true,
-        "GET" | "HEAD" => !endpoint.is_signed(),
+        "GET" => !endpoint.is_signed(),
+        "HEAD" => endpoint == Endpoint::NewNonce,
         _ => false,
     };
     if request.exempt || !known {

@@ -262,6 +262,7 @@ fn configurations_that_cannot_be_are_refused_with_a_sentence() {
         (json!({ "fault": "cut", "endpoints": "order" }), "endpoints has to be a list"),
         (json!({ "fault": "processing", "endpoints": ["directory"] }), "no effect at directory"),
         (json!({ "fault": "badNonce", "endpoints": ["newNonce"] }), "no effect at newNonce"),
+        (json!({ "fault": "cut", "endpoints": ["newNonce"] }), "no effect at newNonce"),
         (json!({ "fault": "cut", "retry_after": 5 }), "retry_after excludes cut"),
         (json!({ "fault": "slow" }), "slow needs delay"),
         (json!({ "fault": "slow", "delay": 121 }), "1 to 120"),

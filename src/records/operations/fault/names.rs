@@ -37,7 +37,7 @@ named! {
         Failure = "500",
         /// 200 without a body.
         Empty = "empty",
-        /// A connection that breaks within the body of the answer.
+        /// A connection that ends without a whole answer.
         Cut = "cut",
         /// An answer that waits.
         Slow = "slow",
@@ -135,9 +135,11 @@ impl FaultKind {
     /// Whether it has an effect at an endpoint.
     pub fn suits(self, endpoint: Endpoint) -> bool {
         match self {
-            Self::RateLimited | Self::Unavailable | Self::Failure | Self::Empty | Self::Cut | Self::Slow => {
+            Self::RateLimited | Self::Unavailable | Self::Failure | Self::Empty | Self::Slow => {
                 endpoint != Endpoint::Validation
             }
+            // An answer to HEAD has no body to break off.
+            Self::Cut => !matches!(endpoint, Endpoint::NewNonce | Endpoint::Validation),
             Self::Processing => endpoint.has_status(),
             Self::BadNonce => endpoint.is_signed(),
             Self::MalformedJson => endpoint.has_json(),

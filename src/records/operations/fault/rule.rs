@@ -172,7 +172,7 @@ impl FaultRule {
             text.push_str(&format!(", {rate} % with seed {}", self.seed.unwrap_or_default()));
         }
         if let Some(count) = self.count {
-            text.push_str(&format!(", {count} times"));
+            text.push_str(&if count == 1 { ", once".to_owned() } else { format!(", {count} times") });
         }
         text
     }

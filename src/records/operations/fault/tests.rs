@@ -67,6 +67,7 @@ fn parts_that_exclude_each_other_are_refused_with_a_sentence() {
     let slow = FaultRule { delay: Some(1), ..rule(FaultKind::Slow) };
     for (wrong, part) in [
         (FaultRule { endpoints: vec![Endpoint::NewNonce], ..rule(FaultKind::BadNonce) }, "newNonce"),
+        (FaultRule { endpoints: vec![Endpoint::NewNonce], ..rule(FaultKind::Cut) }, "newNonce"),
         (FaultRule { endpoints: vec![Endpoint::Certificate], ..rule(FaultKind::MalformedJson) }, "certificate"),
         (FaultRule { endpoints: vec![Endpoint::NewOrder], ..rule(FaultKind::Processing) }, "newOrder"),
         (FaultRule { endpoints: vec![Endpoint::Order], ..rule(FaultKind::ChainOrder) }, "order"),
