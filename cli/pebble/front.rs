@@ -215,7 +215,7 @@ fn spelled(answer: Answer, base: &str, public: &str, of_page: bool) -> Response 
     (answer.status, headers, body).into_response()
 }
 
-/// A body whose connection breaks after its beginning, as that of the Worker did.
+/// A body whose connection ends after its beginning, as that of the Worker did.
 fn cut_body() -> Body {
     let broken = std::io::Error::new(std::io::ErrorKind::ConnectionReset, "the Worker's answer was cut");
     Body::from_stream(stream::iter([Ok(Bytes::from_static(b"{\"status\":\"")), Err(broken)]))

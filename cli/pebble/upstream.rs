@@ -1,10 +1,12 @@
 //! Requests to the Worker.
 
+use std::error::Error;
+
 use anyhow::{Context, Result};
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode, Uri};
-use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::{Client, Error as ClientError};
 use hyper_util::rt::TokioExecutor;
 use selvedge::ca::http::message::EXEMPTING;
 use serde_json::Value;
@@ -30,8 +32,21 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
-    /// Whether the connection broke within the body.
+    /// Whether the connection ended without a whole answer.
     pub cut: bool,
+}
+
+impl Answer {
+    /// The answer of a connection that ended without any.
+    fn cut() -> Self {
+        Self { status: StatusCode::OK, headers: HeaderMap::new(), body: Bytes::new(), cut: true }
+    }
+}
+
+/// Whether the Worker closed the connection before it answered.
+fn is_cut(error: &ClientError) -> bool {
+    let source = error.source().and_then(|source| source.downcast_ref::<hyper::Error>());
+    source.is_some_and(hyper::Error::is_incomplete_message)
 }
 
 impl Upstream {
@@ -49,7 +64,11 @@ impl Upstream {
         let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
         let uri = Uri::builder().scheme("http").authority(self.authority.as_str()).path_and_query(path).build();
         *request.uri_mut() = uri.context("the path cannot be passed on")?;
-        let (parts, body) = self.client.request(request).await.context("the Worker does not answer")?.into_parts();
+        let answered = match self.client.request(request).await {
+            Err(error) if is_cut(&error) => return Ok(Answer::cut()),
+            answered => answered.context("the Worker does not answer")?,
+        };
+        let (parts, body) = answered.into_parts();
         let (body, cut) = match to_bytes(Body::new(body), MAX_ANSWER_BYTES).await {
             Ok(body) => (body, false),
             Err(_) => (Bytes::new(), true),
@@ -94,6 +113,9 @@ impl Upstream {
     /// As [`Upstream::operations`].
     pub async fn operations_text(&self, path: &str) -> Result<Option<Bytes>> {
         let answer = self.operate(path, None).await?;
+        if answer.cut {
+            anyhow::bail!("the Worker's answer is broken off");
+        }
         match answer.status {
             StatusCode::OK => Ok(Some(answer.body)),
             StatusCode::NOT_FOUND => Ok(None),

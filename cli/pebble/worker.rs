@@ -106,6 +106,7 @@ impl Worker {
         let answered = async {
             loop {
                 match self.upstream.get("/dir").await {
+                    Ok(answer) if answer.cut => tokio::time::sleep(PAUSE).await,
                     Ok(answer) if answer.status.is_success() => return Ok(()),
                     Ok(answer) => {
                         // The reason is in its log, a moment later.

@@ -173,7 +173,7 @@ async fn wrong_chains(fixture: &Fixture, client: &Client<'_>) {
     fixture.did("chainOrder, expiredIntermediate");
 }
 
-/// A fault for another's account is not met, nor one by a harness with the header. All are shown.
+/// Faults are met by their account only, and shown. The header exempts.
 async fn narrowed(fixture: &Fixture, client: &Client<'_>) {
     add(fixture, &json!({ "fault": "503", "retry_after": 9, "account": client.account.id() }));
     add(fixture, &json!({ "fault": "429", "retry_after": 8, "endpoints": ["directory"] }));
@@ -224,7 +224,7 @@ fn certbot_lego_and_acme_sh_meet_faults() {
     fixture.report("faults on purpose");
 }
 
-/// Runs a client that fails because of its fault, and says so in one of these texts.
+/// Runs a client that fails by its fault, with one of these texts.
 fn fails(fixture: &Fixture, fault: &Value, command: &mut Command, says: &[&str]) {
     add(fixture, fault);
     let said = fixture.run_until(command, 1);
