@@ -141,7 +141,7 @@ fn make_root(options: &Options, folder: &CaFolder, name: &str, now: Time) -> Res
             .with_context(|| format!("{} with {} cannot be the root", certificate.display(), key_file.display()))?;
         return Ok((root, None));
     }
-    let passphrase = Passphrase::new(passphrase_file)?;
+    let passphrase = Passphrase::new("the root's key", passphrase_file)?;
     let root = Root::create(options.root_algorithm.alg(), &format!("{name} Root"), now, options.root_years);
     let root = root.context("cannot create the root")?;
     let encrypted = encrypted_key::encrypt(root.key(), passphrase.expose(), host::random()?, host::random()?);

@@ -25,6 +25,7 @@ use crate::common::host::disable_core_dumps;
 
 pub use folder::{CaFolder, NONCE_KEY, ROOT, ROOT_KEY, issuer_file, public_settings, setting};
 pub use init::Options as InitOptions;
+pub use passphrase::Passphrase;
 pub use report::tokens_line;
 pub use root_crl::ROOT_CRL;
 pub use tokens::{ADMIN_TOKENS, Tokens, is_token};

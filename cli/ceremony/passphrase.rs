@@ -32,31 +32,34 @@ impl fmt::Debug for Passphrase {
 }
 
 impl Passphrase {
-    /// A new passphrase: prompted twice, unless a file is given.
+    /// A new passphrase for `what`: prompted twice, unless a file is given.
     ///
     /// # Errors
     /// When it is too short, the two differ, or there is neither file nor terminal.
-    pub fn new(file: Option<&Path>) -> Result<Self> {
+    pub fn new(what: &str, file: Option<&Path>) -> Result<Self> {
         let passphrase = match file {
             Some(file) => Self::read(file)?,
             None => {
-                let first = ask(&format!("Passphrase for the root's key, {MIN_CHARS} characters or more: "))?;
-                check_length(&first)?;
+                let first = ask(&format!("Passphrase for {what}, {MIN_CHARS} characters or more: "))?;
+                check_length(what, &first)?;
                 if *ask("Repeat the passphrase: ")? != *first {
                     bail!("the two passphrases differ; nothing was written, start again");
                 }
                 Self(first)
             }
         };
-        check_length(&passphrase.0)?;
+        check_length(what, &passphrase.0)?;
         Ok(passphrase)
     }
 
-    /// The passphrase of an existing key.
-    fn of(key: &Path, file: Option<&Path>) -> Result<Self> {
+    /// The passphrase of an existing file.
+    ///
+    /// # Errors
+    /// When its own file cannot be read, or there is neither file nor terminal.
+    pub fn of(what: &Path, file: Option<&Path>) -> Result<Self> {
         match file {
             Some(file) => Self::read(file),
-            None => ask(&format!("Passphrase of {}: ", key.display())).map(Self),
+            None => ask(&format!("Passphrase of {}: ", what.display())).map(Self),
         }
     }
 
@@ -82,11 +85,11 @@ impl Passphrase {
     }
 }
 
-fn check_length(passphrase: &str) -> Result<()> {
+fn check_length(what: &str, passphrase: &str) -> Result<()> {
     let length = passphrase.chars().count();
     if length < MIN_CHARS {
         bail!(
-            "the passphrase has {length} characters, but needs {MIN_CHARS} or more: it protects the root's key; use several \
+            "the passphrase has {length} characters, but needs {MIN_CHARS} or more: it protects {what}; use several \
              random words"
         );
     }

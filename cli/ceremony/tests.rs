@@ -111,11 +111,11 @@ fn passphrase_is_one_line_and_never_shown() {
     let file = dir.path().join("p");
     for line_end in ["", "\n", "\r\n"] {
         fs::write(&file, format!(" twelve chars {line_end}")).unwrap();
-        let read = passphrase::Passphrase::new(Some(&file)).unwrap();
+        let read = passphrase::Passphrase::new("the root's key", Some(&file)).unwrap();
         assert_eq!((read.expose(), format!("{read:?}").as_str()), (" twelve chars ", "Passphrase"));
     }
     fs::write(&file, [0xff; 20]).unwrap();
-    assert!(passphrase::Passphrase::new(Some(&file)).unwrap_err().to_string().contains("not UTF-8"));
+    assert!(passphrase::Passphrase::new("the root's key", Some(&file)).unwrap_err().to_string().contains("not UTF-8"));
 }
 
 #[test]

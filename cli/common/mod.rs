@@ -1,5 +1,6 @@
 //! Code that all commands share. It uses no other room of the companion.
 
+pub mod age;
 pub mod ca_paths;
 pub mod config_edit;
 pub mod files;

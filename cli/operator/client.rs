@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use ureq::Agent;
 use url::Url;
@@ -253,6 +254,15 @@ impl Client {
 }
 
 impl Document {
+    /// Reads the JSON as received. Parts of it can be kept byte for byte.
+    ///
+    /// # Errors
+    /// When it has another shape.
+    pub fn read<T: DeserializeOwned>(&self) -> Result<T> {
+        serde_json::from_str(&self.text)
+            .map_err(|error| Unreachable(format!("the answer cannot be read: {error}")).into())
+    }
+
     /// The JSON as received, safe for a terminal.
     pub fn json(&self) -> String {
         format!("{}\n", escaped(self.text.trim_end()))

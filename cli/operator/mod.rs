@@ -9,6 +9,7 @@ mod acceptance;
 mod access;
 mod accounts;
 mod audit;
+mod backup;
 mod certs;
 pub mod client;
 mod confirm;
@@ -113,11 +114,11 @@ pub enum Command {
     /// The URL of a calendar with the days on which certificates and issuers expire. The URL is a secret.
     #[command(after_help = "Example: subscribe to what `selvedge calendar` prints; `--move` if it leaks.")]
     Calendar {
-        #[command(flatten)]
-        at: Target,
         /// Give it a new URL; the old one stops working.
         #[arg(long = "move")]
         to_another: bool,
+        #[command(flatten)]
+        at: Target,
     },
     /// Faults on purpose of a test CA (`dev --faults`), to see what a client makes of them.
     Faults {
@@ -130,9 +131,33 @@ pub enum Command {
     #[command(after_help = "Example: selvedge acceptance --url https://ca.example.org --token-file ca/admin.tokens")]
     Acceptance {
         #[command(flatten)]
-        at: Target,
-        #[command(flatten)]
         options: acceptance::Options,
+        #[command(flatten)]
+        at: Target,
+    },
+    /// Back up all accounts, certificates, revocations and decisions into an encrypted file. The CA goes on meanwhile.
+    #[command(
+        args_conflicts_with_subcommands = true,
+        after_help = "Example: selvedge backup ca-2027-01-31.age\nKeep ca/ and wrangler.toml beside it: the keys are not in \
+                      it. `age` opens it, too: age -d FILE | gunzip"
+    )]
+    Backup {
+        #[command(flatten)]
+        options: backup::BackupOptions,
+        #[command(flatten)]
+        at: Target,
+        #[command(subcommand)]
+        command: Option<backup::Command>,
+    },
+    /// Restore a backup into an empty, closed CA of the same address and issuers.
+    #[command(
+        after_help = "Example: selvedge restore ca-2027-01-31.age\nRun it again after an interruption, and it goes on."
+    )]
+    Restore {
+        #[command(flatten)]
+        options: backup::RestoreOptions,
+        #[command(flatten)]
+        at: Target,
     },
     /// Admin tokens of the operations API: names and secrets in admin.tokens of the CA's folder.
     Token {
@@ -156,6 +181,8 @@ pub fn run(command: &Command) -> ExitCode {
         Command::Calendar { at, to_another } => notices::calendar(at, *to_another),
         Command::Faults { at, command } => faults::run(at, command),
         Command::Acceptance { at, options } => acceptance::run(at, options),
+        Command::Backup { at, options, command } => backup::run(at, options, command.as_ref()),
+        Command::Restore { at, options } => backup::restore(at, options),
         Command::Token { command } => token::run(command),
     };
     match done {

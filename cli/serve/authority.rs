@@ -153,6 +153,11 @@ fn reload(options: &Options, settings: &Mutex<Arc<Settings>>, state: &State, pro
         if (&new.base, &new.worker.name) != (&old.base, &old.worker.name) {
             bail!("BASE_URL and the Worker's name cannot change while it runs, or ever for this state folder");
         }
+        if options.tls.tls_from_ca && old.is_closed() && !new.is_closed() {
+            bail!(
+                "CLOSED was removed: stop `serve` and start it again, so that the CA issues its certificate for https"
+            );
+        }
         let program = Program { worker: new.worker.clone(), ..program.clone() };
         write_config(&new, state, &program)?;
         Ok(Some(new))

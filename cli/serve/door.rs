@@ -41,6 +41,8 @@ pub struct DoorKey {
     pub root: String,
     /// The file of it.
     pub root_file: PathBuf,
+    /// Its certificate. Clients see it while the CA is closed and has none of its own.
+    pub pair: Pair,
 }
 
 impl Door {
@@ -59,11 +61,12 @@ impl Door {
         let leaf =
             create_server_leaf(&root, &names, &addresses, now, DAYS).context("cannot make the inner door's key")?;
         let presented = Arc::new(Presented::default());
-        presented.set(Pair::read(&leaf.certificate, &leaf.key)?);
+        let pair = Pair::read(&leaf.certificate, &leaf.key)?;
+        presented.set(pair.clone());
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("found no free port on 127.0.0.1")?;
         let address = listener.local_addr().context("cannot read the inner door's address")?;
         state.write(ROOT, &root.certificate, Readers::Owner)?;
-        let key = DoorKey { address, root: root.certificate, root_file: state.path(ROOT) };
+        let key = DoorKey { address, root: root.certificate, root_file: state.path(ROOT), pair };
         Ok(Self { listener, tls: tls(presented)?, key })
     }
 }

@@ -88,6 +88,11 @@ impl Settings {
         Ok(Some(settings))
     }
 
+    /// Whether clients are refused, while a backup is restored.
+    pub fn is_closed(&self) -> bool {
+        self.worker.vars.get("CLOSED").is_some_and(|closed| closed.text() == "true")
+    }
+
     /// Runs the Worker's own reader: the problems of issuers, or the sentence of a refusal.
     fn as_worker(&self, now: Time) -> Result<Result<Vec<String>, String>> {
         let mut texts = BTreeMap::new();

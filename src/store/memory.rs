@@ -1,6 +1,6 @@
 //! Storage in memory for native tests, with fault injection.
 
-use super::{Key, Kv, StoreFailure, Table, Write};
+use super::{Key, Kv, StoreFailure, StoredRow, Table, Write};
 use crate::values::Time;
 use core::time::Duration;
 use std::cell::Cell;
@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 /// A partition held in one map for all tables. Clones are independent copies.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryKv {
-    rows: BTreeMap<String, (String, Option<Time>)>,
+    rows: BTreeMap<String, (Table, String, Option<Time>)>,
     /// Whether a database exists: from the first write until it is cleared.
     database: bool,
     /// When the next purge is due.
@@ -66,7 +66,7 @@ impl MemoryKv {
 
     /// All rows: key, JSON value, expiry.
     pub fn rows(&self) -> impl Iterator<Item = (&str, &str, Option<Time>)> {
-        self.rows.iter().map(|(key, (value, expires))| (key.as_str(), value.as_str(), *expires))
+        self.rows.iter().map(|(key, (_, value, expires))| (key.as_str(), value.as_str(), *expires))
     }
 
     fn operate(&self, what: &str) -> Result<(), StoreFailure> {
@@ -83,7 +83,7 @@ impl Kv for MemoryKv {
     fn get(&self, _: Table, key: &str) -> Result<Option<String>, StoreFailure> {
         self.operate("get")?;
         self.read(1);
-        Ok(self.rows.get(key).map(|(value, _)| value.clone()))
+        Ok(self.rows.get(key).map(|(_, value, _)| value.clone()))
     }
 
     fn list(
@@ -98,9 +98,39 @@ impl Kv for MemoryKv {
         let rows = self.rows.range(start.to_owned()..);
         let rows = rows.filter(|(key, _)| after.is_none_or(|after| key.as_str() > after));
         let rows = rows.take_while(|(key, _)| key.starts_with(prefix)).take(limit);
-        let rows: Vec<_> = rows.map(|(key, (value, _))| (key.clone(), value.clone())).collect();
+        let rows: Vec<_> = rows.map(|(key, (_, value, _))| (key.clone(), value.clone())).collect();
         self.read(rows.len());
         Ok(rows)
+    }
+
+    fn row(&self, key: &Key) -> Result<Option<StoredRow>, StoreFailure> {
+        self.operate("row")?;
+        self.read(1);
+        let row = self.rows.get(&key.name).filter(|(table, _, _)| *table == key.table);
+        Ok(row.map(|(_, value, expires)| StoredRow { key: key.clone(), value: value.clone(), expires: *expires }))
+    }
+
+    fn scan(
+        &self,
+        table: Table,
+        after: Option<&str>,
+        rows: usize,
+        octets: usize,
+    ) -> Result<Vec<StoredRow>, StoreFailure> {
+        self.operate("scan")?;
+        let (mut found, mut size) = (Vec::new(), 0_usize);
+        let of_table = self.rows.iter().filter(|(_, (of, _, _))| *of == table);
+        for (name, (_, value, expires)) in of_table.filter(|(name, _)| after.is_none_or(|after| name.as_str() > after))
+        {
+            if found.len() >= rows || size > octets {
+                break;
+            }
+            size = size.saturating_add(value.len());
+            let key = Key { table, name: name.clone() };
+            found.push(StoredRow { key, value: value.clone(), expires: *expires });
+        }
+        self.read(found.len());
+        Ok(found)
     }
 
     fn apply(&mut self, writes: Vec<(Key, Write)>, purge: Option<Time>) -> Result<(), StoreFailure> {
@@ -110,7 +140,7 @@ impl Kv for MemoryKv {
         for (key, write) in writes {
             self.rows_written += match write {
                 Write::Put { value, expires } => {
-                    self.rows.insert(key.name, (value, expires));
+                    self.rows.insert(key.name, (key.table, value, expires));
                     1
                 }
                 Write::Delete => u64::from(self.rows.remove(&key.name).is_some()),
@@ -124,9 +154,9 @@ impl Kv for MemoryKv {
         if self.due.is_some_and(|due| due <= now) {
             let before = self.rows.len();
             self.read(before);
-            self.rows.retain(|_, (_, expires)| expires.is_none_or(|at| at > now));
+            self.rows.retain(|_, (_, _, expires)| expires.is_none_or(|at| at > now));
             self.rows_written += (before - self.rows.len()) as u64;
-            self.set_due(self.rows.values().filter_map(|(_, expires)| *expires).min().map(|at| at.plus(slack)));
+            self.set_due(self.rows.values().filter_map(|(_, _, expires)| *expires).min().map(|at| at.plus(slack)));
         }
         Ok(self.due)
     }

@@ -16,7 +16,7 @@ pub use txn::{Committed, Mark, Txn};
 
 use crate::values::Time;
 use core::time::Duration;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// Failure of the storage, not of the request; the text is for the log.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -38,12 +38,23 @@ pub enum Write {
 }
 
 /// The key of a row, with its table.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Key {
     /// The table of the row.
     pub table: Table,
     /// The key within the partition: no two tables have the same one.
     pub name: String,
+}
+
+/// A row as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredRow {
+    /// Its key, with its table.
+    pub key: Key,
+    /// JSON text.
+    pub value: String,
+    /// When it expires; `None` for never.
+    pub expires: Option<Time>,
 }
 
 /// Storage of a partition.
@@ -69,6 +80,26 @@ pub trait Kv {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<(String, String)>, StoreFailure>;
+
+    /// Reads the row under `key` as it is stored.
+    ///
+    /// # Errors
+    /// When the storage cannot be read.
+    fn row(&self, key: &Key) -> Result<Option<StoredRow>, StoreFailure>;
+
+    /// Reads the rows of a table that follow the row `after`, in a fixed order.
+    ///
+    /// They are at most `rows`, and end with the first that makes them longer than `octets`.
+    ///
+    /// # Errors
+    /// When the storage cannot be read.
+    fn scan(
+        &self,
+        table: Table,
+        after: Option<&str>,
+        rows: usize,
+        octets: usize,
+    ) -> Result<Vec<StoredRow>, StoreFailure>;
 
     /// Applies all of `writes`, or none of them. What expires of them has to be purged at `purge`.
     ///
@@ -130,13 +161,16 @@ pub enum Layout {
 }
 
 /// A table of a partition's database, for hosts with more than one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Table {
     /// Records that expire, and kinds of which a partition has few. Purging scans it.
+    #[serde(rename = "kv")]
     Expiring,
     /// Kinds that never expire, grow with each certificate and have some thousand octets. Listing them does not compile.
+    #[serde(rename = "kept")]
     Permanent,
     /// Kinds that never expire, grow with each certificate and have a few hundred octets.
+    #[serde(rename = "sorted")]
     Sorted,
 }
 

@@ -222,7 +222,16 @@ impl<'a, K: Kv> Txn<'a, K> {
     /// # Errors
     /// When the storage fails; nothing is stored then.
     pub fn commit(self) -> Result<Committed, StoreFailure> {
+        self.commit_noting(|_| ())
+    }
+
+    /// As [`Txn::commit`]; `note` sees the keys of the rows before they are written.
+    ///
+    /// # Errors
+    /// As [`Txn::commit`].
+    pub fn commit_noting(self, note: impl FnOnce(&[(Key, Write)])) -> Result<Committed, StoreFailure> {
         let writes = self.writes()?;
+        note(&writes);
         let expires = |(_, write): &(Key, Write)| match write {
             Write::Put { expires, .. } => *expires,
             Write::Delete => None,

@@ -12,6 +12,7 @@ mod ports;
 mod reading;
 mod row_cache;
 mod sql;
+mod sql_values;
 mod timer;
 
 use crate::ca::config::settings::Settings;
@@ -19,7 +20,7 @@ use crate::ca::front::handler::{Front, Served};
 use crate::ca::front::transport;
 use crate::ca::http::address::ClientAddress;
 use crate::ca::http::message;
-use crate::ca::http::message::{EXEMPTING, MAX_BODY};
+use crate::ca::http::message::{EXEMPTING, max_body};
 use crate::ca::http::operator_routes::PREFIX;
 use crate::records::Problem;
 use ports::HostPorts;
@@ -102,7 +103,7 @@ async fn read(request: web_sys::Request, settings: &Settings) -> Result<message:
         .as_deref()
         .and_then(ClientAddress::from_header);
     let length = if method == "POST" { header("Content-Length")? } else { None };
-    let body = if method == "POST" { read_body(&request, length).await? } else { Some(Vec::new()) };
+    let body = if method == "POST" { read_body(&request, length, max_body(&path)).await? } else { Some(Vec::new()) };
     Ok(message::Request {
         method,
         url_origin,
@@ -126,13 +127,13 @@ fn is_ray(text: &str) -> bool {
     (16..=24).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
 }
 
-async fn read_body(request: &web_sys::Request, length: Option<String>) -> Result<Option<Vec<u8>>> {
+async fn read_body(request: &web_sys::Request, length: Option<String>, most: usize) -> Result<Option<Vec<u8>>> {
     match length.and_then(|length| length.parse::<usize>().ok()) {
         // The runtime enforces the length that the sender declared.
-        Some(length) if length <= MAX_BODY => Ok(Some(js::buffer(request.array_buffer()).await?)),
+        Some(length) if length <= most => Ok(Some(js::buffer(request.array_buffer()).await?)),
         Some(_) => Ok(None),
         None => match request.body() {
-            Some(stream) => Ok(reading::read_stream(&stream, MAX_BODY).await?),
+            Some(stream) => Ok(reading::read_stream(&stream, most).await?),
             None => Ok(Some(Vec::new())),
         },
     }

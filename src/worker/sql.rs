@@ -7,10 +7,10 @@
 use super::js;
 use super::ports::Object;
 use super::row_cache::RowCache;
-use crate::store::{Key, Kv, StoreFailure, Table, Write};
+use super::sql_values::{failure, id_of, name_of, text, time};
+use crate::store::{Key, Kv, StoreFailure, StoredRow, Table, Write};
 use crate::values::Time;
 use core::time::Duration;
-use sha2::{Digest, Sha256};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use wasm_bindgen::JsValue;
@@ -62,26 +62,6 @@ pub struct SqlKv {
     /// writes to the storage, and if a write does not reach the disk, the platform evicts the object with its memory.
     cache: Rc<RefCell<RowCache>>,
     due: Rc<Cell<Due>>,
-}
-
-/// The SQL name of a table.
-const fn name_of(table: Table) -> &'static str {
-    match table {
-        Table::Expiring => "kv",
-        Table::Permanent => "kept",
-        Table::Sorted => "sorted",
-    }
-}
-
-/// The rowid of a permanent row, in decimal: 63 bits of its key's SHA-256.
-fn id_of(key: &str) -> String {
-    let digest = Sha256::digest(key.as_bytes());
-    let bits = digest.iter().take(8).fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
-    (bits >> 1).to_string()
-}
-
-fn failure(error: impl std::fmt::Display) -> StoreFailure {
-    StoreFailure(error.to_string())
 }
 
 impl SqlKv {
@@ -172,6 +152,31 @@ impl SqlKv {
         self.change("INSERT OR REPLACE INTO purge (one, at) VALUES (0, ?)", vec![at])
     }
 
+    /// Reads rows of a table as they are stored. They end with the first that makes them longer than `octets`.
+    fn stored(
+        &self,
+        table: Table,
+        condition: &str,
+        bindings: Vec<SqlStorageValue>,
+        octets: usize,
+    ) -> Result<Vec<StoredRow>, StoreFailure> {
+        if !self.created.get() {
+            return Ok(Vec::new());
+        }
+        let statement = format!("SELECT key, value, expires FROM {} WHERE {condition}", name_of(table));
+        let (mut found, mut size) = (Vec::new(), 0_usize);
+        for row in self.query(&statement, bindings)?.raw() {
+            let mut row = row.map_err(failure)?.into_iter();
+            let (name, value, expires) = (text(&mut row)?, text(&mut row)?, time(row.next()));
+            size = size.saturating_add(value.len());
+            found.push(StoredRow { key: Key { table, name }, value, expires });
+            if size > octets {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
     /// Finds the keys of expired rows and the next expiry.
     fn scan(&self, now: i64) -> Result<(Vec<String>, Option<Time>), StoreFailure> {
         let cursor = self.query(SCAN, vec![SqlStorageValue::Integer(now)])?;
@@ -223,13 +228,6 @@ fn in_statements<T>(all: &[T], key: impl Fn(&T) -> &Key + Copy) -> Vec<Vec<&T>> 
     statements
 }
 
-fn text(row: &mut impl Iterator<Item = SqlStorageValue>) -> Result<String, StoreFailure> {
-    match row.next() {
-        Some(SqlStorageValue::String(text)) => Ok(text),
-        _ => Err(StoreFailure("a row has another type in place of text".to_owned())),
-    }
-}
-
 impl Kv for SqlKv {
     fn get(&self, table: Table, key: &str) -> Result<Option<String>, StoreFailure> {
         if !self.created.get() {
@@ -275,6 +273,33 @@ impl Kv for SqlKv {
             Ok((text(&mut row)?, text(&mut row)?))
         });
         rows.collect()
+    }
+
+    fn row(&self, key: &Key) -> Result<Option<StoredRow>, StoreFailure> {
+        let name = key.name.as_str();
+        let found = match key.table {
+            Table::Permanent => {
+                let bindings = vec![id_of(name).into(), name.into()];
+                self.stored(key.table, "id = CAST(? AS INTEGER) AND key = ?", bindings, 0)
+            }
+            Table::Expiring | Table::Sorted => self.stored(key.table, "key = ?", vec![name.into()], 0),
+        };
+        Ok(found?.pop())
+    }
+
+    fn scan(
+        &self,
+        table: Table,
+        after: Option<&str>,
+        rows: usize,
+        octets: usize,
+    ) -> Result<Vec<StoredRow>, StoreFailure> {
+        let limit = SqlStorageValue::Integer(i64::try_from(rows).unwrap_or(i64::MAX).min(1 << 30));
+        let (order, after) = match table {
+            Table::Permanent => ("id > CAST(? AS INTEGER) ORDER BY id", after.map_or_else(|| "-1".to_owned(), id_of)),
+            Table::Expiring | Table::Sorted => ("key > ? ORDER BY key", after.unwrap_or_default().to_owned()),
+        };
+        self.stored(table, &format!("{order} LIMIT ?"), vec![after.as_str().into(), limit], octets)
     }
 
     fn apply(&mut self, writes: Vec<(Key, Write)>, purge: Option<Time>) -> Result<(), StoreFailure> {
@@ -357,14 +382,5 @@ impl Kv for SqlKv {
             self.due.set(Due::Unread);
         }
         Ok(())
-    }
-}
-
-/// Reads a time from a row; `None` if null.
-fn time(value: Option<SqlStorageValue>) -> Option<Time> {
-    match value {
-        Some(SqlStorageValue::Integer(at)) => u64::try_from(at).ok().map(Time::from_millis),
-        Some(SqlStorageValue::Float(at)) if at >= 0.0 => Some(Time::from_millis(at as u64)),
-        _ => None,
     }
 }

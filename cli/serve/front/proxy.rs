@@ -13,7 +13,7 @@ use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
-use selvedge::ca::http::message::MAX_BODY;
+use selvedge::ca::http::message::max_body;
 use serde_json::json;
 use tokio::net::UnixStream;
 
@@ -62,7 +62,7 @@ impl Upstream {
     /// Passes a request on and its answer back.
     pub async fn pass_on(&self, request: Request<Incoming>, peer: IpAddr, scheme: &'static str) -> Response<Body> {
         let (parts, body) = request.into_parts();
-        let Ok(Ok(body)) = tokio::time::timeout(BODY, read(body)).await else {
+        let Ok(Ok(body)) = tokio::time::timeout(BODY, read(body, max_body(parts.uri.path()))).await else {
             return problem(StatusCode::REQUEST_TIMEOUT, "The body of the request did not arrive; send it again.");
         };
         let Some(outbound) = outbound(&parts, body, peer, scheme) else {
@@ -152,13 +152,13 @@ impl Outbound {
 /// Reads a body, at most one byte more than the CA does.
 ///
 /// The CA refuses a longer one in its own words.
-async fn read(body: Incoming) -> Result<Bytes> {
+async fn read(body: Incoming, most: usize) -> Result<Bytes> {
     let (mut stream, mut all) = (Body::new(body).into_data_stream(), Vec::new());
     while let Some(chunk) = stream.next().await {
-        let room = (MAX_BODY + 1).saturating_sub(all.len());
+        let room = (most + 1).saturating_sub(all.len());
         let chunk = chunk?;
         all.extend_from_slice(chunk.get(..room.min(chunk.len())).unwrap_or_default());
-        if all.len() > MAX_BODY {
+        if all.len() > most {
             break;
         }
     }

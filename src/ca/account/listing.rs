@@ -56,7 +56,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     }
 
     /// Sends this account's entry to the list of accounts. Returns the revision sent.
-    async fn send_to_roster(&self) -> Result<Option<u64>, Problem> {
+    pub(in crate::ca) async fn send_to_roster(&self) -> Result<Option<u64>, Problem> {
         let Some(account) = self.transact(|txn| Ok(txn.get::<AccountRecord>("")?))? else { return Ok(None) };
         let member = RosterEntry::of(&account);
         self.ports.ask(&RosterAt::of(&account.id), &Enrol(member)).await?;

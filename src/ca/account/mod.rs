@@ -29,6 +29,7 @@ pub mod replacement;
 pub mod reported;
 pub mod request;
 pub mod resource;
+pub mod restored;
 pub mod reuse;
 pub mod revocation;
 pub mod shadow;

@@ -40,6 +40,7 @@ pub const NAMES: &[&str] = &[
     "CAA_IDENTITIES",
     "CAA_INTERNAL",
     "CLIENT_ADDRESS_HEADER",
+    "CLOSED",
     "CRL_GATHERING_SECONDS",
     "CRL_SHARDS",
     "CSR_STYLE",
@@ -85,6 +86,8 @@ pub struct Settings {
     pub urls: Urls,
     /// URLs of issuer certificates and CRLs; `None` on a test machine with https only.
     pub published: Option<PublicationUrls>,
+    /// Whether ACME clients and verifiers are refused, while a backup is restored.
+    pub closed: bool,
     /// The root certificate.
     pub root: Option<Root>,
     /// The root's CRL.
@@ -197,6 +200,7 @@ impl Settings {
         let bound_only = flag(value, "EXTERNAL_ACCOUNT_REQUIRED")?;
         Ok(Self {
             published: PublicationUrls::read(value, &base, dev)?,
+            closed: flag(value, "CLOSED")?,
             root,
             root_list,
             nonce_key: nonce_key(&required("NONCE_KEY")?, &base)?,

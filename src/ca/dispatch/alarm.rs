@@ -29,6 +29,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     }
 
     async fn run_due(self: Rc<Self>) -> Result<(), Problem> {
+        if self.running.restoring.get() {
+            // The end of the restore sets the next one.
+            return Ok(());
+        }
         self.resume_interrupted()?;
         let slack = self.purge_slack();
         let next_purge = self.with_storage(|kv| kv.purge(self.ports.now(), slack))?;

@@ -19,6 +19,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// # Errors
     /// When the storage fails.
     pub fn resume(self: &Rc<Self>) -> Result<(), Problem> {
+        self.learn_restore()?;
+        if self.running.restoring.get() {
+            return Ok(());
+        }
         let now = self.ports.now();
         self.transact(|txn| {
             for (name, job) in txn.list::<JobRecord>(None, JOBS)? {

@@ -14,12 +14,15 @@ use crate::ca::partitions::nonce::NonceShard;
 use crate::ca::partitions::operations::kind::Operations;
 use crate::ca::partitions::roster::Roster;
 use crate::ca::runtime::apart::apart;
-use crate::ca::runtime::message::{Message, PartitionId, PostReply, Reply};
+use crate::ca::runtime::ask::Ask;
+use crate::ca::runtime::message::{Message, PartitionId, PostReply, Reply, write_json};
 use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::PartitionPorts;
+use crate::ca::runtime::restoring::{EndRestore, restoring};
 use crate::ca::{account, ledger, partitions};
 use crate::records::Problem;
 use crate::store::Kv;
+use serde_json::value::RawValue;
 use std::rc::Rc;
 
 /// The asks of each kind of partition, by the first part of its names.
@@ -89,6 +92,13 @@ impl<P, K> Kind<P, K> {
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// Answers a message.
     pub async fn handle(self: Rc<Self>, message: Message) -> Reply {
+        let common = match self.handle_common(&message) {
+            None if message.ask == EndRestore::NAME => Some(apart(self.end_restore(&message)).await),
+            common => common,
+        };
+        if let Some(answer) = common {
+            return self.reply(answer);
+        }
         self.take_up();
         let answer = match Kind::of(self.clone()) {
             Kind::Account(account) => apart(account.answer(&message)).await,
@@ -105,6 +115,23 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
             Kind::Failures(failures) => apart(failures.answer(&message)).await,
         };
         self.flush_if_due();
+        self.reply(answer)
+    }
+
+    /// Settles what the present means for a restored partition, and opens it.
+    async fn end_restore(self: &Rc<Self>, message: &Message) -> Result<Box<RawValue>, Problem> {
+        let ask: EndRestore = message.read()?;
+        match Kind::of(self.clone()) {
+            Kind::Nonce(shard) => shard.refuse_earlier()?,
+            Kind::Account(account) if self.running.restoring.get() => account.settle_restored().await?,
+            Kind::Ledger(ledger) if self.running.restoring.get() => ledger.settle_restored()?,
+            _ => {}
+        }
+        self.open_restored(&ask)?;
+        write_json(&())
+    }
+
+    fn reply(&self, answer: Result<Box<RawValue>, Problem>) -> Reply {
         answer.map(Reply::Answer).unwrap_or_else(|problem| {
             self.log(&problem);
             Reply::Refused(Box::new(problem))
@@ -135,6 +162,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
 
     /// Answers a client's POST, given its path, its JWS and the id of the request.
     pub async fn post(self: Rc<Self>, path: &str, body: &str, request: &str) -> PostReply {
+        if self.running.restoring.get() {
+            return PostReply::Unsigned(restoring());
+        }
         self.take_up();
         let reply = match (Kind::of(self.clone()), self.ports.settings().urls.route(path)) {
             (Kind::Account(account), Some(Route::Account(route))) => {

@@ -14,6 +14,7 @@ use crate::ca::runtime::jws::{Fresh, Signed};
 use crate::ca::runtime::limiter::When;
 use crate::ca::runtime::message::PostReply;
 use crate::ca::runtime::ports::{Forwarded, Ports};
+use crate::ca::runtime::restoring::restoring;
 use crate::ca::runtime::{jws, limiter};
 use crate::ca::telemetry::events::RequestLogContext;
 use crate::ca::telemetry::{counts, events};
@@ -66,6 +67,9 @@ impl<P: Ports> Front<P> {
         route: Option<&Route>,
         context: &mut RequestLogContext,
     ) -> Served<P::HostResponse> {
+        if self.ports.settings().closed && route.is_some_and(Route::needs_state) {
+            return Served::Local(Response::problem(&restoring()).indexed(&self.ports.settings().urls));
+        }
         Served::Local(match (request.method.as_str(), route) {
             // Also OPTIONS: scripts of other origins have no access to operator resources.
             (_, Some(Route::Operator(route))) => {

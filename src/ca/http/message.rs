@@ -12,6 +12,17 @@ use sha2::{Digest, Sha256};
 /// limit; reading a longer body is aborted.
 pub const MAX_BODY: usize = 64 * 1024;
 
+/// Path of the one operation with a longer body: rows of a backup.
+pub const RESTORE_ROWS: &str = "/admin/v1/restoration/rows";
+
+/// Maximum length of its body in bytes. A row with a part of a long CRL has a megabyte.
+pub const MAX_RESTORE_BODY: usize = 4 * 1024 * 1024;
+
+/// Maximum length of the body of a request to this path.
+pub fn max_body(path: &str) -> usize {
+    if path == RESTORE_ROWS { MAX_RESTORE_BODY } else { MAX_BODY }
+}
+
 /// A request.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
@@ -41,7 +52,7 @@ pub struct Request {
     pub ray: Option<String>,
     /// The client address, if known.
     pub address: Option<ClientAddress>,
-    /// The body; `None` if it exceeded [`MAX_BODY`].
+    /// The body; `None` if it exceeded [`max_body`].
     pub body: Option<Vec<u8>>,
 }
 

@@ -64,6 +64,18 @@ pub enum AdminRoute {
     Faults,
     /// The end of faults of a test CA.
     ClearFaults,
+    /// The begin of a backup.
+    Backups,
+    /// Rows for a backup.
+    BackupRows,
+    /// The restore of a backup.
+    Restoration,
+    /// Rows of a backup that is restored.
+    RestoredRows,
+    /// The end of a restore.
+    RestorationEnd,
+    /// The undoing of a restore.
+    RestorationUndo,
 }
 
 impl AdminRoute {
@@ -97,6 +109,12 @@ impl AdminRoute {
             ("calendar", None, None) => Self::Calendar,
             ("faults", None, None) => Self::Faults,
             ("faults", Some("clear"), None) => Self::ClearFaults,
+            ("backups", None, None) => Self::Backups,
+            ("backups", Some("rows"), None) => Self::BackupRows,
+            ("restoration", None, None) => Self::Restoration,
+            ("restoration", Some("rows"), None) => Self::RestoredRows,
+            ("restoration", Some("end"), None) => Self::RestorationEnd,
+            ("restoration", Some("undo"), None) => Self::RestorationUndo,
             _ => return None,
         };
         parts.next().is_none().then_some(route)
@@ -131,6 +149,12 @@ impl AdminRoute {
             Self::Calendar => ("GET, HEAD, POST", "/admin/v1/calendar"),
             Self::Faults => ("GET, HEAD, POST", "/admin/v1/faults"),
             Self::ClearFaults => ("POST", "/admin/v1/faults/clear"),
+            Self::Backups => ("POST", "/admin/v1/backups"),
+            Self::BackupRows => ("POST", "/admin/v1/backups/rows"),
+            Self::Restoration => ("GET, HEAD, POST", "/admin/v1/restoration"),
+            Self::RestoredRows => ("POST", "/admin/v1/restoration/rows"),
+            Self::RestorationEnd => ("POST", "/admin/v1/restoration/end"),
+            Self::RestorationUndo => ("POST", "/admin/v1/restoration/undo"),
         }
     }
 }

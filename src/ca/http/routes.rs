@@ -194,6 +194,22 @@ impl Route {
         }
     }
 
+    /// Whether its answer depends on partitions. A closed CA answers only the others, and operators.
+    pub fn needs_state(&self) -> bool {
+        match self {
+            Self::Public(
+                PublicRoute::RenewalInfo(_)
+                | PublicRoute::Calendar(_)
+                | PublicRoute::Metrics
+                | PublicRoute::Issuers
+                | PublicRoute::Crl(..)
+                | PublicRoute::CrlFile(CrlFile::All),
+            ) => true,
+            Self::Public(_) | Self::Account(AccountRoute::Directory) | Self::Operator(_) => false,
+            Self::Form(_) | Self::NewAccount | Self::Account(_) => true,
+        }
+    }
+
     /// The resource's name in metrics.
     pub fn resource(&self) -> &'static str {
         match self {

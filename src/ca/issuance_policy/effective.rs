@@ -97,6 +97,10 @@ pub async fn for_external_key<P: Ports>(ports: &P, key: Option<(&str, bool)>) ->
 /// `serverInternal` if the operations partition does not answer and the cached ones are too old.
 pub async fn in_force<P: Ports>(ports: &P) -> Result<Rc<InForce>, Problem> {
     let (memory, now) = (ports.memory(), ports.now());
+    if ports.settings().closed {
+        // What is in force is being restored.
+        return Ok(Rc::default());
+    }
     let known = memory.policies();
     if let Some((at, found)) = &known
         && now < at.plus(POLICY_AGE)

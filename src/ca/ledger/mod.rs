@@ -13,5 +13,6 @@ pub mod issuer;
 pub mod jobs;
 pub mod kind;
 pub mod replacements;
+pub mod restored;
 pub mod revocation_request;
 pub mod view;

@@ -1,6 +1,6 @@
 //! Queries and JSON bodies of operators' requests: bounded, without unknown members.
 
-use crate::ca::http::message::Request;
+use crate::ca::http::message::{Request, max_body};
 use crate::ca::http::operator_routes::PREFIX;
 use crate::jose;
 use crate::records::Problem;
@@ -141,7 +141,8 @@ pub fn text(request: &Request) -> Result<&str, Problem> {
         return Err(Problem::malformed(detail).with_status(415));
     }
     let Some(body) = request.body.as_deref() else {
-        return Err(Problem::malformed("The body is longer than 64 kB.").with_status(413));
+        let most = max_body(&request.path) / 1024;
+        return Err(Problem::malformed(format!("The body is longer than {most} kB.")).with_status(413));
     };
     core::str::from_utf8(body).map_err(|_| Problem::malformed("The body is not UTF-8."))
 }

@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod assertion;
 pub mod audit;
+pub mod backups;
 pub mod body;
 pub mod calendar;
 pub mod calendar_url;
@@ -16,6 +17,7 @@ pub mod notices;
 pub mod operator;
 pub mod policies;
 pub mod replacements;
+pub mod restoration;
 pub mod revocations;
 pub mod sign_in;
 pub mod state;
@@ -100,6 +102,7 @@ async fn read<P: Ports>(ports: &P, operator: &Operator, request: &Request, route
         AdminRoute::Notices => apart(notices::list(ports)).await,
         AdminRoute::Calendar => apart(calendar_url::calendar(ports)).await,
         AdminRoute::Faults => apart(faults::list(ports)).await,
+        AdminRoute::Restoration => apart(restoration::show(ports)).await,
         AdminRoute::Revoke(_)
         | AdminRoute::Revocations
         | AdminRoute::Deactivate(_)
@@ -108,7 +111,12 @@ async fn read<P: Ports>(ports: &P, operator: &Operator, request: &Request, route
         | AdminRoute::Restore
         | AdminRoute::Check
         | AdminRoute::TestNotice
-        | AdminRoute::ClearFaults => Err(not_allowed(request)),
+        | AdminRoute::ClearFaults
+        | AdminRoute::Backups
+        | AdminRoute::BackupRows
+        | AdminRoute::RestoredRows
+        | AdminRoute::RestorationEnd
+        | AdminRoute::RestorationUndo => Err(not_allowed(request)),
     }
 }
 
@@ -130,6 +138,12 @@ async fn change<P: Ports>(ports: &P, operator: &Operator, request: &Request, rou
         AdminRoute::Calendar => apart(calendar_url::move_calendar(ports, operator, request)).await,
         AdminRoute::Faults => apart(faults::add(ports, operator, request)).await,
         AdminRoute::ClearFaults => apart(faults::clear(ports, operator, request)).await,
+        AdminRoute::Backups => apart(backups::begin(ports, operator, request)).await,
+        AdminRoute::BackupRows => apart(backups::rows(ports, request)).await,
+        AdminRoute::Restoration => apart(restoration::begin(ports, operator, request)).await,
+        AdminRoute::RestoredRows => apart(restoration::rows(ports, request)).await,
+        AdminRoute::RestorationEnd => apart(restoration::end(ports, operator, request)).await,
+        AdminRoute::RestorationUndo => apart(restoration::undo(ports, operator, request)).await,
         AdminRoute::Status
         | AdminRoute::Certificates
         | AdminRoute::Certificate(_)

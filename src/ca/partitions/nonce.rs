@@ -4,8 +4,8 @@ use crate::ca::runtime::ask::{Address, Ask};
 use crate::ca::runtime::jws::used_nonce;
 use crate::ca::runtime::kind::{asks, partition_kind};
 use crate::ca::runtime::message::{NONCE_SHARDS, PartitionId};
-use crate::ca::runtime::ports::Ports;
-use crate::records::acme::nonce::NonceNumber;
+use crate::ca::runtime::ports::{PartitionPorts, Ports};
+use crate::records::acme::nonce::{LIFETIME, NonceNumber};
 use crate::records::acme::redeemed::RedeemedNonces;
 use crate::records::{Home, Nonce, Problem};
 use crate::store::{Kv, Txn};
@@ -70,6 +70,29 @@ impl From<&Nonce> for Redeem {
 asks! {
     NonceShard at NonceShardAt, |shard, ask|
     + Redeem = shard.transact(|txn| redeem(txn, &ask, shard.ports.now()));
+}
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> NonceShard<P, K> {
+    /// Refuses all nonces that were issued until now.
+    ///
+    /// A restore does not know which of them were redeemed.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(in crate::ca) fn refuse_earlier(&self) -> Result<(), Problem> {
+        self.transact(|txn| {
+            let mut redeemed = txn.get::<RedeemedNonces>("")?.unwrap_or_default();
+            if redeemed.refuse_until(latest_expiry(&self.ports)) {
+                txn.put("", &redeemed)?;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Returns the latest expiry of the nonces that were issued until now.
+pub fn latest_expiry<P: Ports>(ports: &P) -> Time {
+    ports.now().plus(ports.settings().life(LIFETIME))
 }
 
 /// Redeems a nonce in another partition.

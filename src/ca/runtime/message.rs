@@ -45,6 +45,17 @@ pub enum PartitionId {
     Failures,
 }
 
+/// How a backup treats a partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InBackup {
+    /// It has all rows.
+    Saved,
+    /// The restore makes the rows of others.
+    Derived,
+    /// It has no rows.
+    LeftOut,
+}
+
 impl PartitionId {
     /// Returns the partition's name, that of its Durable Object.
     pub fn name(&self) -> String {
@@ -61,6 +72,20 @@ impl PartitionId {
             Self::Roster(n) => format!("roster/{n}"),
             Self::Faults => "faults/ca".to_owned(),
             Self::Failures => "failures/ca".to_owned(),
+        }
+    }
+
+    /// How a backup treats the partition.
+    pub fn backup(&self) -> InBackup {
+        match self {
+            Self::Account(_) | Self::Ledger(_) | Self::Compromised | Self::Eab(_) => InBackup::Saved,
+            Self::Operations | Self::Roster(_) => InBackup::Saved,
+            // Each account claims its key again. Copies of two instants could name another account.
+            Self::Key(_) => InBackup::Derived,
+            // Nonces of before the restore are refused altogether.
+            Self::Nonce(_) => InBackup::Derived,
+            // A limit of hours, and sums that begin anew as after any loss.
+            Self::Address(_) | Self::Metrics(_) => InBackup::LeftOut,
         }
     }
 

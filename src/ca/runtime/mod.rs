@@ -2,6 +2,7 @@
 
 pub mod apart;
 pub mod ask;
+pub mod copying;
 pub mod failure_queue;
 pub mod jobs;
 pub mod jws;
@@ -14,4 +15,6 @@ pub mod policy_cache;
 pub mod ports;
 pub mod problems;
 pub mod request_ids;
+pub mod restoring;
 pub mod running;
+pub mod watches;

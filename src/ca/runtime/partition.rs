@@ -59,7 +59,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
             txn.delete_by(self.ports.now().plus(longest).plus(longest));
         }
         let value = act(&mut txn)?;
-        let committed = txn.commit()?;
+        let committed = txn.commit_noting(|writes| self.running.watches.note(writes))?;
         if let Some(at) = committed.wake {
             self.ports.wake_at(at);
         }

@@ -2,6 +2,7 @@
 //!
 //! They are kept in memory, and lost with the partition.
 
+use super::watches::Watches;
 use crate::values::Time;
 use core::time::Duration;
 use std::cell::{Cell, RefCell};
@@ -11,13 +12,17 @@ use std::collections::BTreeMap;
 /// 20.
 pub const LEASE: Duration = Duration::from_secs(45);
 
-/// The runs that requests of a partition began.
+/// The runs that requests of a partition began, and its copies.
 #[derive(Debug, Default)]
 pub struct Running {
     /// When each began, by the job's name.
     begun: RefCell<BTreeMap<String, Time>>,
     /// Whether a run failed, so that its job may have no run.
     failed: Cell<bool>,
+    /// The rows that are written during copies.
+    pub watches: Watches,
+    /// Whether a backup is being restored into the partition.
+    pub restoring: Cell<bool>,
 }
 
 impl Running {
@@ -30,6 +35,11 @@ impl Running {
     pub fn end(&self, name: &str, failed: bool) {
         self.begun.borrow_mut().remove(name);
         self.failed.set(self.failed.get() || failed);
+    }
+
+    /// Notes that runs were cut off: those of before a restore.
+    pub fn interrupt(&self) {
+        self.failed.set(true);
     }
 
     /// Whether a run of this job goes on. The platform cuts a run off when its client leaves: no run outlasts a lease.

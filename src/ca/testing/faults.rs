@@ -3,7 +3,7 @@
 use super::operations::{Injected, Operations};
 use crate::ca::account::activity::ActivityRecord;
 use crate::records::acme::redeemed::{RedeemedNonces, RedeemedSeries};
-use crate::store::{Key, Kv, MemoryKv, Record, StoreFailure, Table, Write};
+use crate::store::{Key, Kv, MemoryKv, Record, StoreFailure, StoredRow, Table, Write};
 use crate::values::Time;
 use core::time::Duration;
 use std::cell::{Cell, RefCell};
@@ -113,12 +113,14 @@ fn read<R: Record + Default>(row: Option<&str>) -> R {
     row.map(|row| serde_json::from_str(row).expect("a row that fits")).unwrap_or_default()
 }
 
-/// Whether a write redeems a nonce.
+/// Whether a write redeems a nonce, or refuses all of before, as a restore does.
 fn redeems(before: &RedeemedNonces, after: &RedeemedNonces) -> bool {
-    after.series.iter().any(|series| {
-        let mut known = before.series.iter().filter(|known| known.id == series.id);
-        series.count() > known.next().map_or(0, RedeemedSeries::count)
-    })
+    let refuses = after.floor > before.floor && after.series == before.series;
+    refuses
+        || after.series.iter().any(|series| {
+            let mut known = before.series.iter().filter(|known| known.id == series.id);
+            series.count() > known.next().map_or(0, RedeemedSeries::count)
+        })
 }
 
 /// Whether a write of an account's activity redeems a nonce, or changes something else.
@@ -142,6 +144,20 @@ impl Kv for SharedKv {
         limit: usize,
     ) -> Result<Vec<(String, String)>, StoreFailure> {
         self.operate("list", |rows| rows.list(table, prefix, after, limit))
+    }
+
+    fn row(&self, key: &Key) -> Result<Option<StoredRow>, StoreFailure> {
+        self.operate("row", |rows| rows.row(key))
+    }
+
+    fn scan(
+        &self,
+        table: Table,
+        after: Option<&str>,
+        rows: usize,
+        octets: usize,
+    ) -> Result<Vec<StoredRow>, StoreFailure> {
+        self.operate("scan", |kv| kv.scan(table, after, rows, octets))
     }
 
     fn apply(&mut self, writes: Vec<(Key, Write)>, purge: Option<Time>) -> Result<(), StoreFailure> {

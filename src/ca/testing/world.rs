@@ -330,6 +330,12 @@ impl World {
         rows
     }
 
+    /// The rows of a partition, by their keys, as they are stored.
+    pub fn stored_rows(&self, partition: &str) -> BTreeMap<String, String> {
+        let rows = self.storage(partition).copy();
+        rows.rows().map(|(key, json, _)| (key.to_owned(), json.to_owned())).collect()
+    }
+
     /// The partitions that have a database.
     pub fn databases(&self) -> BTreeSet<String> {
         let partitions = self.state.partitions.borrow();

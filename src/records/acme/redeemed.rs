@@ -76,6 +76,13 @@ impl RedeemedNonces {
         true
     }
 
+    /// Counts all nonces as redeemed that expire at this time or before. `false` if they were before.
+    pub fn refuse_until(&mut self, expiry: Time) -> bool {
+        let refused = self.floor.is_some_and(|floor| floor >= expiry);
+        self.floor = self.floor.max(Some(expiry));
+        !refused
+    }
+
     /// The number of redeemed nonces that are stored.
     pub fn count(&self) -> u64 {
         self.series.iter().map(RedeemedSeries::count).sum()

@@ -11,3 +11,4 @@ pub mod metrics;
 pub mod notice;
 pub mod policies;
 pub mod proof;
+pub mod restore;

@@ -223,6 +223,46 @@ fn created(body: &Value) -> Value {
     made
 }
 
+/// The id of the double's backup.
+pub const BACKUP: &str = "FKxXfNsu9tmGB4tAVMyYAA";
+
+pub fn head() -> Value {
+    json!({"format": 1, "id": BACKUP, "at": "2026-11-24T12:00:00Z", "version": "0.1.0", "base_url": "https://ca.test",
+           "issuers": ["0a"], "root": null, "nonce_key": "00", "external_accounts": ["conf"]})
+}
+
+/// A restore that has come to this line.
+pub fn restoration(closed: bool, line: u64) -> Value {
+    json!({"closed": closed, "vacant": false, "under_way": {"backup": BACKUP, "line": line, "ending": false,
+           "begun": "2026-11-24T12:00:00Z", "by": "ada"}})
+}
+
+/// The rows of a partition: an account in the list, itself, and something else elsewhere.
+pub fn rows(partition: &str) -> Value {
+    let golden = |kind: &str| -> Value {
+        let file = format!("{}/kv-schema/{kind}/golden.json", env!("CARGO_MANIFEST_DIR"));
+        serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
+    };
+    match partition.split_once('/').unwrap() {
+        ("roster", "0") => json!([{"t": "sorted", "k": "member/1-a", "v": golden("member")}]),
+        ("roster", _) => json!([]),
+        ("account", _) => json!([{"t": "kv", "k": "account", "v": golden("account")},
+                                 {"t": "kept", "k": "cert/0a", "v": {"a": 1.50}}]),
+        ("operations", _) => json!([{"t": "sorted", "k": "audit/1", "v": {}}]),
+        ("ledger", _) => json!([{"t": "sorted", "k": "serial/0a", "e": 5, "v": {}}]),
+        ("compromised", _) => json!([{"t": "kv", "k": "subscriber/0b", "v": {}}]),
+        _ => json!([{"t": "kv", "k": "use/x", "v": {}}]),
+    }
+}
+
+fn pages(body: &Value) -> Value {
+    let page = |part: &Value| {
+        let name = part["partition"].as_str().unwrap();
+        json!({"partition": name, "rows": rows(name), "reached": null, "lost": false})
+    };
+    json!({"parts": body["parts"].as_array().unwrap().iter().map(page).collect::<Vec<_>>()})
+}
+
 /// What a good authority would say.
 fn answer(request: &Request, asked: &Asked) -> (u16, Value) {
     let body: Value = serde_json::from_str(&asked.body).unwrap_or_default();
@@ -276,6 +316,11 @@ fn answer(request: &Request, asked: &Asked) -> (u16, Value) {
         "addFault" => (201, fault()),
         "clearFaults" => (200, json!({"cleared": [fault()]})),
         "showCalendar" => (200, json!({"url": "https://ca.test/calendar/old.ics"})),
+        "beginBackup" => (201, json!({"backup": head(), "token": "a.1.b"})),
+        "copyRows" => (200, pages(&body)),
+        "showRestoration" => (200, restoration(true, 0)),
+        "beginRestoration" | "restoreRows" => (200, restoration(true, body["line"].as_u64().unwrap_or_default())),
+        "endRestoration" | "undoRestoration" => (200, json!({"complete": body["last"]})),
         "moveCalendar" => (200, json!({"url": "https://ca.test/calendar/new.ics"})),
         other => panic!("{other} has no answer here"),
     }

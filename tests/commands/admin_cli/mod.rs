@@ -1,5 +1,6 @@
 //! The operations commands, against a double of the API that holds every request against docs/openapi.json.
 
+mod backups;
 mod bulk;
 mod double;
 mod target;
@@ -107,6 +108,7 @@ fn commands_follow_the_contract_and_print_answers() {
     }
     double.run(&["certs", "download", "0a"]).is(0, &["-----END CERTIFICATE-----"]);
     double.run(&["audit", "verify"]);
+    backups::back_up_and_restore(&double);
     let asked: BTreeSet<String> = double.operations().into_iter().collect();
     assert_eq!(asked, Contract::read().operations().into_iter().collect(), "all of the contract is asked for");
 }
@@ -115,10 +117,18 @@ fn commands_follow_the_contract_and_print_answers() {
 fn every_command_has_help_with_an_example() {
     let double = Double::start();
     let leaves = COMMANDS.iter().map(|(args, _)| *args);
-    let more: [&[&str]; 4] = [&["certs", "download"], &["token", "new"], &["token", "list"], &["token", "remove"]];
+    let more: [&[&str]; 7] = [
+        &["certs", "download"],
+        &["token", "new"],
+        &["token", "list"],
+        &["token", "remove"],
+        &["backup"],
+        &["backup", "verify"],
+        &["restore"],
+    ];
     for args in leaves.chain(more) {
         let depth = match args {
-            ["calendar" | "failures" | "why", ..] => 1,
+            ["backup" | "restore"] | ["calendar" | "failures" | "why", ..] => 1,
             ["policy", "shadow", ..] => 3,
             _ => 2,
         };

@@ -49,7 +49,7 @@ pub fn wait<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-fn companion() -> Command {
+pub fn companion() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_selvedge"));
     command.env_remove("RUSTC_BOOTSTRAP").stdin(Stdio::null());
     command
@@ -145,6 +145,11 @@ impl Home {
         let output = self.command(arguments).output().unwrap();
         assert_eq!(output.status.code(), Some(1), "{output:?}");
         String::from_utf8(output.stderr).unwrap()
+    }
+
+    /// An HTTP client that trusts the root in a file of the home.
+    pub fn agent_of(&self, root: &str) -> ureq::Agent {
+        agent(&self.read(root))
     }
 
     /// An HTTP client that trusts the CA's root.

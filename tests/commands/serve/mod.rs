@@ -1,5 +1,6 @@
 //! `serve` on real workerd, under kills, restarts and renewals.
 
+mod backups;
 pub mod home;
 mod packages;
 mod refusals;

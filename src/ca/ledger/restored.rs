@@ -1,0 +1,31 @@
+//! The ledger after a restore: its CRLs, and the blocked keys.
+
+use super::kind::Ledger;
+use crate::ca::config::issuers::MAX_SHARDS;
+use crate::ca::runtime::ports::PartitionPorts;
+use crate::records::Problem;
+use crate::records::ledger::compromise::SubscriptionRecord;
+use crate::records::ledger::crl::ShardRecord;
+use crate::store::Kv;
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
+    /// Makes all CRLs due, and has the ledger learn all blocked keys again. It is idempotent.
+    ///
+    /// The CRLs of the backup may be older than published ones; the numbers of new ones follow the clock. The blocked keys
+    /// were copied after the ledger.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(in crate::ca) fn settle_restored(&self) -> Result<(), Problem> {
+        let now = self.ports.now();
+        self.transact(|txn| {
+            txn.delete::<SubscriptionRecord>("");
+            for (name, shard) in txn.list::<ShardRecord>(None, usize::from(MAX_SHARDS))? {
+                if shard.due.is_some() {
+                    txn.put(&name, &ShardRecord { due: Some(now), ..shard })?;
+                }
+            }
+            Ok(())
+        })
+    }
+}

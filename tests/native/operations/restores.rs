@@ -1,0 +1,62 @@
+//! Restores that are interrupted or undone.
+
+use super::backups::{Backup, closed, empty, full};
+use super::operator::{ADA, Operator, issue};
+use selvedge::ca::testing::{OperationFault, World, check_all};
+use selvedge::records::Kind;
+use serde_json::json;
+use std::collections::BTreeSet;
+
+#[test]
+fn restore_that_is_broken_off_goes_on() {
+    let full = full();
+    let backup = Backup::of(&full.operator);
+    let whole = empty(&full.operator.world);
+    whole.world.operations().plan(&[]);
+    backup.restore(&whole).unwrap();
+    let steps = whole.world.operations().log().len();
+    let start = empty(&full.operator.world);
+    for n in (0..steps).step_by(23) {
+        let world = start.world.fork();
+        let operator = closed(&Operator { world, token: ADA.to_owned(), address: start.address }, true);
+        let fault = if n % 2 == 0 { OperationFault::FailsOn } else { OperationFault::Fails };
+        operator.world.operations().plan(&[(n, fault)]);
+        let broken = backup.restore(&operator);
+        operator.world.heal();
+        operator.world.restart();
+        if broken.is_err() {
+            backup.restore(&operator).unwrap_or_else(|status| panic!("broken at {n}: {status}"));
+        }
+        let keys = |world: &World| -> BTreeSet<(String, String)> { world.rows().into_keys().collect() };
+        assert_eq!(keys(&operator.world), keys(&whole.world), "broken at {n}");
+        check_all(&operator.world, &format!("broken at {n}"));
+    }
+}
+
+#[test]
+fn restore_is_undone_until_it_ends() {
+    let full = full();
+    let backup = Backup::of(&full.operator);
+    let other = empty(&full.operator.world);
+    backup.import(&other).unwrap();
+    assert!(other.world.alarms().is_empty(), "nothing runs before the end");
+    backup.undo(&other).is(200);
+    let left: BTreeSet<String> = other.world.rows().into_keys().map(|(name, _)| name).collect();
+    assert_eq!(left, BTreeSet::from(["operations/ca".to_owned()]), "only the record of it");
+    assert_eq!(other.audit().last().unwrap()["what"], "restore.undo");
+    // The same CA takes the backup again; now it goes to its end.
+    backup.import(&other).unwrap();
+    let ledger = backup.parts.iter().find(|(name, _)| name.starts_with("ledger/")).unwrap().0.clone();
+    other.post("restoration/end", &json!({ "backup": backup.id(), "partitions": [ledger], "last": false })).is(200);
+    let detail = backup.undo(&other).refused(400, Kind::Malformed).detail();
+    assert!(detail.contains("cannot be undone any more"), "{detail}");
+    backup.end(&other).unwrap();
+    assert_eq!(
+        other.audit().last().unwrap()["detail"].as_str().unwrap().split("; ").nth(1),
+        Some("it replaced 1 entries of this record")
+    );
+    let again = backup.begin(&other).refused(400, Kind::Malformed).detail();
+    assert!(again.contains("has records already"), "{again}");
+    let client = full.client.at(&closed(&other, false).world);
+    issue(&client, &["z.test"], json!({}));
+}
