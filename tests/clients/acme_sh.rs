@@ -81,6 +81,20 @@ fn acme_sh_recovers_from_lost_accounts() {
     fixture.report("all accounts lost");
 }
 
+#[test]
+fn acme_sh_goes_on_after_a_restore() {
+    let mut fixture = Fixture::start("acme.sh", &[]);
+    fixture.serve_webroot();
+    let ec = AcmeSh::new(&fixture, "ec", "ec-256");
+    ec.register(&fixture, &[]);
+    ec.by_http(&fixture, &["-d", "s.test"]);
+    let fixture = fixture.restored();
+    ec.run(&fixture, &["--renew", "--ecc", "--force", "-d", "s.test"]);
+    fixture.judge(&ec.chain("s.test"), &["s.test"]);
+    ec.run(&fixture, &["--revoke", "--ecc", "-d", "s.test"]);
+    fixture.report("restored");
+}
+
 fn first(fixture: &Fixture) {
     let ec = AcmeSh::new(fixture, "ec", "ec-256");
     journey(fixture, &ec);

@@ -134,6 +134,17 @@ fn printed_caddyfile_serves_private_names() {
 }
 
 #[test]
+fn caddy_goes_on_after_a_restore() {
+    let fixture = Fixture::start("Caddy", &[]);
+    serve(&fixture, &[("www.test", HTTP)]);
+    let fixture = fixture.restored();
+    let log = serve(&fixture, &[("www.test", HTTP), ("next.test", HTTP)]);
+    // It would make another one, had its account been lost.
+    assert!(!log.contains("accountDoesNotExist") && !log.contains("creating new account"), "{log}");
+    fixture.report("restored");
+}
+
+#[test]
 fn caddy_retries_refused_nonces() {
     let fixture = Fixture::start("Caddy", &["--refuse-nonces", "50"]);
     serve(&fixture, &[("www.test", HTTP)]);

@@ -118,6 +118,20 @@ fn certbot_recovers_from_lost_accounts() {
 }
 
 #[test]
+fn certbot_goes_on_after_a_restore() {
+    let fixture = Fixture::start("certbot", &[]);
+    by_http(&fixture, "one", &["-d", "a.test", "-d", "b.test"]);
+    let fixture = fixture.restored();
+    let port = fixture.server.http01.to_string();
+    let renew = ["renew", "--force-renewal", "--no-random-sleep-on-renew", "--http-01-port", &port];
+    let renewed = fixture.run(&mut certbot(&fixture, "one", &renew));
+    assert!(renewed.contains("Congratulations"), "{renewed}");
+    fixture.judge(&live(&fixture, "one", "a.test", "fullchain.pem"), &["a.test", "b.test"]);
+    fixture.run(&mut certbot(&fixture, "one", &["revoke", "--cert-name", "a.test", "--no-delete-after-revoke"]));
+    fixture.report("restored");
+}
+
+#[test]
 fn certbot_retries_refused_nonces() {
     let fixture = Fixture::start("certbot", &["--refuse-nonces", "50"]);
     fixture.version(VERSION);

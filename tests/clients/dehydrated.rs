@@ -103,6 +103,18 @@ fn dehydrated_recovers_from_lost_accounts() {
     fixture.report("all accounts lost");
 }
 
+#[test]
+fn dehydrated_goes_on_after_a_restore() {
+    let mut fixture = Fixture::start("dehydrated", &[]);
+    fixture.serve_webroot();
+    let ec = Dehydrated::new(&fixture, "ec", EC);
+    ec.run(&fixture, &["--cron", "-d", "d.test"]);
+    let fixture = fixture.restored();
+    ec.run(&fixture, &["--cron", "--force", "-d", "d.test"]);
+    fixture.judge(&ec.file("d.test", "fullchain.pem"), &["d.test"]);
+    fixture.report("restored");
+}
+
 fn bound(fixture: &Fixture) {
     let settings = format!("ACCOUNT_KEY_ALGO=secp384r1\nEAB_KID={KID}\nEAB_HMAC_KEY={MAC_KEY}\n");
     let bound = Dehydrated::new(fixture, "bound", &settings);

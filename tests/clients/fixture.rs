@@ -1,6 +1,7 @@
 //! The fixture of all clients: a server, a web server for http-01, and checks.
 
 use super::responder::serve_certificates;
+use crate::common::companion::companion;
 use crate::common::listening::Listening;
 use crate::common::server::{Server, free_port};
 use std::fs::{self, File};
@@ -86,6 +87,25 @@ impl Fixture {
             self.serve_webroot();
         }
         self
+    }
+
+    /// Restores a backup of the server into an empty one with its keys.
+    pub fn restored(self) -> Self {
+        fs::write(self.path("passphrase"), "correct horse battery staple\n").unwrap();
+        let file = self.path("ca.age").display().to_string();
+        self.operate(&["backup", &file]);
+        let mut closed = self;
+        closed.server.add_arguments(&["--set", "CLOSED=true"]);
+        let closed = closed.restart_without_accounts();
+        closed.operate(&["restore", &file, "--yes"]);
+        closed.restart_with(&["--set", "CLOSED=false"])
+    }
+
+    /// Runs a command of the companion for this server.
+    fn operate(&self, arguments: &[&str]) {
+        let mut command = companion();
+        command.args(arguments).arg("--passphrase-file").arg(self.path("passphrase"));
+        self.run(command.arg("--state").arg(self.server.state.join("ca")));
     }
 
     /// Stops the server as a user does and starts it again.

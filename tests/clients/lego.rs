@@ -132,6 +132,20 @@ fn lego_recovers_from_lost_accounts() {
 }
 
 #[test]
+fn lego_goes_on_after_a_restore() {
+    let fixture = Fixture::start("lego", &[]);
+    let lego = Lego::new(&fixture, "ec", "ec256");
+    lego.by_http(&fixture, &["-d", "l.test"], &[]);
+    let fixture = fixture.restored();
+    let port = format!("127.0.0.1:{}", fixture.server.http01);
+    let renew = ["-d", "l.test", "--http", "--http.port", &port, "renew", "--no-random-sleep", "--days", "1000"];
+    fixture.run(&mut lego.command(&fixture, &renew));
+    fixture.judge(&lego.chain(&fixture, "l.test"), &["l.test"]);
+    fixture.run(&mut lego.command(&fixture, &["-d", "l.test", "revoke"]));
+    fixture.report("restored");
+}
+
+#[test]
 fn lego_retries_refused_nonces() {
     let fixture = Fixture::start("lego", &["--refuse-nonces", "50"]);
     let lego = Lego::new(&fixture, "ec", "ec256");
