@@ -108,7 +108,7 @@ pub async fn serve(place: &Place, program: &Program, shared: &Shared) -> Result<
     };
     // Values of --set may be secrets.
     state.write(CONFIG, &served.config()?, Readers::Owner)?;
-    let faults = fault_calls(options, state, ca, &origins, local)?;
+    let faults = fault_calls(place, &origins, local)?;
     let management = sockets.serve(Arc::clone(&shared.resolver), Arc::clone(&ready), faults);
     let serving = Serving {
         options,
@@ -161,19 +161,14 @@ async fn until_the_end(
 }
 
 /// The calls for faults at the management address, with the token of the state folder.
-fn fault_calls(
-    options: &Options,
-    state: &State,
-    ca: ServedCa<'_>,
-    origins: &Origins,
-    local: SocketAddr,
-) -> Result<faults::Shared> {
+fn fault_calls(place: &Place, origins: &Origins, local: SocketAddr) -> Result<faults::Shared> {
+    let Place { options, state, authority, .. } = place;
     if !options.faults {
         return Ok(None);
     }
     let token = state.read(admin_token::TOKEN)?.context("the admin token is missing")?;
     let token = Secret::new(token.trim().to_owned());
-    Ok(Some(Arc::new(FaultCalls::new(&origins.base, local, &ca.authority.root.certificate, token)?)))
+    Ok(Some(Arc::new(FaultCalls::new(&origins.base, local, &authority.root.certificate, token)?)))
 }
 
 /// Adds the advice about a damaged database to an error.

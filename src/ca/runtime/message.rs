@@ -86,6 +86,10 @@ impl PartitionId {
             Self::Nonce(_) => InBackup::Derived,
             // A limit of hours, and sums that begin anew as after any loss.
             Self::Address(_) | Self::Metrics(_) => InBackup::LeftOut,
+            // A list of the last month that fills again: pauses themselves are in accounts.
+            Self::Failures => InBackup::LeftOut,
+            // Only test CAs have them.
+            Self::Faults => InBackup::LeftOut,
         }
     }
 

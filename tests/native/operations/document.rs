@@ -117,8 +117,9 @@ fn every_documented_operation_answers_with_its_query() {
             operator.send(operator.request(&method.to_uppercase(), path, body.as_deref()));
             // A second revocation is refused, a name that is not paused, and a test notice where there is no webhook.
             // A restore is for a closed and empty CA, and rows of backups want a token.
-            let refused = ["/revoke", "/resume", "/notices/test", "/backups/rows"].iter().any(|end| template.ends_with(end))
-                || template.contains("/restoration") && method == "post";
+            let refused =
+                ["/revoke", "/resume", "/notices/test", "/backups/rows"].iter().any(|end| template.ends_with(end))
+                    || template.contains("/restoration") && method == "post";
             assert!(ask("").status() < 300 || refused, "{method} {template}: {}", ask("").text());
             let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
             for parameter in parameters.iter().filter(|parameter| parameter["in"] == "query") {
