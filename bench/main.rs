@@ -13,6 +13,7 @@ mod lists;
 mod machine;
 mod options;
 mod parts;
+mod pebble;
 mod plot;
 mod report;
 mod round;
@@ -44,6 +45,7 @@ fn main() {
             Part::Ledger => figures.ledgers = runtime.block_on(ledger::all(&options)),
             Part::Lists => figures.lists = runtime.block_on(lists::all(&options)),
             Part::Cold => figures.cold = cold::all(&options),
+            Part::Pebble => runtime.block_on(pebble::all(&options)),
             Part::Worst => figures.singles = worst::all(&options),
         }
         // After each part, so that figures survive a later failure.

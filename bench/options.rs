@@ -25,6 +25,8 @@ pub enum Part {
     Worst,
     /// Each request as the first one of an isolate.
     Cold,
+    /// `pebble` beside Debian's Pebble: start, memory, and issuances by 8 clients. Only by request.
+    Pebble,
 }
 
 /// Measures issuances, their floor, size, start-up, a full ledger, CRLs, and each kind of request.
@@ -45,6 +47,9 @@ pub struct Options {
     /// Another built module (a copy of `build/`), measured in turns with this one, by the part `cold`.
     #[arg(long)]
     pub beside: Option<PathBuf>,
+    /// Another companion for the part `pebble`, as the one of a package: the bench's own is compiled without optimization.
+    #[arg(long)]
+    pub companion: Option<PathBuf>,
     /// Write the tables and the plot to docs/performance/.
     #[arg(long)]
     pub save: bool,
@@ -56,7 +61,7 @@ pub struct Options {
 impl Options {
     /// Whether this part is selected.
     pub fn wants(&self, part: Part) -> bool {
-        self.part.is_empty() || self.part.contains(&part)
+        (self.part.is_empty() && part != Part::Pebble) || self.part.contains(&part)
     }
 
     /// The usual number, or that of a quick run.

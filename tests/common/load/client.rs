@@ -59,9 +59,22 @@ pub struct Cost {
     pub rows: u64,
 }
 
+/// The paths at which a client begins.
+#[derive(Clone, Copy)]
+pub struct Paths {
+    pub new_nonce: &'static str,
+    pub new_account: &'static str,
+    pub new_order: &'static str,
+}
+
+/// The module's own paths.
+pub const OWN_PATHS: Paths =
+    Paths { new_nonce: "/acme/new-nonce", new_account: "/acme/new-account", new_order: "/acme/new-order" };
+
 /// A client.
 pub struct Client {
     number: usize,
+    paths: Paths,
     connection: Connection,
     key: EcdsaKeyPair,
     random: SystemRandom,
@@ -83,6 +96,7 @@ impl Client {
         let scheme = if endpoint.tls.is_some() { "https" } else { "http" };
         Self {
             number,
+            paths: OWN_PATHS,
             connection: Connection::to(endpoint),
             key,
             random,
@@ -92,6 +106,12 @@ impl Client {
             cost: Cost::default(),
             sent: None,
         }
+    }
+
+    /// Begins at other paths.
+    pub fn at_paths(mut self, paths: Paths) -> Self {
+        self.paths = paths;
+        self
     }
 
     /// Begins with a new connection, and no cost so far.
@@ -124,7 +144,7 @@ impl Client {
 
     /// Creates the account, or finds it.
     pub async fn register(&mut self) -> Result<(), Failure> {
-        let url = format!("{}/acme/new-account", self.base);
+        let url = self.url(self.paths.new_account);
         let agreed = json!({ "termsOfServiceAgreed": true }).to_string();
         let answer = self.post("newAccount", &url, &agreed).await?;
         let kid = answer.header("location").map(str::to_owned);
@@ -146,7 +166,7 @@ impl Client {
             steps[n] = at.elapsed();
             at = Instant::now();
         };
-        let url = format!("{}/acme/new-order", self.base);
+        let url = self.url(self.paths.new_order);
         let wanted = json!({ "identifiers": [{ "type": "dns", "value": name }] }).to_string();
         let answer = self.post(STEPS[0], &url, &wanted).await?;
         *order_url = answer.header("location").map(str::to_owned);
@@ -227,7 +247,7 @@ impl Client {
     async fn try_post(&mut self, step: &'static str, url: &str, payload: &str) -> Result<Answer, Failure> {
         let lost = |error: std::io::Error| Failure { step, what: error.to_string(), order: None, lost: true };
         if self.nonce.is_none() {
-            let answer = self.connection.send("HEAD", "/acme/new-nonce", b"").await.map_err(lost)?;
+            let answer = self.connection.send("HEAD", self.paths.new_nonce, b"").await.map_err(lost)?;
             self.nonce = answer.header("replay-nonce").map(str::to_owned);
         }
         let body = self.sign(url, payload);

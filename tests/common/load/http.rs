@@ -76,7 +76,8 @@ impl Connection {
             self.stream = Some(open(&self.endpoint).await?);
         }
         let authority = &self.endpoint.authority;
-        let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {authority}\r\n").into_bytes();
+        // Pebble demands the second one, as RFC 8555 §6.1 does.
+        let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {authority}\r\nUser-Agent: load\r\n").into_bytes();
         if method == "POST" {
             let length = body.len();
             request.extend(format!("Content-Type: application/jose+json\r\nContent-Length: {length}\r\n").bytes());

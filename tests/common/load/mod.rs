@@ -6,7 +6,7 @@ pub mod http;
 pub mod process;
 pub mod responder;
 
-use client::{Client, Cost, Failure, Issued};
+use client::{Client, Cost, Failure, Issued, OWN_PATHS, Paths};
 use http::Endpoint;
 use responder::{Responder, Thumbprints};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -37,6 +37,7 @@ pub struct Load {
     clients: Vec<Client>,
     thumbprints: Thumbprints,
     _responder: Responder,
+    paths: Paths,
     /// The next name's number; names are unique, because a valid authorization would save work.
     next: Arc<AtomicU64>,
 }
@@ -46,14 +47,21 @@ impl Load {
     pub async fn new(http01: u16) -> Self {
         let thumbprints: Thumbprints = Arc::new(RwLock::new(Vec::new()));
         let responder = Responder::start(http01, Arc::clone(&thumbprints)).await.unwrap();
-        Self { clients: Vec::new(), thumbprints, _responder: responder, next: Arc::new(AtomicU64::new(0)) }
+        let next = Arc::new(AtomicU64::new(0));
+        Self { clients: Vec::new(), thumbprints, _responder: responder, paths: OWN_PATHS, next }
+    }
+
+    /// Has clients begin at other paths.
+    pub fn at_paths(mut self, paths: Paths) -> Self {
+        self.paths = paths;
+        self
     }
 
     /// Has `count` clients with accounts of their own, more or less.
     pub async fn register(&mut self, endpoint: &Endpoint, count: usize) {
         self.clients.truncate(count);
         while self.clients.len() < count {
-            let mut client = Client::new(self.clients.len(), endpoint);
+            let mut client = Client::new(self.clients.len(), endpoint).at_paths(self.paths);
             client.register().await.unwrap();
             let mut thumbprints = self.thumbprints.write().unwrap();
             thumbprints.truncate(self.clients.len());
