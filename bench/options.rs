@@ -47,7 +47,7 @@ pub struct Options {
     /// Another built module (a copy of `build/`), measured in turns with this one, by the part `cold`.
     #[arg(long)]
     pub beside: Option<PathBuf>,
-    /// Another companion for the part `pebble`, as the one of a package: the bench's own is compiled without optimization.
+    /// The companion of the part `pebble`, as that of a package. The bench's own is compiled without optimization.
     #[arg(long)]
     pub companion: Option<PathBuf>,
     /// Write the tables and the plot to docs/performance/.
