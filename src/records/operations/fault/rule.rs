@@ -32,6 +32,9 @@ pub const REASONS: [Kind; 8] = [
     Kind::ServerInternal,
 ];
 
+/// Whether a fault has a part.
+type Takes = fn(FaultKind) -> bool;
+
 /// A rule: a fault, and the requests that meet it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FaultRule {
@@ -116,22 +119,7 @@ impl FaultRule {
         if self.all_endpoints().next().is_none() {
             return Err(format!("No endpoint of {fault} has that account or name; leave it out."));
         }
-        let only = |part: &str, with: &[FaultKind]| {
-            let names: Vec<&str> = with.iter().map(|kind| kind.name()).collect();
-            format!("{part} excludes {fault}; it is for {} only.", names.join(", "))
-        };
-        let of = |takes: fn(FaultKind) -> bool| -> Vec<FaultKind> {
-            FaultKind::ALL.iter().copied().filter(|kind| takes(*kind)).collect()
-        };
-        let parts: [(&str, bool, fn(FaultKind) -> bool); 4] = [
-            ("after", self.after, FaultKind::replaces_answers),
-            ("retry_after", self.retry_after.is_some(), FaultKind::has_retry_after),
-            ("delay", self.delay.is_some(), |kind| kind == FaultKind::Slow),
-            ("reason", self.reason.is_some(), |kind| kind == FaultKind::FailedValidation),
-        ];
-        if let Some((part, _, takes)) = parts.iter().find(|(_, given, takes)| *given && !takes(self.fault)) {
-            return Err(only(part, &of(*takes)));
-        }
+        self.check_parts()?;
         if self.fault == FaultKind::Slow && self.delay.is_none() {
             return Err("slow needs delay, the seconds that an answer waits.".to_owned());
         }
@@ -141,6 +129,24 @@ impl FaultRule {
             );
         }
         Ok(())
+    }
+
+    /// Checks that each part is one of this fault.
+    fn check_parts(&self) -> Result<(), String> {
+        let parts: [(&str, bool, Takes); 4] = [
+            ("after", self.after, FaultKind::replaces_answers),
+            ("retry_after", self.retry_after.is_some(), FaultKind::has_retry_after),
+            ("delay", self.delay.is_some(), |kind| kind == FaultKind::Slow),
+            ("reason", self.reason.is_some(), |kind| kind == FaultKind::FailedValidation),
+        ];
+        match parts.into_iter().find(|(_, given, takes)| *given && !takes(self.fault)) {
+            Some((part, _, takes)) => {
+                let with = FaultKind::ALL.iter().filter(|kind| takes(**kind)).map(|kind| kind.name());
+                let with = with.collect::<Vec<_>>().join(", ");
+                Err(format!("{part} excludes {}; it is for {with} only.", self.fault.name()))
+            }
+            None => Ok(()),
+        }
     }
 
     /// Describes the rule in a line.
