@@ -5,8 +5,6 @@
 
 mod header;
 mod stream;
-#[cfg(test)]
-mod tests;
 mod x25519;
 
 use std::io::{BufRead, Write};
@@ -117,3 +115,6 @@ fn stretched(passphrase: &str, salt: &[u8; 16], work: u8) -> Result<Zeroizing<[u
     scrypt::scrypt(passphrase.as_bytes(), &salt, &params, &mut *key).map_err(|_| anyhow!("scrypt failed"))?;
     Ok(key)
 }
+
+#[cfg(test)]
+mod tests;

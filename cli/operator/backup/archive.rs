@@ -92,6 +92,9 @@ impl Writer {
     /// When the system refuses to write.
     pub fn line(&mut self, line: &Line) -> Result<()> {
         let mut text = serde_json::to_string(line)?;
+        if text.contains('\n') {
+            bail!("the CA's answer has JSON over several lines, which a backup cannot hold");
+        }
         text.push('\n');
         self.digest.update(text.as_bytes());
         self.lines += 1;

@@ -2,8 +2,11 @@
 
 use super::backups::{Backup, closed, empty, full};
 use super::operator::{ADA, Operator, issue};
+use selvedge::ca::dispatch::kind::ASKS;
+use selvedge::ca::runtime::message::{InBackup, PartitionId};
 use selvedge::ca::testing::{OperationFault, World, check_all};
 use selvedge::records::Kind;
+use selvedge::values::Id;
 use serde_json::json;
 use std::collections::BTreeSet;
 
@@ -59,4 +62,26 @@ fn restore_is_undone_until_it_ends() {
     assert!(again.contains("has records already"), "{again}");
     let client = full.client.at(&closed(&other, false).world);
     issue(&client, &["z.test"], json!({}));
+}
+
+/// Each kind of partition is in the table of docs/OPERATIONS.md as the code has it.
+#[test]
+fn document_has_what_backups_have() {
+    let document = include_str!("../../../docs/OPERATIONS.md");
+    let (_, table) = document.split_once("| partition | in a backup | why |").unwrap();
+    for (kind, _) in ASKS {
+        let name = match kind {
+            "account" => format!("account/{}", Id::from_random([1; 16])),
+            "compromised" => "compromised/keys".to_owned(),
+            "operations" => "operations/ca".to_owned(),
+            "address" => "address/192.0.2.1".to_owned(),
+            other => format!("{other}/1"),
+        };
+        let word = match PartitionId::parse(&name).unwrap().backup() {
+            InBackup::Saved => "saved",
+            InBackup::Derived => "made anew",
+            InBackup::LeftOut => "left out",
+        };
+        assert!(table.contains(&format!("| `{kind}` | {word} |")), "{kind} is {word}");
+    }
 }
