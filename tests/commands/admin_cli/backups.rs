@@ -16,7 +16,7 @@ fn key(double: &Double) {
     std::fs::set_permissions(double.path("id"), permissions).unwrap();
 }
 
-fn back_up<'a>(file: &'a str) -> Vec<&'a str> {
+fn back_up(file: &str) -> Vec<&str> {
     vec!["backup", file, "--recipient", RECIPIENT, "--identity", "id"]
 }
 
