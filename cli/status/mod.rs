@@ -17,7 +17,7 @@ use selvedge::values::x509::Parts;
 use url::Url;
 
 pub use ask::authority;
-pub use judge::ROOT_CRL_LEAD;
+pub use selvedge::ca::health::issuers::ROOT_CRL_LEAD;
 
 use crate::ceremony::ROOT;
 use crate::common::ca_paths::CaPaths;
@@ -28,7 +28,8 @@ use crate::common::worker_config::{EXAMPLE_BASE_URL, WorkerConfig};
 use crate::common::x509::display_name;
 use crate::operator::{KnownTarget, OperatorStatus, RunningDev, Target, no_target};
 use facts::{Authority, Facts, Root};
-use judge::{Severity, judge};
+use judge::judge;
+use selvedge::ca::health::finding::Severity;
 
 /// Exit code when something is due or wrong.
 const DUE: u8 = 1;

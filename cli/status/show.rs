@@ -5,11 +5,15 @@ use std::fmt::Write;
 use selvedge::values::Time;
 use serde_json::{Value, json};
 
+use crate::common::invocation::companion;
 use crate::common::moment::when;
+use crate::common::web::clean;
 use crate::operator::OperatorStatus;
 
 use super::facts::{Authority, Facts, FetchedCrl, Issuer, Overview};
-use super::judge::{Finding, Severity, State, handover, state};
+use super::judge::issuer_facts;
+use selvedge::ca::health::finding::{Finding, Severity};
+use selvedge::ca::health::issuers::{IssuerState as State, handover};
 
 fn state_name(issuer: &Issuer, now: Time) -> &'static str {
     match state(issuer, now) {
@@ -19,12 +23,8 @@ fn state_name(issuer: &Issuer, now: Time) -> &'static str {
     }
 }
 
-fn severity_name(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Wrong => "wrong",
-        Severity::Due => "due",
-        Severity::Note => "note",
-    }
+fn state(issuer: &Issuer, now: Time) -> State {
+    issuer_facts(issuer).state(now)
 }
 
 /// The report as a table.
@@ -43,11 +43,12 @@ pub fn table(facts: &Facts, findings: &[Finding], now: Time) -> String {
         operator(&mut out, status);
     }
     out.push('\n');
-    if findings.is_empty() {
+    if !findings.iter().any(|finding| finding.severity != Severity::Note) {
         out.push_str("Nothing is due.\n");
     }
-    for Finding { severity, what, todo } in findings {
-        let _ = writeln!(out, "{}: {what}\n      {todo}", severity_name(*severity));
+    for Finding { severity, what, todo, .. } in findings {
+        let (what, todo) = (clean(what), clean(todo).replace("`selvedge ", &format!("`{} ", companion())));
+        let _ = writeln!(out, "{}: {what}\n      {todo}", severity.name());
     }
     out
 }
@@ -66,6 +67,13 @@ fn operator(out: &mut String, status: &OperatorStatus) {
         true => writeln!(out, "  webhook   {} notices waiting, {} given up", webhook.waiting, webhook.given_up),
         false => writeln!(out, "  webhook   none"),
     };
+    if let Some(certificates) = status.health.as_ref().map(|health| &health.certificates) {
+        let _ = writeln!(
+            out,
+            "  in force  {} certificates, {} of them renewed; {} end unrenewed soon",
+            certificates.valid, certificates.renewed, certificates.unrenewed
+        );
+    }
 }
 
 fn rows(out: &mut String, overview: &Overview, issuer: &Issuer, now: Time) {
@@ -110,7 +118,7 @@ pub fn json(facts: &Facts, findings: &[Finding], now: Time) -> Value {
         |overview: &Overview| overview.issuers.iter().map(|one| of_issuer(overview, one, now)).collect::<Vec<_>>();
     let findings: Vec<Value> = findings
         .iter()
-        .map(|one| json!({ "severity": severity_name(one.severity), "what": one.what, "todo": one.todo }))
+        .map(|one| json!({ "id": one.id, "severity": one.severity, "what": one.what, "todo": one.todo, "count": one.count }))
         .collect();
     let mut all = json!({
         "url": facts.url,

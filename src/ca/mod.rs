@@ -9,6 +9,7 @@ pub mod config;
 pub mod dispatch;
 pub mod documents;
 pub mod front;
+pub mod health;
 pub mod http;
 pub mod issuance_policy;
 pub mod ledger;

@@ -10,7 +10,7 @@ use std::process::Command;
 ///
 /// Accounts with their used nonces, key owners, certificates, the ledger with its inventory, CRLs, compromised keys, metrics, audit and
 /// policies. Failures and paused names are kept for a month and longer, within bounds.
-const LASTING: [&str; 27] = [
+const LASTING: [&str; 28] = [
     "account",
     "owner",
     "cert",
@@ -35,6 +35,7 @@ const LASTING: [&str; 27] = [
     "shadow",
     "finding",
     "calendar",
+    "census",
     "failure",
     "paused",
     "failed",

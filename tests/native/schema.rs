@@ -16,6 +16,7 @@ use selvedge::records::acme::account::{ExternalUse, KeyOwner, Tombstone};
 use selvedge::records::acme::persist::PersistRecord;
 use selvedge::records::acme::redeemed::RedeemedNonces;
 use selvedge::records::acme::reuse::AuthorizationByIdentifier;
+use selvedge::records::ledger::census::CensusRecord;
 use selvedge::records::ledger::compromise::{BlockedKeyRecord, CompromisedKey, SubscriberRecord, SubscriptionRecord};
 use selvedge::records::ledger::crl::{CrlPieceRecord, CrlRecord, RevokedRecord, ShardRecord};
 use selvedge::records::ledger::entry::LedgerEntry;
@@ -109,6 +110,7 @@ fn golden_examples_round_trip_and_every_record_has_one() {
         golden::<LimitRecord>(),
         golden::<FailingRecord>(),
         golden::<CountersRecord>(),
+        golden::<CensusRecord>(),
         golden::<FailureRecord>(),
         golden::<PausedRecord>(),
         golden::<FailureTotals>(),
@@ -243,6 +245,14 @@ fn operator_records_fit_their_schemas() {
         assert_eq!(answered.status() < 300, *body != "{", "{path}: {}", answered.text());
         replacement = answered.json()["id"].as_str().unwrap_or_default().to_owned();
     }
+    let health = Request {
+        method: "GET".to_owned(),
+        path: "/admin/v1/health".to_owned(),
+        authorization: Some(format!("Bearer {token}")),
+        body: Some(Vec::new()),
+        ..Request::default()
+    };
+    world.send(health).is(200);
     let found = FindingRecord {
         identifier: "a.shadow.test".to_owned(),
         rule: "deny".to_owned(),
@@ -258,7 +268,8 @@ fn operator_records_fit_their_schemas() {
         check(&prefix, &serde_json::from_str(&json).unwrap());
         seen.insert(prefix);
     }
-    for wanted in "audit audited calendar external failed failure fault finding key policy replace shadow".split(' ') {
+    let wanted = "audit audited calendar census external failed failure fault finding key policy replace shadow";
+    for wanted in wanted.split(' ') {
         assert!(seen.contains(wanted), "{wanted}");
     }
 }

@@ -1,5 +1,11 @@
 use super::*;
-use crate::status::facts::{FetchedCrl, RootCrl};
+use crate::status::facts::{Crl, FetchedCrl, RootCrl};
+use core::time::Duration;
+use selvedge::ca::health::issuers::{
+    CRL_EXPIRY_WARNING, CRL_OVERDUE, ISSUER_LEAD, ISSUER_LIFETIME, ROOT_CRL_LEAD, ROOT_LEAD,
+};
+
+const DAY: Duration = Duration::from_secs(86_400);
 
 const NOW: Time = Time::from_secs(1_795_521_600);
 const SECOND: Duration = Duration::from_secs(1);
@@ -122,7 +128,13 @@ fn retired_issuer_may_be_removed_when_its_certificates_have_expired() {
     assert_eq!(with(NOW.minus(DAY), Some(later), NOW), []);
     only(with(NOW.minus(DAY), Some(later), NOW.minus(SECOND)), Severity::Note, "may be removed");
     let old = issuer(2, false, Time::from_millis(0), later);
-    let status = retired(&old, long_ago, LONGEST, NOW).unwrap().todo;
+    let facts = Facts {
+        url: String::new(),
+        root: None,
+        authority: Authority::Works(overview(vec![old, issuer(3, true, long_ago, NOW.plus(DAY * 1000))])),
+        operator: None,
+    };
+    let status = judge(&facts, NOW).remove(0).todo;
     for name in ["ISSUER_CHAIN_2", "ISSUER_ACTIVE_FROM_2", "secret delete ISSUER_KEY_2", "issuer-2.key"] {
         assert!(status.contains(name), "{status}");
     }

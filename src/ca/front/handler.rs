@@ -45,7 +45,7 @@ impl<P: Ports> Front<P> {
             Served::Local(response) | Served::Cut(response) => (response.status, Some(response)),
             Served::Forwarded(status, _) => (*status, None),
         };
-        counts::tally(&self.ports, route.as_ref(), answer.0, answer.1);
+        counts::tally(&self.ports, route.as_ref(), answer, events::since(&self.ports, context.begun));
         events::answered(&self.ports, &request, route.as_ref(), answer, &context);
         match handled {
             Served::Local(response) => {

@@ -1,9 +1,16 @@
-//! The metrics, in the Prometheus text format.
+//! The metrics, in the Prometheus text format: sums of counts, and the CA's health.
 
+use crate::VERSION;
+use crate::ca::health::finding::Severity;
+use crate::ca::health::issuers::IssuerState;
 use crate::ca::http::message::{Answer, Request, Response};
+use crate::ca::operator_api::health::{Health, look, within};
 use crate::ca::partitions::metrics::flush;
 use crate::ca::runtime::ports::Ports;
-use crate::records::operations::{metrics, proof};
+use crate::ca::telemetry::counts::Series;
+use crate::ca::telemetry::exposition::Samples;
+use crate::records::operations::proof;
+use crate::values::Time;
 
 /// Answers a GET of the metrics with a valid token. Without one, returns `None`, which becomes the answer for an
 /// unknown path.
@@ -16,9 +23,92 @@ pub async fn show<P: Ports>(ports: &P, request: &Request) -> Option<Answer> {
         return None;
     }
     let sums = flush(ports).await;
+    let gauges = gauges(ports).await;
     Some(sums.map(|sums| {
-        Response::text(200, "text/plain; version=0.0.4; charset=utf-8", metrics::text(&sums))
+        let mut samples = Samples::default();
+        samples.count(&sums);
+        let text = samples.text() + &gauges;
+        Response::text(200, "text/plain; version=0.0.4; charset=utf-8", text)
             .with("Cache-Control", "no-store")
             .indexed(&settings.urls)
     }))
+}
+
+/// Returns the gauges, which are cached for some seconds.
+async fn gauges<P: Ports>(ports: &P) -> String {
+    let now = ports.now();
+    if let Some(kept) = ports.memory().gauges(now) {
+        return kept;
+    }
+    let mut samples = Samples::default();
+    samples.add(Series::new("selvedge_build_info").label("version", VERSION), 1);
+    let health = look(ports).await;
+    samples.add(Series::new("selvedge_health_up"), u8::from(health.is_ok()));
+    match &health {
+        Ok(health) => of_health(&mut samples, health),
+        Err(problem) => ports.log(&format!("metrics: {}", problem.log.as_ref().unwrap_or(&problem.detail))),
+    }
+    let text = samples.text();
+    if health.is_ok() {
+        ports.memory().keep_gauges(&text, now);
+    }
+    text
+}
+
+fn of_health(samples: &mut Samples, health: &Health) {
+    let (facts, census) = (&health.facts, &health.census);
+    for (state, count) in [("valid", census.valid), ("revoked", census.revoked)] {
+        samples.add(Series::new("selvedge_certificates").label("state", state), count);
+    }
+    for (days, count) in within(census) {
+        samples.add(Series::new("selvedge_certificates_ending").label("days", days), count);
+    }
+    samples.add(Series::new("selvedge_certificates_unrenewed"), census.unrenewed);
+    time(samples, Series::new("selvedge_certificates_counted_timestamp_seconds"), health.counted);
+    for issuer in &facts.issuers {
+        let state = match issuer.state(facts.now) {
+            IssuerState::Active => "signs",
+            IssuerState::Next => "next",
+            IssuerState::Retired => "retired",
+        };
+        let ends = Series::new("selvedge_issuer_not_after_timestamp_seconds").label("issuer", issuer.place);
+        time(samples, ends.label("state", state), Some(issuer.not_after));
+        let lists = issuer.crls.iter().filter(|list| list.due.is_some());
+        let next = Series::new("selvedge_crl_next_update_timestamp_seconds").label("issuer", issuer.place);
+        time(samples, next, lists.filter_map(|list| list.next_update).min());
+    }
+    for (issuer, signed) in &health.oldest_crls {
+        time(samples, Series::new("selvedge_crl_signed_timestamp_seconds").label("issuer", issuer), Some(*signed));
+    }
+    let root = facts.root.as_ref().map(|(_, end)| *end);
+    time(samples, Series::new("selvedge_root_not_after_timestamp_seconds"), root);
+    time(samples, Series::new("selvedge_root_crl_next_update_timestamp_seconds"), facts.root_list);
+    let late = facts.late.iter().map(|(_, due)| due.until(facts.now).as_secs()).max().unwrap_or_default();
+    samples.add(Series::new("selvedge_alarm_late_seconds"), late);
+    for (state, count) in [("waiting", health.waiting), ("given_up", facts.given_up)] {
+        samples.add(Series::new("selvedge_notices").label("state", state), count);
+    }
+    for (problem, count) in &health.failures.problems {
+        samples.add(Series::new("selvedge_failures").label("problem", problem), count);
+    }
+    samples.add(Series::new("selvedge_failures_omitted_total"), health.failures.omitted);
+    samples.add(Series::new("selvedge_names_paused"), facts.paused);
+    for severity in Severity::ALL {
+        let count = health.findings.iter().filter(|finding| finding.severity == severity).count();
+        samples.add(Series::new("selvedge_findings").label("severity", severity.name()), count);
+    }
+    let mut seen = Vec::new();
+    for finding in &health.findings {
+        if !seen.contains(&(&finding.id, finding.severity)) {
+            seen.push((&finding.id, finding.severity));
+            let series = Series::new("selvedge_finding").label("id", &finding.id);
+            samples.add(series.label("severity", finding.severity.name()), 1);
+        }
+    }
+}
+
+fn time(samples: &mut Samples, series: Series, at: Option<Time>) {
+    if let Some(at) = at {
+        samples.add(series, at.secs());
+    }
 }

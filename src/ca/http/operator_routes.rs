@@ -14,6 +14,8 @@ const MAX_KID: usize = 128;
 pub enum AdminRoute {
     /// Status of the CA.
     Status,
+    /// Health of the CA.
+    Health,
     /// The external account keys.
     ExternalAccounts,
     /// The external account key of this kid.
@@ -84,6 +86,7 @@ impl AdminRoute {
         let mut parts = path.split('/');
         let route = match (parts.next()?, parts.next(), parts.next()) {
             ("status", None, None) => Self::Status,
+            ("health", None, None) => Self::Health,
             ("external-accounts", None, None) => Self::ExternalAccounts,
             ("external-accounts", Some(kid), None) => Self::ExternalAccount(self::kid(kid)?),
             ("certificates", None, None) => Self::Certificates,
@@ -124,6 +127,7 @@ impl AdminRoute {
     pub fn described(&self) -> (&'static str, &'static str) {
         match self {
             Self::Status => ("GET, HEAD", "/admin/v1/status"),
+            Self::Health => ("GET, HEAD", "/admin/v1/health"),
             Self::ExternalAccounts => ("GET, HEAD, POST", "/admin/v1/external-accounts"),
             Self::ExternalAccount(_) => ("GET, HEAD, POST", "/admin/v1/external-accounts/{kid}"),
             Self::Certificates => ("GET, HEAD", "/admin/v1/certificates"),

@@ -1,6 +1,7 @@
 //! The asks that a ledger understands.
 
 use super::bulk_revocation::{RevokeNext, RevokedPart};
+use super::census::{InspectLedger, LedgerState};
 use super::crl::{CrlPage, CurrentCrl, ListCrls};
 use super::entry::{RecordCertificate, Recorded, RenewalInfo, RevokeCertificate};
 use super::expiry_scan::{LatestExpiry, ScanExpiring, ScanPage};
@@ -32,6 +33,7 @@ asks! {
     RevokeNext -> RevokedPart = ledger.revoke_next(&ask).await;
     ShowEntry -> Option<ShownEntry> = ledger.show_entry(&ask.serial);
     ScanExpiring -> ScanPage = ledger.scan_expiring(&ask);
+    InspectLedger -> LedgerState = ledger.inspect().await;
     LatestExpiry -> BTreeMap<String, Time> = ledger.latest(&ask.sets);
     + PutReplacement = ledger.put_replacement(&ask.0);
     + LearnKey = ledger.learn_key(&ask.key);

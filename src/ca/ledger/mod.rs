@@ -3,6 +3,7 @@
 pub mod asks;
 pub mod block_key;
 pub mod bulk_revocation;
+pub mod census;
 pub mod crl;
 pub mod entry;
 pub mod expiry_scan;

@@ -78,12 +78,14 @@ impl Ask for CountNotices {
 }
 
 /// Counts of the last few thousand notices, by their delivery.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct NoticeCounts {
     /// Notices that wait for their delivery.
     pub waiting: u64,
     /// Notices whose delivery was given up.
     pub given_up: u64,
+    /// The earliest due time of the partition's jobs.
+    pub due: Option<Time>,
 }
 
 /// A notice to be stored.
@@ -280,7 +282,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Notices<'_, P, K> {
             seen += page.len();
             after = page.last().map(|(id, _)| id.clone());
             if page.len() < PAGE || seen >= MAX_COUNTED {
-                return Ok(NoticeCounts { waiting, given_up });
+                let due = self.0.jobs()?.into_iter().map(|(_, job)| job.due).min();
+                return Ok(NoticeCounts { waiting, given_up, due });
             }
         }
     }

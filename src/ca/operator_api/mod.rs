@@ -13,6 +13,7 @@ pub mod external_keys;
 pub mod failures;
 pub mod faults;
 pub mod feed;
+pub mod health;
 pub mod notices;
 pub mod operator;
 pub mod policies;
@@ -86,6 +87,7 @@ async fn read<P: Ports>(ports: &P, operator: &Operator, request: &Request, route
     }
     match route {
         AdminRoute::Status => apart(status(ports, operator)).await,
+        AdminRoute::Health => apart(health::show(ports)).await,
         AdminRoute::ExternalAccounts => apart(external_keys::list(ports, request)).await,
         AdminRoute::ExternalAccount(kid) => apart(external_keys::show(ports, kid)).await,
         AdminRoute::Certificates => apart(certificates::list(ports, request)).await,
@@ -145,6 +147,7 @@ async fn change<P: Ports>(ports: &P, operator: &Operator, request: &Request, rou
         AdminRoute::RestorationEnd => apart(restoration::end(ports, operator, request)).await,
         AdminRoute::RestorationUndo => apart(restoration::undo(ports, operator, request)).await,
         AdminRoute::Status
+        | AdminRoute::Health
         | AdminRoute::Certificates
         | AdminRoute::Certificate(_)
         | AdminRoute::Pem(_)

@@ -27,6 +27,9 @@ const FLUSH_INTERVAL: Duration = Duration::from_secs(10);
 /// How long a CRL is cached: far shorter than HTTP caches may keep it.
 const CRL_AGE: Duration = Duration::from_secs(1);
 
+/// How long the gauges of the metrics are cached.
+const GAUGES_AGE: Duration = Duration::from_secs(10);
+
 /// Maximum size of all cached CRLs, in characters.
 const MAX_CRL_SIZE: usize = 4 << 20;
 
@@ -57,6 +60,7 @@ pub struct Memory {
     lists: RefCell<BTreeMap<(String, u16), KeptList>>,
     bundle: RefCell<Option<(Time, String)>>,
     overview: RefCell<Option<(Time, Value)>>,
+    gauges: RefCell<Option<(Time, String)>>,
     access_keys: RefCell<KeyCache>,
     absent: RefCell<BTreeMap<String, Time>>,
     /// The numbers of the nonces without an account, by shard.
@@ -117,9 +121,14 @@ impl Memory {
 
     /// Counts one in a series.
     pub fn tally(&self, series: String) {
+        self.tally_many(series, 1);
+    }
+
+    /// Counts so many in a series.
+    pub fn tally_many(&self, series: String, more: u64) {
         let mut counts = self.counts.borrow_mut();
         let n = counts.entry(series).or_default();
-        *n = n.saturating_add(1);
+        *n = n.saturating_add(more);
     }
 
     /// Whether counts or failures are due to be sent. After `true` the caller must send them.
@@ -189,6 +198,16 @@ impl Memory {
     /// Caches the overview of issuers for a second. Many anonymous requests then do not reach the ledgers.
     pub fn keep_overview(&self, overview: Value, now: Time) {
         self.overview.replace(Some((now, overview)));
+    }
+
+    /// Returns the text of the gauges, if cached.
+    pub fn gauges(&self, now: Time) -> Option<String> {
+        self.gauges.borrow().as_ref().filter(|(at, _)| now < at.plus(GAUGES_AGE)).map(|(_, text)| text.clone())
+    }
+
+    /// Caches the text of the gauges for some seconds, however often they are read.
+    pub fn keep_gauges(&self, text: &str, now: Time) {
+        self.gauges.replace(Some((now, text.to_owned())));
     }
 
     /// Returns the file of all CRLs, if cached.

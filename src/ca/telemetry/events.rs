@@ -217,6 +217,7 @@ pub fn validated<P: Ports>(ports: &P, account: &Id, tried: &ValidationAttempt<'_
     };
     let kind = tried.kind;
     counts::count(ports, || Series::new("selvedge_validations_total").label("type", kind).label("outcome", outcome));
+    counts::observe(ports, "selvedge_validation_duration_seconds", ("type", kind), since(ports, tried.begun));
     if ports.settings().request_log == RequestLog::Off {
         return;
     }
@@ -250,6 +251,10 @@ pub fn issued<P: Ports>(
             .label("profile", &order.profile)
             .label("issuer", &issuance.issuer),
     });
+    if failed.is_none() {
+        let ms = since(ports, issuance.prepared);
+        counts::observe(ports, "selvedge_issuance_duration_seconds", ("profile", &order.profile), ms);
+    }
     if ports.settings().request_log == RequestLog::Off {
         return;
     }
@@ -319,7 +324,8 @@ fn write<P: Ports>(ports: &P, line: &impl Serialize) {
     }
 }
 
-fn since<P: Ports>(ports: &P, begun: Time) -> u64 {
+/// The time since then in milliseconds.
+pub fn since<P: Ports>(ports: &P, begun: Time) -> u64 {
     u64::try_from(begun.until(ports.now()).as_millis()).unwrap_or(u64::MAX)
 }
 

@@ -2,4 +2,6 @@
 
 pub mod counts;
 pub mod events;
+pub mod exposition;
 pub mod failures;
+pub mod series;

@@ -199,6 +199,15 @@ pub fn status(given_up: u64) -> Value {
            "webhook": {"configured": true, "waiting": 1, "given_up": given_up}, "audit": {"entries": 0, "chain": ""}})
 }
 
+/// The health with these findings.
+pub fn health(findings: &[Value]) -> Value {
+    json!({"at": "2026-11-24T12:00:00Z", "status": "ok", "counting": false, "findings": findings,
+           "certificates": {"counted": "2026-11-24T12:00:00Z", "valid": 2, "revoked": 0, "renewed": 1,
+                            "ending": {"1": 0, "7": 0, "30": 1}, "unrenewed": 0, "first_unrenewed": []},
+           "notices": {"waiting": 1, "given_up": 0},
+           "failures": {"problems": {"dns": 2}, "accounts": 1, "registrations": 0, "unsigned": 0, "paused": 0, "omitted": 0}})
+}
+
 pub fn entry(number: u64) -> Value {
     json!({"number": number, "at": "2026-11-24T12:00:00Z", "who": "ada", "by": "token", "what": "policy.put",
            "target": "7", "outcome": "done", "of": number - 1, "detail": null, "address": "192.0.2.1", "chain": "00"})
@@ -269,6 +278,7 @@ fn answer(request: &Request, asked: &Asked) -> (u16, Value) {
     let chosen = request.chosen.as_str();
     match request.operation.as_str() {
         "status" => (200, status(0)),
+        "health" => (200, health(&[])),
         "listExternalAccounts" => (200, json!({"external_accounts": [key("team")], "next": null})),
         "createExternalAccount" => (201, created(&body)),
         "showExternalAccount" | "changeExternalAccount" => (200, key(chosen)),

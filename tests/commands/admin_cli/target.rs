@@ -211,3 +211,39 @@ fn status_with_token_has_the_operator_part() {
     dev_at(&double, &url, std::process::id());
     double.run_with(&["status", "--state", "state"], &[]).is(1, &[&url, "3 notices could not be delivered"]);
 }
+
+#[test]
+fn status_with_token_has_the_findings_of_the_authority() {
+    let overview = json!({"longest_lifetime": 7_776_000, "problems": ["It is not judged twice."], "issuers": []});
+    let found = |id: &str, severity: &str, count: Value| {
+        json!({"id": id, "severity": severity, "what": format!("{id} \u{202e}is found"), "todo": "`selvedge failures` lists them",
+               "count": count})
+    };
+    let findings = std::sync::Arc::new(std::sync::Mutex::new(vec![found("registration-open", "note", Value::Null)]));
+    let (shown, asked) = (std::sync::Arc::clone(&findings), std::sync::atomic::AtomicUsize::new(0));
+    let authority = crate::server::Server::start(move |request| match request.line.as_str() {
+        "GET /issuers" => (200, overview.to_string().into_bytes()),
+        "GET /admin/v1/status" => (200, status(0).to_string().into_bytes()),
+        "GET /admin/v1/health" => {
+            let mut health = super::double::health(&shown.lock().unwrap());
+            // Each count takes three requests.
+            health["counting"] = (asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst) % 3 < 2).into();
+            (200, health.to_string().into_bytes())
+        }
+        _ => super::problem(404, "There is nothing."),
+    });
+    let (double, url) = (Double::start(), format!("http://{}", authority.address));
+    let run =
+        |args: &[&str]| double.run_with(&[&["status", "--url", &url], args].concat(), &[("SELVEDGE_TOKEN", TOKEN)]);
+    let ended = run(&[]);
+    ended.is(0, &["Nothing is due.", r"note: registration-open \u{202e}is found", "2 certificates, 1 of them renewed"]);
+    assert_eq!(authority.asked().iter().filter(|asked| asked.line.ends_with("/health")).count(), 3);
+    findings.lock().unwrap().insert(0, found("certificates-unrenewed", "due", json!(11)));
+    run(&[]).is(1, &["due: certificates-unrenewed", " failures` lists them"]);
+    let told: Value = serde_json::from_str(&run(&["--json"]).is(1, &[]).out).unwrap();
+    assert_eq!(
+        (&told["findings"][0]["id"], &told["findings"][0]["count"]),
+        (&json!("certificates-unrenewed"), &json!(11))
+    );
+    assert_eq!(told["operator"]["health"]["certificates"]["valid"], 2);
+}

@@ -25,7 +25,11 @@ pub fn failing(fixture: &Fixture) -> Vec<Case<'_>> {
     };
     let mut all = vec![refused, case(fixture, "newAccount that is refused", 400, &[], registration)];
     let (paused, _) = fixture.paused();
-    for (name, path) in [("operations: failures", "failures?name=*.test"), ("operations: paused names", "paused")] {
+    for (name, path) in [
+        ("operations: failures", "failures?name=*.test"),
+        ("operations: paused names", "paused"),
+        ("operations: health", "health"),
+    ] {
         let request = operate("GET", path, None);
         let mut case = case(fixture, name, 200, &[], move |_| request.clone());
         // The first has queued failures, which are sent first.

@@ -20,6 +20,7 @@ fn routes() -> Vec<AdminRoute> {
     let (serial, id, name) = (Serial::from_hex("0a").unwrap(), Id::from_random([1; 16]), "x".to_owned());
     let all = vec![
         AdminRoute::Status,
+        AdminRoute::Health,
         AdminRoute::ExternalAccounts,
         AdminRoute::ExternalAccount(name.clone()),
         AdminRoute::Certificates,
@@ -55,7 +56,8 @@ fn routes() -> Vec<AdminRoute> {
     // The compiler names a route that is missing here.
     for route in &all {
         match route {
-            AdminRoute::Status | AdminRoute::ExternalAccounts | AdminRoute::ExternalAccount(_) => {}
+            AdminRoute::Status | AdminRoute::Health => {}
+            AdminRoute::ExternalAccounts | AdminRoute::ExternalAccount(_) => {}
             AdminRoute::Certificates | AdminRoute::Certificate(_) | AdminRoute::Pem(_) | AdminRoute::Revoke(_) => {}
             AdminRoute::Accounts | AdminRoute::Account(_) | AdminRoute::Deactivate(_) => {}
             AdminRoute::Resume(_) | AdminRoute::Failures | AdminRoute::Paused => {}

@@ -12,6 +12,7 @@ mod decisions;
 mod document;
 mod failures;
 mod faults;
+mod health;
 mod inventory;
 mod keys;
 mod logs;

@@ -1,0 +1,158 @@
+//! The census of a ledger: its certificates by state and time left.
+//!
+//! It is made in steps by those that ask for it, so a ledger without such requests does nothing for it.
+
+use super::expiry_scan::{Candidate, not_renewed_elsewhere};
+use super::index::{is_renewed, set_of};
+use super::kind::Ledger;
+use crate::ca::notices::delivery::NoticeCounts;
+use crate::ca::runtime::ports::PartitionPorts;
+use crate::pki::Serial;
+use crate::records::Problem;
+use crate::records::ledger::census::{Census, CensusRecord, CensusStep, Unrenewed};
+use crate::records::ledger::crl::ShardStatus;
+use crate::records::ledger::entry::LedgerEntry;
+use crate::records::operations::notice::{ScanStateRecord, remind_at};
+use crate::store::{Kv, Txn};
+use crate::values::Time;
+use serde::{Deserialize, Serialize};
+
+/// Asks for the state of a ledger. It takes a step of the census if one is due.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct InspectLedger;
+
+/// The state of a ledger.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct LedgerState {
+    /// The shards of its CRLs.
+    pub shards: Vec<ShardStatus>,
+    /// The time of the last census.
+    pub counted: Option<Time>,
+    /// Its counts.
+    pub census: Census,
+    /// Whether the next census is incomplete.
+    pub counting: bool,
+    /// Its notices.
+    pub notices: NoticeCounts,
+    /// The earliest due time of its jobs and its scan.
+    pub due: Option<Time>,
+}
+
+/// Number of certificates counted in one step.
+const MAX_COUNTED: usize = 2_000;
+
+/// Number of unrenewed certificates found in one step. Other ledgers are asked about them.
+const MAX_FOUND: usize = 200;
+
+/// Number of records per read.
+const PAGE: usize = 250;
+
+/// The result of a step, with the certificates that this ledger has not renewed.
+struct Step {
+    counts: Census,
+    found: Vec<Candidate>,
+    after: String,
+    last: bool,
+}
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
+    /// Returns the state of this ledger. A step of the census comes first if due.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(in crate::ca) async fn inspect(&self) -> Result<LedgerState, Problem> {
+        let mut record = self.transact(|txn| Ok(txn.get::<CensusRecord>("")?.unwrap_or_default()))?;
+        if record.is_due(self.ports.now()) {
+            record = self.count_on(record).await?;
+        }
+        let notices = self.notices().counts()?;
+        let scan = self.transact(|txn| Ok(txn.get::<ScanStateRecord>("")?.map(|state| state.due)))?;
+        let scan = scan.filter(|_| self.ports.settings().webhook.is_some());
+        Ok(LedgerState {
+            shards: self.standing()?,
+            counted: record.at,
+            counting: record.next.is_some(),
+            census: record.counts,
+            due: [notices.due, scan].into_iter().flatten().min(),
+            notices,
+        })
+    }
+
+    /// Takes a step of the census, and stores it unless another step was faster.
+    async fn count_on(&self, before: CensusRecord) -> Result<CensusRecord, Problem> {
+        let now = self.ports.now();
+        let begun = before.next.clone();
+        let begun =
+            begun.unwrap_or_else(|| CensusStep { at: now, after: Serial::first_of(now), counts: Census::default() });
+        let at = begun.at;
+        let Step { mut counts, found, after, last } = self.transact(|txn| count(txn, begun))?;
+        // If another ledger does not answer, its renewals are not known.
+        let found = match not_renewed_elsewhere(&self.ports, &self.issuer, found.clone()).await {
+            Ok(rest) => rest,
+            Err(problem) => {
+                self.log(&problem);
+                found
+            }
+        };
+        counts.count_unrenewed(found.into_iter().map(named));
+        let done = match last {
+            true => CensusRecord { at: Some(at), counts, next: None },
+            false => CensusRecord { next: Some(CensusStep { at, after, counts }), ..before.clone() },
+        };
+        self.transact(|txn| {
+            let found = txn.get::<CensusRecord>("")?;
+            // A ledger without certificates stores nothing.
+            let unused = found.is_none() && last && done.counts == Census::default();
+            if found.clone().unwrap_or_default() != before {
+                return Ok(found.unwrap_or_default());
+            }
+            if !unused {
+                txn.put("", &done)?;
+            }
+            Ok(done)
+        })
+    }
+}
+
+/// Counts the next certificates, in the order of expiry.
+fn count<K: Kv>(txn: &Txn<'_, K>, CensusStep { at, mut after, mut counts }: CensusStep) -> Result<Step, Problem> {
+    let (mut found, mut seen) = (Vec::new(), 0);
+    loop {
+        let page = txn.list::<LedgerEntry>(Some(&after), PAGE)?;
+        let more = page.len() == PAGE;
+        for (serial, entry) in page {
+            after.clone_from(&serial);
+            seen += 1;
+            if entry.not_after <= at {
+                continue;
+            }
+            if entry.revoked.is_some() {
+                counts.revoked += 1;
+                continue;
+            }
+            let renewed = is_renewed(txn, &serial, &entry)?;
+            counts.count_valid(at.until(entry.not_after), renewed);
+            if !renewed && remind_at(entry.not_before, entry.not_after) <= at {
+                found.push(candidate(serial, entry));
+            }
+            if found.len() >= MAX_FOUND {
+                return Ok(Step { counts, found, after, last: false });
+            }
+        }
+        if !more || seen >= MAX_COUNTED {
+            return Ok(Step { counts, found, after, last: !more });
+        }
+    }
+}
+
+fn candidate(serial: String, entry: LedgerEntry) -> Candidate {
+    let set = set_of(&entry);
+    let LedgerEntry { names, not_after, account, profile, .. } = entry;
+    Candidate { serial, set, names, not_after, account, profile }
+}
+
+fn named(one: Candidate) -> Unrenewed {
+    let Candidate { serial, names, not_after, account, .. } = one;
+    let names_count = names.len();
+    Unrenewed { serial, name: names.into_iter().next().unwrap_or_default(), names_count, not_after, account }
+}
