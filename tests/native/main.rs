@@ -18,6 +18,7 @@ mod documents;
 mod invariants;
 mod jobs;
 mod layers;
+mod monitoring;
 mod operations;
 mod properties;
 mod protocol;

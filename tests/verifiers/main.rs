@@ -19,6 +19,7 @@ mod openssl_ca;
 mod our_crls;
 #[path = "../common/packages/mod.rs"]
 mod packages;
+mod promtool;
 mod questions;
 mod servers;
 mod verifiers;
