@@ -186,8 +186,7 @@ fn h11_relations_have_separate_link_headers() {
     }
 }
 
-/// The headers that the Worker reads for operators and browsers decide nothing of ACME. That it reads no others, a
-/// Replay-Nonce or User-Agent, is tested on workerd (`n07_h10_worker_reads_named_headers_only`).
+/// Headers for operators and browsers. That no others are read: `n07_h10_worker_reads_named_headers_only`.
 #[test]
 fn n07_h10_other_headers_of_a_signed_request_change_nothing() {
     let client = Client::registered(&World::new());
