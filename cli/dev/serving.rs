@@ -304,9 +304,9 @@ pub fn bindings(
         ("VALIDATION_RETRY_SECONDS", "1".to_owned()),
         ("CRL_GATHERING_SECONDS", "0".to_owned()),
         ("REFUSE_NONCES", options.refuse_nonces.to_string()),
-        ("FAULTS", options.faults.to_string()),
     ];
     let modes = [
+        (options.faults, "FAULTS", "true"),
         (options.always_valid, "ALWAYS_VALID", "true"),
         (options.preauthorized, "POLICY", r#"{"preauthorized":["*"]}"#),
     ];
