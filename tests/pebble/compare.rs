@@ -161,7 +161,7 @@ fn asked(directory: &str, management: u16, ours: &Pebble) -> Vec<Asked> {
     let stranger =
         acme.key.sign_jws(json!({ "nonce": "AAAA", "url": acme.url("newOrder"), "kid": url }), Some(json!({})));
     all.push(("a wrong nonce", acme.send(acme.url("newOrder"), &stranger)));
-    all.push(("a body that is no JWS", acme.send(acme.url("newOrder"), b"{}")));
+    all.push(("a malformed body", acme.send(acme.url("newOrder"), b"{}")));
     all.push(("account, deactivated", acme.post(&url, Some(json!({ "status": "deactivated" })))));
     all.push(("newOrder of a deactivated account", acme.order(&[NAME])));
     all
