@@ -31,15 +31,11 @@ pub async fn audited<P: Ports, T>(
     act: impl Future<Output = Result<Done<T>, Problem>>,
 ) -> Result<T, Problem> {
     let event = |outcome, of, detail: Option<String>| Event {
-        at: ports.now(),
-        who: operator.name.clone(),
-        by: operator.by,
-        what: what.to_owned(),
         target: target.map(str::to_owned),
         outcome,
         of,
         detail: detail.map(|detail| detail.chars().take(MAX_DETAIL).collect()),
-        address: request.address.map(|address| address.to_string()),
+        ..operator.event(ports, request, what)
     };
     let number = note(ports, event(Outcome::Attempted, None, None)).await?;
     let done = act.await;

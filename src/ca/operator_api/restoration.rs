@@ -9,7 +9,9 @@ use crate::ca::http::message::{Answer, Request};
 use crate::ca::runtime::copying::CopiedRow;
 use crate::ca::runtime::message::{NONCE_SHARDS, PartitionId, ROSTERS};
 use crate::ca::runtime::ports::Ports;
-use crate::ca::runtime::restoring::{EndRestore, ImportRows, MarkRestore, RestoreState, ShowRestore, UndoRestore};
+use crate::ca::runtime::restoring::{
+    EndRestore, ImportRows, MarkRestore, RestoreState, ShowRestore, UndoRestore, ending, occupied, other,
+};
 use crate::records::Problem;
 use crate::records::operations::audit::{Event, Outcome};
 use crate::records::operations::restore::{RestoreRecord, WholeRestore};
@@ -102,19 +104,13 @@ pub async fn begin<P: Ports>(ports: &P, operator: &Operator, request: &Request) 
     for id in fixed {
         let found = ports.ask(&id, &ShowRestore).await?;
         if !found.vacant {
-            return Err(occupied(&id.name()));
+            return Err(occupied(&id));
         }
     }
     let whole = WholeRestore { begun: operator.acts(ports), line: 0, ending: false, replaced: 0 };
     let mark = RestoreRecord { backup: head.id, whole: Some(whole) };
     ports.ask(&PartitionId::Operations, &MarkRestore(mark.clone())).await?;
     Ok(shown(200, &state(ports, Some(&mark), false)))
-}
-
-fn occupied(name: &str) -> Problem {
-    Problem::malformed(format!(
-        "The backup cannot be restored: {name} of this CA has records already, and a restore is for an empty CA. Nothing was changed."
-    ))
 }
 
 fn check_closed<P: Ports>(ports: &P) -> Result<(), Problem> {
@@ -167,13 +163,7 @@ fn numbers(version: &str) -> Vec<u64> {
 }
 
 fn check_mark(mark: &RestoreRecord, backup: &str) -> Result<(), Problem> {
-    if mark.backup == backup {
-        return Ok(());
-    }
-    Err(Problem::malformed(format!(
-        "Another backup, {}, is being restored into this CA: go on with that one, or undo it first.",
-        mark.backup
-    )))
+    if mark.backup == backup { Ok(()) } else { Err(other(mark)) }
 }
 
 /// Returns the restore of this backup that is under way.
@@ -250,8 +240,7 @@ pub async fn undo<P: Ports>(ports: &P, operator: &Operator, request: &Request) -
     check_count(partitions.len())?;
     let (_, whole) = under_way(ports, &backup).await?;
     if whole.ending {
-        let detail = "The restore cannot be undone any more: its partitions are being opened. Let it go on.";
-        return Err(Problem::malformed(detail));
+        return Err(ending());
     }
     let undo = UndoRestore { backup, event: None };
     for partition in partitions {
@@ -276,17 +265,8 @@ fn event<P: Ports>(
     backup: &str,
     detail: String,
 ) -> Event {
-    Event {
-        at: ports.now(),
-        who: operator.name.clone(),
-        by: operator.by,
-        what: what.to_owned(),
-        target: Some(format!("backup {backup}")),
-        outcome: Outcome::Done,
-        of: None,
-        detail: Some(detail),
-        address: request.address.map(|address| address.to_string()),
-    }
+    let target = Some(format!("backup {backup}"));
+    Event { target, outcome: Outcome::Done, detail: Some(detail), ..operator.event(ports, request, what) }
 }
 
 const _: () = assert!(MAX_PARTS + NONCE_SHARDS as usize + 5 < 50);

@@ -95,15 +95,10 @@ async fn record<P: Ports>(ports: &P, request: &Request, who: &Operator, why: Str
         return;
     }
     let event = Event {
-        at: ports.now(),
-        who: who.name.clone(),
-        by: who.by,
-        what: "sign-in".to_owned(),
         target: Some(place(request)),
         outcome: Outcome::Refused,
-        of: None,
         detail: Some(why),
-        address: request.address.map(|address| address.to_string()),
+        ..who.event(ports, request, "sign-in")
     };
     if let Err(problem) = audit::note(ports, event).await {
         ports.log(&format!("the audit record: {}", problem.log.unwrap_or(problem.detail)));

@@ -89,18 +89,25 @@ pub fn restoring() -> Problem {
     Problem { retry_after: Some(RETRY_AFTER), ..Problem::new(Kind::ServerInternal, detail).with_status(503) }
 }
 
-fn occupied(id: &PartitionId) -> Problem {
+/// The refusal of a restore into a CA that is not empty.
+pub fn occupied(id: &PartitionId) -> Problem {
     let name = id.name();
     Problem::malformed(format!(
         "The backup cannot be restored: {name} of this CA has records already, and a restore is for an empty CA. Nothing was changed."
     ))
 }
 
-fn other(found: &RestoreRecord) -> Problem {
+/// The refusal of a backup while this other one is being restored.
+pub fn other(found: &RestoreRecord) -> Problem {
     Problem::malformed(format!(
         "Another backup, {}, is being restored into this CA: go on with that one, or undo it first.",
         found.backup
     ))
+}
+
+/// The refusal to undo a restore whose partitions are being opened.
+pub fn ending() -> Problem {
+    Problem::malformed("The restore cannot be undone any more: its partitions are being opened. Let it go on.")
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
@@ -211,10 +218,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
         self.transact(|txn| {
             txn.delete::<RestoreRecord>("");
             if let Some(event) = &ask.event {
-                let head = txn.get::<AuditHead>("")?.unwrap_or_default();
-                let entry = AuditRecord::after(&head, event.clone());
-                txn.put(&entry.id(), &entry)?;
-                txn.put("", &AuditHead { number: entry.number, chain: entry.chain })?;
+                AuditRecord::append(txn, event.clone())?;
             }
             txn.wake_at(self.ports.now());
             Ok(())
@@ -234,21 +238,13 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
             None if self.own_rows()?.is_some() => return Ok(()),
             None => return Err(occupied(&self.id)),
             Some(found) if found.backup != ask.backup => return Err(other(&found)),
-            Some(RestoreRecord { whole: Some(WholeRestore { ending: true, .. }), .. }) => {
-                let detail = "The restore cannot be undone any more: its partitions are being opened. Let it go on.";
-                return Err(Problem::malformed(detail));
-            }
+            Some(RestoreRecord { whole: Some(WholeRestore { ending: true, .. }), .. }) => return Err(ending()),
             Some(_) => {}
         }
         self.ports.cancel_alarm();
         self.with_storage(|kv| kv.clear())?;
         self.running.restoring.set(false);
         let Some(event) = &ask.event else { return Ok(()) };
-        self.transact(|txn| {
-            let entry = AuditRecord::after(&AuditHead::default(), event.clone());
-            txn.put(&entry.id(), &entry)?;
-            txn.put("", &AuditHead { number: entry.number, chain: entry.chain })?;
-            Ok(())
-        })
+        self.transact(|txn| Ok(AuditRecord::append(txn, event.clone()).map(drop)?))
     }
 }

@@ -1,6 +1,6 @@
 //! The audit record of operators' actions.
 
-use crate::store::{Record, Table};
+use crate::store::{Kv, Record, StoreFailure, Table, Txn};
 use crate::values::Time;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -112,6 +112,18 @@ impl AuditRecord {
         hash.update(entry.wire(false).to_string());
         let chain = crate::values::hex::encode(&hash.finalize());
         Self { chain, ..entry }
+    }
+
+    /// Appends an event to the record. Returns the number of its entry.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub fn append<K: Kv>(txn: &mut Txn<'_, K>, event: Event) -> Result<u64, StoreFailure> {
+        let end = txn.get::<AuditHead>("")?.unwrap_or_default();
+        let entry = Self::after(&end, event);
+        txn.put(&entry.id(), &entry)?;
+        txn.put("", &AuditHead { number: entry.number, chain: entry.chain })?;
+        Ok(entry.number)
     }
 
     /// The id of its record.

@@ -41,13 +41,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Operations<P, K> {
     /// # Errors
     /// When the storage fails.
     pub(in crate::ca) fn note_event(&self, event: Event) -> Result<u64, Problem> {
-        self.transact(|txn| {
-            let end = txn.get::<AuditHead>("")?.unwrap_or_default();
-            let entry = AuditRecord::after(&end, event);
-            txn.put(&entry.id(), &entry)?;
-            txn.put("", &AuditHead { number: entry.number, chain: entry.chain })?;
-            Ok(entry.number)
-        })
+        self.transact(|txn| Ok(AuditRecord::append(txn, event)?))
     }
 
     /// Returns a page of the record, the newest entry first.
