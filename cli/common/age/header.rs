@@ -5,9 +5,10 @@ use std::io::{BufRead, Read};
 use anyhow::{Context, Result, anyhow, bail};
 use data_encoding::BASE64_NOPAD;
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
-use ring::rand::{SecureRandom, SystemRandom};
 use ring::{hkdf, hmac};
 use zeroize::Zeroizing;
+
+use crate::common::host::random;
 
 /// The first line.
 const VERSION: &str = "age-encryption.org/v1";
@@ -46,16 +47,6 @@ pub fn base64(bytes: &[u8]) -> String {
 /// For padding, other characters and loose bits.
 pub fn unbase64(text: &str) -> Result<Vec<u8>> {
     BASE64_NOPAD.decode(text.as_bytes()).context("its header has text that is not base64")
-}
-
-/// Random bytes.
-///
-/// # Errors
-/// When the system has none.
-pub fn random<const N: usize>() -> Result<[u8; N]> {
-    let mut bytes = [0; N];
-    SystemRandom::new().fill(&mut bytes).map_err(|_| anyhow!("the system has no randomness"))?;
-    Ok(bytes)
 }
 
 /// Derives a key by HKDF with SHA-256.

@@ -12,6 +12,7 @@ use std::io::{BufRead, Write};
 use anyhow::{Context, Result, anyhow, bail};
 use zeroize::Zeroizing;
 
+use crate::common::host::random;
 use header::{FileKey, Header, Stanza};
 pub use stream::{Opener, Sealer};
 pub use x25519::{Identity, Recipient};
@@ -50,7 +51,7 @@ pub fn seal<W: Write>(mut to: W, lock: &Lock<'_>) -> Result<Sealer<W>> {
         Lock::Recipients(recipients) => recipients.iter().map(|one| one.wrap(&key)).collect::<Result<_>>()?,
     };
     to.write_all(Header { stanzas }.text(&key)?.as_bytes())?;
-    let salt: [u8; 16] = header::random()?;
+    let salt: [u8; 16] = random()?;
     to.write_all(&salt)?;
     Ok(Sealer::new(to, key.payload_key(&salt)?))
 }
@@ -86,7 +87,7 @@ pub fn open<R: BufRead>(mut from: R, key: &Key<'_>) -> Result<Opener<R>> {
 }
 
 fn by_passphrase(key: &FileKey, passphrase: &str, work: u8) -> Result<Stanza> {
-    let salt: [u8; 16] = header::random()?;
+    let salt: [u8; 16] = random()?;
     let arguments = ["scrypt".to_owned(), header::base64(&salt), work.to_string()];
     Ok(Stanza { arguments: arguments.into(), body: key.wrapped(&*stretched(passphrase, &salt, work)?)? })
 }

@@ -6,7 +6,8 @@ use anyhow::{Context, Result, anyhow, bail};
 use x25519_dalek::{PublicKey, StaticSecret};
 use zeroize::Zeroizing;
 
-use super::header::{FileKey, Stanza, base64, derive, random, unbase64};
+use super::header::{FileKey, Stanza, base64, derive, unbase64};
+use crate::common::host::random;
 
 /// The kind of the stanzas, and the label of their keys.
 const KIND: &str = "X25519";

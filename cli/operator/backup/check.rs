@@ -5,14 +5,12 @@ use std::fs::File;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use selvedge::ca::operator_api::backups::FORMAT;
 use selvedge::ca::runtime::message::{InBackup, PartitionId};
 use serde_json::value::RawValue;
 
 use super::archive::{End, Head, Line, Reader, Rows};
 use crate::common::age::Key;
-
-/// The format that this version reads.
-const FORMAT: u64 = 1;
 
 /// What is in a whole backup.
 #[derive(Debug)]

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use selvedge::ca::operator_api::backups::MAX_PARTS;
 use selvedge::ca::runtime::copying::{CopiedRow, Reached};
 use selvedge::ca::runtime::message::{PartitionId, ROSTERS};
 use selvedge::records::AccountRecord;
@@ -29,8 +30,6 @@ use crate::common::host::say;
 use crate::common::web::Unreachable;
 use crate::operator::client::Client;
 
-/// Maximum number of partitions in a request.
-pub const MAX_PARTS: usize = 25;
 /// How often a partition may start over, because its object was moved or restarted.
 const MAX_LOST: u32 = 20;
 /// How often a request is made while the CA does not answer.

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use selvedge::ca::operator_api::backups::MAX_PARTS;
 use selvedge::ca::runtime::copying::CopiedRow;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::archive::{Line, Reader, Rows};
 use super::check::Checked;
-use super::copy::{MAX_PARTS, patiently};
+use super::copy::patiently;
 use crate::common::age::Key;
 use crate::common::host::say;
 use crate::operator::client::Client;
@@ -99,8 +100,7 @@ impl Steps<'_> {
             if reader.lines <= after || reader.lines <= since {
                 continue;
             }
-            let length = |row: &CopiedRow| row.key.len() + row.value.as_deref().map_or(0, |value| value.get().len());
-            let length: usize = rows.iter().map(length).sum();
+            let length: usize = rows.iter().map(CopiedRow::octets).sum();
             if import.parts.len() == MAX_PARTS || (import.length + length > FULL && !import.parts.is_empty()) {
                 self.send(&std::mem::replace(&mut import, new()))?;
             }

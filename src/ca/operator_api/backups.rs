@@ -8,7 +8,7 @@ use super::body;
 use super::body::Input;
 use super::operator::Operator;
 use crate::ca::http::message::{Answer, Request, Response};
-use crate::ca::runtime::copying::{CopiedRows, CopyRows, Reached};
+use crate::ca::runtime::copying::{CopiedRow, CopiedRows, CopyRows, Reached};
 use crate::ca::runtime::message::{InBackup, PartitionId};
 use crate::ca::runtime::ports::Ports;
 use crate::records::Problem;
@@ -129,9 +129,7 @@ pub async fn rows<P: Ports>(ports: &P, request: &Request) -> Answer {
             break;
         }
         let page = ports.ask(&id, &CopyRows { reached, octets: room }).await?;
-        let size = |value: &serde_json::value::RawValue| value.get().len();
-        let size: usize = page.rows.iter().map(|row| row.key.len() + row.value.as_deref().map_or(0, size)).sum();
-        room = room.saturating_sub(size);
+        room = room.saturating_sub(page.rows.iter().map(CopiedRow::octets).sum());
         parts.push(Part { partition, page });
     }
     #[derive(Serialize)]

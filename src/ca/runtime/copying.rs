@@ -40,6 +40,13 @@ pub struct CopiedRow {
     pub value: Option<Box<RawValue>>,
 }
 
+impl CopiedRow {
+    /// The length of its key and value, in octets.
+    pub fn octets(&self) -> usize {
+        self.key.len() + self.value.as_deref().map_or(0, |value| value.get().len())
+    }
+}
+
 /// Copies the next rows of a partition.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CopyRows {
