@@ -17,6 +17,11 @@ use crate::common::secret::Secret;
 use crate::common::web::{Answer, Unreachable, clean, is_invisible, plain};
 use crate::common::{files, web};
 
+/// The parameters of a query that are given.
+pub fn given<'a>(all: impl IntoIterator<Item = (&'a str, &'a Option<String>)>) -> Vec<(&'a str, String)> {
+    all.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))).collect()
+}
+
 /// Largest page of a list.
 const MAX_PAGE_SIZE: usize = 200;
 /// Default number of listed entries.

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde_json::Value;
 
-use super::client::{Client, Paging};
+use super::client::{Client, Paging, given};
 use super::target::Target;
 use crate::common::table::{minute, names, text};
 
@@ -45,8 +45,7 @@ pub fn run(at: &Target, options: &Options) -> Result<bool> {
         ("problem", &options.problem),
         ("step", &options.step),
     ];
-    let query: Vec<(&str, String)> = all.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))).collect();
-    let found = client.list(PATH, &query, "failures", options.paging.limit())?;
+    let found = client.list(PATH, &given(all), "failures", options.paging.limit())?;
     found.show(at, |all| match all {
         [] => "No failures are recorded.\n".to_owned(),
         all => all.iter().map(one).collect(),

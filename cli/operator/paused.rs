@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
-use super::client::{Client, Paging};
+use super::client::{Client, Paging, given};
 use super::target::Target;
 use crate::common::table::{Table, minute, text};
 
@@ -45,9 +45,7 @@ pub fn run(at: &Target, command: &Command) -> Result<bool> {
     match command {
         Command::List { name, account, key, paging } => {
             let all = [("name", name), ("account", account), ("external_account", key)];
-            let query: Vec<(&str, String)> =
-                all.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))).collect();
-            client.list(PATH, &query, "paused", paging.limit())?.show(at, |all| {
+            client.list(PATH, &given(all), "paused", paging.limit())?.show(at, |all| {
                 let mut table = Table::new(&["NAME", "ACCOUNT", "KEY", "SINCE (UTC)", "FAILURES"]);
                 for one in all {
                     table.row([

@@ -116,10 +116,6 @@ pub fn json(facts: &Facts, findings: &[Finding], now: Time) -> Value {
     };
     let issuers =
         |overview: &Overview| overview.issuers.iter().map(|one| of_issuer(overview, one, now)).collect::<Vec<_>>();
-    let findings: Vec<Value> = findings
-        .iter()
-        .map(|one| json!({ "id": one.id, "severity": one.severity, "what": one.what, "todo": one.todo, "count": one.count }))
-        .collect();
     let mut all = json!({
         "url": facts.url,
         "at": now.rfc3339(),

@@ -275,6 +275,14 @@ impl TryFrom<String> for DnsName {
 }
 
 impl Identifier {
+    /// The identifier for `text`: an address, or else a name.
+    ///
+    /// # Errors
+    /// As [`DnsName::parse`].
+    pub fn parse(text: &str) -> Result<Self, NameFault> {
+        Self::ip(text).or_else(|_| Self::dns(text))
+    }
+
     /// The `dns` identifier for `text`.
     ///
     /// # Errors

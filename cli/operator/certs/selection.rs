@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::certificate::PATH;
 use crate::common::host::say;
 use crate::common::table::names;
-use crate::operator::client::Client;
+use crate::operator::client::{Client, given};
 
 /// Largest count shown before the confirmation.
 const MAX_COUNTED: usize = 2000;
@@ -53,7 +53,7 @@ impl Matches {
 
 impl Selection {
     /// The selection as a query.
-    fn query(&self) -> Vec<(&'static str, String)> {
+    fn query(&self) -> Vec<(&str, String)> {
         let all = [
             ("name", &self.name),
             ("profile", &self.profile),
@@ -61,7 +61,7 @@ impl Selection {
             ("external_account", &self.external_account),
             ("issuer", &self.issuer),
         ];
-        all.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))).collect()
+        given(all)
     }
 
     /// The selection as a JSON body.

@@ -29,11 +29,6 @@ fn sent_names(admitted: &Admitted) -> Vec<String> {
     sent.filter_map(|one| one.get("value")?.as_str().map(str::to_owned)).collect()
 }
 
-/// Parses a name; `None` for a text that is not one.
-fn parsed(text: &str) -> Option<Identifier> {
-    Identifier::ip(text).ok().or_else(|| Identifier::dns(text).ok())
-}
-
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// Reports a request of this account that was refused.
     pub(in crate::ca) fn report_refusal(
@@ -85,7 +80,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
 
     /// Reports paused names once more, in case an earlier report was lost.
     fn report_pauses(&self, subject: &Subject) {
-        for identifier in subject.names.iter().filter_map(|name| parsed(name)) {
+        for identifier in subject.names.iter().filter_map(|name| Identifier::parse(name).ok()) {
             let id = identifier_id(&identifier.base(), false);
             if let Ok(Some(record)) = self.transact(|txn| Ok(txn.get::<FailingRecord>(&id)?)) {
                 self.report_pause(&id, &record, subject.external.clone());
@@ -110,7 +105,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
             AccountRoute::Authorization(id) | AccountRoute::Challenge(id, _) => {
                 self.find_authorization(txn, id)?.iter().map(|found| found.identifier.to_string()).collect()
             }
-            _ => sent.into_iter().map(|text| parsed(&text).map_or(text, |name| name.to_string())).collect(),
+            _ => sent.into_iter().map(|text| Identifier::parse(&text).map_or(text, |name| name.to_string())).collect(),
         };
         Ok(Subject { external: external_of(txn)?, names })
     }

@@ -27,7 +27,7 @@ pub fn set_of(entry: &LedgerEntry) -> String {
 
 /// Parses a name of a ledger entry.
 pub fn identifier(name: &str) -> Option<Identifier> {
-    Identifier::ip(name).ok().or_else(|| Identifier::dns(name).ok())
+    Identifier::parse(name).ok()
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {

@@ -70,9 +70,8 @@ pub async fn resume<P: Ports>(ports: &P, operator: &Operator, request: &Request,
     let target = id.to_string();
     answer_with_audit(ports, (operator, request), ("name.resume", Some(&target)), 200, async {
         let input = Input::body(request, &["name"])?;
-        let name = input.parsed("name", "a name or an address, like www.example.org", |text| {
-            Identifier::ip(text).ok().or_else(|| Identifier::dns(text).ok())
-        })?;
+        let name =
+            input.parsed("name", "a name or an address, like www.example.org", |text| Identifier::parse(text).ok())?;
         let name = name.ok_or_else(|| Problem::malformed("name is missing: the paused name."))?.base();
         let resume = ResumeName { subject: identifier_id(&name, false) };
         let resumed = ports.ask(&AccountAt(id.clone()), &resume).await;
@@ -95,7 +94,7 @@ pub async fn resume<P: Ports>(ports: &P, operator: &Operator, request: &Request,
 }
 
 /// Sends the queued failures of this isolate, so that a list has them.
-async fn send_queued<P: Ports>(ports: &P) {
+pub(super) async fn send_queued<P: Ports>(ports: &P) {
     if let Err(problem) = send(ports).await {
         ports.log(&format!("failures: {}", problem.log.unwrap_or(problem.detail)));
     }

@@ -169,8 +169,7 @@ fn account<P: Ports>(ports: &P, members: &Input) -> Result<Option<Id>, Problem> 
 /// Reads a name, or `*.` with the name above.
 fn name(members: &Input) -> Result<Option<String>, Problem> {
     members.parsed("name", "a DNS name, *. with a DNS name for all below it, or an IP address", |text| {
-        let name = Identifier::ip(text).ok().or_else(|| Identifier::dns(text).ok())?;
-        Some(name.to_string())
+        Identifier::parse(text).ok().map(|name| name.to_string())
     })
 }
 

@@ -1,5 +1,6 @@
 //! The health of the CA: its findings, and the counts that they follow from.
 
+use super::failures::send_queued;
 use super::state::shown;
 use crate::ca::health::finding::{Finding, Severity};
 use crate::ca::health::issuers::{CrlFacts, IssuerFacts};
@@ -8,7 +9,6 @@ use crate::ca::http::message::Answer;
 use crate::ca::ledger::census::{InspectLedger, LedgerState};
 use crate::ca::ledger::kind::LedgerAt;
 use crate::ca::notices::delivery::{CountNotices, NoticeStore};
-use crate::ca::partitions::failures::asks::send;
 use crate::ca::partitions::failures::kind::FailuresAt;
 use crate::ca::partitions::failures::list::{FailureSummary, SummarizeFailures};
 use crate::ca::runtime::ports::Ports;
@@ -108,13 +108,10 @@ fn issuer_facts(slot: &IssuerSlot, active: bool, state: &LedgerState) -> IssuerF
 /// # Errors
 /// When a partition does not answer.
 pub async fn show<P: Ports>(ports: &P) -> Answer {
-    if let Err(problem) = send(ports).await {
-        ports.log(&format!("failures: {}", problem.log.unwrap_or(problem.detail)));
-    }
+    send_queued(ports).await;
     let health = look(ports).await?;
     let worst = health.findings.first().map(|finding| finding.severity);
     let status = worst.filter(|severity| *severity != Severity::Note).map_or("ok", Severity::name);
-    let findings: Vec<Value> = health.findings.iter().map(of_finding).collect();
     let failures = &health.failures;
     Ok(shown(
         200,
@@ -122,7 +119,7 @@ pub async fn show<P: Ports>(ports: &P) -> Answer {
             "at": health.facts.now.rfc3339(),
             "status": status,
             "counting": health.counting,
-            "findings": findings,
+            "findings": health.findings,
             "certificates": certificates(&health),
             "notices": { "waiting": health.waiting, "given_up": health.facts.given_up },
             "failures": {
@@ -131,12 +128,6 @@ pub async fn show<P: Ports>(ports: &P) -> Answer {
             },
         }),
     ))
-}
-
-fn of_finding(one: &Finding) -> Value {
-    json!({
-        "id": one.id, "severity": one.severity, "what": one.what, "todo": one.todo, "count": one.count,
-    })
 }
 
 fn certificates(health: &Health) -> Value {

@@ -78,12 +78,23 @@ pub async fn of_validation<P: Ports>(
     }
 }
 
+fn remove<K: Kv>(txn: &mut Txn<'_, K>, records: &[FaultRecord]) {
+    for record in records {
+        txn.delete::<FaultRecord>(&FaultRecord::id_of(record.number));
+    }
+}
+
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Faults<P, K> {
     /// Returns the rules that are on.
     fn rules(&self, txn: &Txn<'_, K>) -> Result<Vec<FaultRecord>, Problem> {
+        Ok(self.stored(txn)?.0)
+    }
+
+    /// Returns the rules that are on, and those that have ended.
+    fn stored(&self, txn: &Txn<'_, K>) -> Result<(Vec<FaultRecord>, Vec<FaultRecord>), Problem> {
         let now = self.ports.now();
         let all = txn.list::<FaultRecord>(None, MAX_FAULTS)?.into_iter().map(|(_, record)| record);
-        Ok(all.filter(|record| record.is_on(now)).collect())
+        Ok(all.partition(|record| record.is_on(now)))
     }
 
     /// Lists the rules that are on.
@@ -101,18 +112,14 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Faults<P, K> {
     pub fn add(&self, rule: FaultRule) -> Result<FaultRecord, Problem> {
         rule.check().map_err(Problem::malformed)?;
         self.transact(|txn| {
-            let (now, rules) = (self.ports.now(), self.rules(txn)?);
-            for (id, record) in txn.list::<FaultRecord>(None, MAX_FAULTS)? {
-                if !record.is_on(now) {
-                    txn.delete::<FaultRecord>(&id);
-                }
-            }
+            let (rules, ended) = self.stored(txn)?;
+            remove(txn, &ended);
             if rules.len() >= MAX_FAULTS {
                 let detail = format!("{MAX_FAULTS} faults are on, which is the maximum; clear some of them first.");
                 return Err(Problem::malformed(detail).with_status(409));
             }
             let number = rules.last().map_or(0, |last| last.number).saturating_add(1);
-            let record = FaultRecord::new(number, rule, now);
+            let record = FaultRecord::new(number, rule, self.ports.now());
             if let Some(first) = rules.iter().find(|first| first.excludes(&record.rule, record.until)) {
                 return Err(Problem::malformed(format!(
                     "Fault {} ({}) takes every request that this one is about, so this one would never act; clear that \
@@ -132,17 +139,16 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Faults<P, K> {
     /// 404 for a rule that is not on.
     pub fn clear(&self, number: Option<u32>) -> Result<Vec<FaultRecord>, Problem> {
         self.transact(|txn| {
-            let mut rules = self.rules(txn)?;
-            rules.retain(|record| number.is_none_or(|number| record.number == number));
+            let (mut rules, mut ended) = self.stored(txn)?;
+            for records in [&mut rules, &mut ended] {
+                records.retain(|record| number.is_none_or(|number| record.number == number));
+            }
             if let (Some(number), true) = (number, rules.is_empty()) {
                 let detail = format!("Fault {number} is not on; list the faults to see which are.");
                 return Err(Problem::malformed(detail).with_status(404));
             }
-            for (id, record) in txn.list::<FaultRecord>(None, MAX_FAULTS)? {
-                if number.is_none_or(|number| record.number == number) {
-                    txn.delete::<FaultRecord>(&id);
-                }
-            }
+            remove(txn, &rules);
+            remove(txn, &ended);
             Ok(rules)
         })
     }

@@ -5,7 +5,7 @@
 use crate::records::acme::problem::Problem;
 use crate::store::{Record, Table};
 use crate::values::quote::visible;
-use crate::values::{Id, Identifier, Time, b64};
+use crate::values::{Id, Time, b64};
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -150,12 +150,6 @@ impl Failure {
             address: None,
             request: None,
         }
-    }
-
-    /// The same failure about these identifiers.
-    pub fn about(self, identifiers: &[Identifier]) -> Self {
-        let names = identifiers.iter().take(MAX_NAMES).map(Identifier::to_string).collect();
-        Self { names, names_count: identifiers.len(), ..self }
     }
 
     /// The same failure about names as a client sent them. They need not be names.
@@ -328,13 +322,13 @@ mod tests {
 
     #[test]
     fn equal_failures_share_an_id_whatever_their_details() {
-        let name = |name: &str| Identifier::dns(name).unwrap();
-        let one = failure("until 12:00").about(&[name("a.test")]);
-        assert_eq!(one.id(), failure("until 13:00").about(&[name("a.test")]).id());
-        assert_ne!(one.id(), failure("until 12:00").about(&[name("b.test")]).id());
+        let about = |detail: &str, name: &str| failure(detail).about_texts([name].into_iter());
+        let one = about("until 12:00", "a.test");
+        assert_eq!(one.id(), about("until 13:00", "a.test").id());
+        assert_ne!(one.id(), about("until 12:00", "b.test").id());
         assert!(one.id().starts_with(&one.owner()) && one.owner().len() == 24, "{}", one.owner());
         let mut record = FailureRecord::of(one, NOW);
-        let later = FailureRecord::of(failure("later").about(&[name("a.test")]), NOW.plus(KEPT));
+        let later = FailureRecord::of(about("later", "a.test"), NOW.plus(KEPT));
         record.add(later.clone());
         record.add(FailureRecord { count: u64::MAX, ..FailureRecord::of(failure("earlier"), NOW) });
         assert_eq!((record.failure.detail.as_str(), record.count), ("later", u64::MAX));

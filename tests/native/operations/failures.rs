@@ -8,7 +8,7 @@ use selvedge::jose::testing::ClientKey;
 use selvedge::records::Kind;
 use selvedge::records::acme::problem::Problem;
 use selvedge::records::operations::failure::{Failure, FailureRecord, FailureTotals, Origin};
-use selvedge::values::{Id, Identifier, SigAlg, Time, b64};
+use selvedge::values::{Id, SigAlg, Time, b64};
 use serde_json::{Value, json};
 
 fn id(client: &Client) -> String {
@@ -191,9 +191,10 @@ fn names_that_are_none_are_shown_as_what_they_are() {
 }
 
 fn record(n: u64, last: Time) -> FailureRecord {
-    let name = Identifier::dns(&format!("n{n}.test")).unwrap();
+    let name = format!("n{n}.test");
     let problem = Problem::new(Kind::Dns, "no answer");
-    let failure = Failure::new(Origin::Account, "validation", &problem, str::to_owned).about(&[name]);
+    let failure =
+        Failure::new(Origin::Account, "validation", &problem, str::to_owned).about_texts([name.as_str()].into_iter());
     // Twenty of each account.
     let account = Id::from_random(u128::from(n / 20).to_be_bytes());
     FailureRecord::of(Failure { account: Some(account), ..failure }, last)

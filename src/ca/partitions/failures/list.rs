@@ -108,8 +108,8 @@ impl<'a> Parsed<'a> {
                 || self.unicode.as_ref().is_some_and(|part| unicode::form(name).is_some_and(|form| form.contains(part)))
         };
         let touched = |name: &str| {
-            let found = Identifier::ip(name).ok().or_else(|| Identifier::dns(name).ok());
-            found.is_some_and(|found| self.pattern.as_ref().is_none_or(|pattern| pattern.touches(&found)))
+            let found = Identifier::parse(name);
+            found.is_ok_and(|found| self.pattern.as_ref().is_none_or(|pattern| pattern.touches(&found)))
         };
         (self.plain.is_none() || names.clone().any(has_text)) && (self.pattern.is_none() || names.any(touched))
     }
