@@ -6,7 +6,7 @@ use crate::ca::account::kind::AccountAt;
 use crate::ca::account::names::NamesOf;
 use crate::ca::http::message::{FAULTED, Request, Response};
 use crate::ca::http::routes::{AccountRoute, PublicRoute, Route, Urls};
-use crate::ca::partitions::faults::{DrawFault, FaultsAt};
+use crate::ca::partitions::faults;
 use crate::ca::runtime::apart::apart;
 use crate::ca::runtime::jws::Fresh;
 use crate::ca::runtime::ports::Ports;
@@ -35,7 +35,7 @@ pub async fn around<P: Ports>(
         Err(problem) => return Served::Local(failed(ports, request, &problem)),
     };
     match drawn {
-        DrawnFault::Nothing | DrawnFault::NamesNeeded => answer(context).await,
+        DrawnFault::NoRule | DrawnFault::Nothing | DrawnFault::NamesNeeded => answer(context).await,
         DrawnFault::Acts(fault) if fault.fault == FaultKind::Slow => {
             ports.sleep(Duration::from_secs(fault.delay.unwrap_or_default().into())).await;
             match answer(context).await {
@@ -69,14 +69,16 @@ async fn after<P: Ports>(
             Served::Local(marked(changed(&fault, response, ports.settings()), &fault, context))
         }
         Ok(DrawnFault::Acts(fault)) => replaced(ports, request, &fault, context),
-        Ok(DrawnFault::Nothing | DrawnFault::NamesNeeded | DrawnFault::Afterwards) => Served::Local(response),
+        Ok(DrawnFault::NoRule | DrawnFault::Nothing | DrawnFault::NamesNeeded | DrawnFault::Afterwards) => {
+            Served::Local(response)
+        }
         Err(problem) => Served::Local(failed(ports, request, &problem)),
     }
 }
 
 /// Draws what an encounter meets. Its account gives the names, if they are needed.
 async fn drawn<P: Ports>(ports: &P, met: &mut Encounter, resource: Option<&NamesOf>) -> Result<DrawnFault, Problem> {
-    let drawn = ports.ask(&FaultsAt, &DrawFault(met.clone())).await?;
+    let drawn = faults::drawn(ports, met).await?;
     if drawn != DrawnFault::NamesNeeded {
         return Ok(drawn);
     }
@@ -85,7 +87,7 @@ async fn drawn<P: Ports>(ports: &P, met: &mut Encounter, resource: Option<&Names
         _ => Vec::new(),
     };
     met.names = Some(names);
-    ports.ask(&FaultsAt, &DrawFault(met.clone())).await
+    faults::drawn(ports, met).await
 }
 
 /// Gives the answer in place of the CA's.

@@ -51,7 +51,10 @@ pub async fn add<P: Ports>(ports: &P, operator: &Operator, request: &Request) ->
     require_faults(ports)?;
     answer_with_audit(ports, (operator, request), ("fault.add", None), 201, async {
         let rule = read(ports, request)?;
-        let record = ports.ask(&FaultsAt, &AddFault(rule)).await?;
+        let added = ports.ask(&FaultsAt, &AddFault(rule)).await;
+        // Without a reply it may have been added as well.
+        ports.memory().faultless.forget();
+        let record = added?;
         let text = record.rule.text();
         ports.log(&format!("fault {} is on: {text}", record.number));
         Ok(Done::saying(fault(&record), text))

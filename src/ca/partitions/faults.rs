@@ -56,6 +56,20 @@ asks! {
     DrawFault -> DrawnFault = faults.draw(&ask.0);
 }
 
+/// Draws what a request meets. While the isolate knows that no fault is on, nothing is asked.
+///
+/// # Errors
+/// `serverInternal` when the partition does not answer.
+pub async fn drawn<P: Ports>(ports: &P, met: &Encounter) -> Result<DrawnFault, Problem> {
+    let faultless = &ports.memory().faultless;
+    let Some(asked) = faultless.ask(ports.now()) else { return Ok(DrawnFault::NoRule) };
+    let drawn = ports.ask(&FaultsAt, &DrawFault(met.clone())).await?;
+    if drawn == DrawnFault::NoRule {
+        faultless.keep(asked, ports.now());
+    }
+    Ok(drawn)
+}
+
 /// Returns the fault that the validation of a name meets. Without the setting nothing is asked.
 ///
 /// # Errors
@@ -72,9 +86,9 @@ pub async fn of_validation<P: Ports>(
     let name = if wildcard { format!("*.{identifier}") } else { identifier.to_string() };
     let endpoint = Endpoint::Validation;
     let met = Encounter { endpoint, account: Some(account.clone()), names: Some(vec![name]), answered: None };
-    match ports.ask(&FaultsAt, &DrawFault(met)).await? {
+    match drawn(ports, &met).await? {
         DrawnFault::Acts(fault) => Ok(Some(fault)),
-        DrawnFault::Nothing | DrawnFault::NamesNeeded | DrawnFault::Afterwards => Ok(None),
+        DrawnFault::NoRule | DrawnFault::Nothing | DrawnFault::NamesNeeded | DrawnFault::Afterwards => Ok(None),
     }
 }
 

@@ -1,8 +1,9 @@
 //! The memory cache of an isolate, which may be lost at any time. It contains only limits against load, the numbers of the
 //! nonces without an account, counts and failures on their way to their partitions, and, for a short time, CRLs, the
-//! overview of issuers, policies, absent names and the keys of the Access team.
+//! overview of issuers, policies, absent names, that no fault is on, and the keys of the Access team.
 
 use super::failure_queue::FailureQueue;
+use super::faultless::Faultless;
 use super::policy_cache::{InForce, KeyRule, POLICY_AGE};
 use super::request_ids::RequestIds;
 use crate::jose::access::KeyCache;
@@ -50,6 +51,8 @@ const MAX_ABSENT: usize = 5_000;
 pub struct Memory {
     /// Failures on their way to their partition.
     pub failures: FailureQueue,
+    /// When no fault of a test CA was on.
+    pub faultless: Faultless,
     /// The ids of the requests to this isolate.
     pub requests: RequestIds,
     policies: RefCell<Option<(Time, Rc<InForce>)>>,

@@ -4,6 +4,7 @@ pub mod apart;
 pub mod ask;
 pub mod copying;
 pub mod failure_queue;
+pub mod faultless;
 pub mod jobs;
 pub mod jws;
 pub mod kind;

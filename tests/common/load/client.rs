@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 pub const STEPS: [&str; 5] = ["newOrder", "authorization", "challenge", "finalize", "certificate"];
 
 /// How long a client waits before it looks again, and how often it looks.
-const POLL: (Duration, u32) = (Duration::from_millis(100), 300);
+const POLL: (Duration, u32) = (Duration::from_millis(10), 3000);
 
 /// How an issuance ended otherwise than with a certificate.
 #[derive(Debug)]

@@ -321,10 +321,16 @@ fn ca_without_the_setting_has_no_faults_and_pays_nothing() {
     }
     operator.client().new_order(&["a.test"]).is(201);
     assert_eq!(operator.world.cost("faults/"), (0, 0));
-    // A test CA makes one call for each request, and writes nothing.
+    // A test CA without a fault makes one call a second, and writes nothing.
     let operator = faulty();
-    raw(&operator.world, get("/directory"));
+    operator.client().new_order(&["a.test"]).is(201);
     assert_eq!(operator.world.cost("faults/"), (0, 1));
+    operator.world.pass(Duration::from_secs(1));
+    raw(&operator.world, get("/directory"));
+    assert_eq!(operator.world.cost("faults/"), (0, 2));
+    // A new fault acts at once all the same.
+    add(&operator, &json!({ "fault": "503", "endpoints": ["directory"], "count": 1 }));
+    assert_eq!(raw(&operator.world, get("/directory")).status, 503);
     let bare = World::new().reconfigured(|settings| settings.test_machine.faults = true);
     let detail = Operator::of(&bare).post("faults", &json!({ "fault": "expiredIntermediate" }));
     assert!(detail.refused(400, Kind::Malformed).detail().contains("EXPIRED_ISSUERS"));

@@ -34,6 +34,8 @@ pub struct AnswerShape {
 /// What an encounter meets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DrawnFault {
+    /// No fault, for any request: no rule is on.
+    NoRule,
     /// No fault.
     Nothing,
     /// The names decide. Nothing is drawn yet.
@@ -48,6 +50,9 @@ pub enum DrawnFault {
 ///
 /// In the order of their numbers, the first that fires acts. Counts change in the records.
 pub fn draw(records: &mut [FaultRecord], met: &Encounter) -> DrawnFault {
+    if records.is_empty() {
+        return DrawnFault::NoRule;
+    }
     let about = |record: &FaultRecord| {
         let rule = &record.rule;
         rule.has(met.endpoint) && (rule.account.is_none() || rule.account == met.account)
