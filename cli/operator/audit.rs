@@ -49,7 +49,10 @@ pub fn run(at: &Target, command: &Command) -> Result<bool> {
                 table.row([
                     text(one, "/number"),
                     minute(one, "/at"),
-                    text(one, "/who"),
+                    match text(one, "/role") {
+                        role if role == "-" => text(one, "/who"),
+                        role => format!("{} ({role})", text(one, "/who")),
+                    },
                     text(one, "/what"),
                     text(one, "/target"),
                     outcome,
@@ -115,9 +118,12 @@ fn check(entries: &[Value], known: &[(u64, &str)]) -> Result<(), String> {
 }
 
 /// The chain of an entry: SHA-256 over the previous chain and the entry.
-fn chained(before: &str, entry: &Value) -> String {
-    let member = |name: &&str| ((*name).to_owned(), entry.get(*name).cloned().unwrap_or(Value::Null));
-    let entry: Map<String, Value> = CHAINED.iter().map(member).collect();
+fn chained(before: &str, original: &Value) -> String {
+    let member = |name: &&str| ((*name).to_owned(), original.get(*name).cloned().unwrap_or(Value::Null));
+    let mut entry: Map<String, Value> = CHAINED.iter().map(member).collect();
+    // Entries from before roles have none.
+    let entry_role = original.get("role").cloned();
+    entry.extend(entry_role.map(|role| ("role".to_owned(), role)));
     let digest = Sha256::new().chain_update(before).chain_update(Value::Object(entry).to_string()).finalize();
     hex::encode(&digest)
 }
@@ -153,6 +159,18 @@ mod tests {
         let record = record(2);
         assert_eq!(record[0]["chain"], hex(first));
         assert_eq!(record[1]["chain"], hex(&format!("{}{}", hex(first), first.replacen('1', "2", 1))));
+    }
+
+    #[test]
+    fn role_belongs_to_the_chain_where_there_is_one() {
+        let mut entry = record(1).remove(0);
+        entry["role"] = json!("auditor");
+        entry["chain"] = json!(chained("", &entry));
+        assert_eq!(check(&[entry.clone()], &[]), Ok(()));
+        entry["role"] = json!("owner");
+        assert!(check(&[entry.clone()], &[]).is_err());
+        entry.as_object_mut().unwrap().remove("role");
+        assert!(check(&[entry], &[]).is_err());
     }
 
     #[test]

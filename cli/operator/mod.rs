@@ -25,6 +25,7 @@ mod policy;
 mod running_dev;
 mod target;
 mod token;
+mod whoami;
 mod why;
 
 use std::process::ExitCode;
@@ -56,6 +57,12 @@ pub enum Command {
         at: Target,
         #[command(subcommand)]
         command: certs::Command,
+    },
+    /// Who this token is to the authority: the role, and what it may do.
+    #[command(after_help = "Example: selvedge whoami")]
+    Whoami {
+        #[command(flatten)]
+        at: Target,
     },
     /// The accounts of ACME clients.
     Accounts {
@@ -171,6 +178,7 @@ pub fn run(command: &Command) -> ExitCode {
     let done = match command {
         Command::Eab { at, command } => eab::run(at, command),
         Command::Certs { at, command } => certs::run(at, command),
+        Command::Whoami { at } => whoami::run(at),
         Command::Accounts { at, command } => accounts::run(at, command),
         Command::Failures { at, options } => failures::run(at, options),
         Command::Why { at, options } => why::run(at, options),

@@ -6,6 +6,7 @@ use std::fs;
 use anyhow::{Context, Result, anyhow, bail};
 use selvedge::ca::config::issuers::name_of;
 use selvedge::ca::config::settings::Settings as WorkerSettings;
+use selvedge::records::operations::role::Role;
 use selvedge::values::Time;
 use url::Url;
 
@@ -175,7 +176,9 @@ fn tokens(options: &Options, files: &CaFiles, bindings: &mut BTreeMap<String, Bi
         Some(file) => Tokens::read(file.text.reveal()).with_context(|| file.path.display().to_string())?,
         None => Tokens::default(),
     };
-    let own = Secret::new(tokens.add(OWN_TOKEN).context("this server needs a token of its own")?.to_owned());
+    let own = Secret::new(
+        tokens.add(OWN_TOKEN, Role::Owner, None).context("this server needs a token of its own")?.to_owned(),
+    );
     bindings.insert(name, Binding::Var(Var::Text(tokens.text().to_string())));
     Ok(Some(own))
 }

@@ -167,6 +167,19 @@ impl VerifiedAssertion {
         }
     }
 
+    /// The groups of a person.
+    ///
+    /// They are in the claim `groups`, also within `custom`, as texts or as objects with id and name.
+    pub fn groups(&self) -> Vec<String> {
+        let custom = self.claims.get("custom").and_then(|custom| custom.get("groups"));
+        let lists = [self.claims.get("groups"), custom].into_iter().flatten().filter_map(Value::as_array);
+        let names = |one: &Value| -> Vec<String> {
+            let of_object = ["id", "name"].into_iter().filter_map(|member| one.get(member)?.as_str());
+            one.as_str().into_iter().chain(of_object).map(str::to_owned).collect()
+        };
+        lists.flatten().flat_map(names).collect()
+    }
+
     /// Reads an optional string claim.
     fn text(&self, claim: &'static str) -> Result<Option<&str>, AccessFault> {
         match self.claims.get(claim) {

@@ -1,13 +1,17 @@
 //! The settings of Cloudflare Access in front of the operations API.
 
+use super::access_roles::AccessRoles;
 use super::values::{Values, invalid, origin};
 use crate::jose::access::Expected;
+use crate::records::operations::role::Role;
 
 /// The Access team and application that protect the operations API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Access {
     /// Expected issuer and audience of an assertion.
     pub expected: Expected,
+    /// The roles of those admitted; without them all are owners.
+    pub roles: Option<AccessRoles>,
 }
 
 /// Length of an application's tag in hex digits.
@@ -16,7 +20,7 @@ const TAG_LENGTH: usize = 64;
 const TEAM_FORM: &str = "https://TEAM.cloudflareaccess.com";
 
 impl Access {
-    /// Reads `ACCESS_TEAM` and `ACCESS_AUDIENCE`; `None` if neither is set. With `dev` the team may be a test
+    /// Reads `ACCESS_TEAM`, `ACCESS_AUDIENCE` and `ACCESS_ROLES`; `None` if none is set. With `dev` the team may be a test
     /// machine.
     ///
     /// # Errors
@@ -25,14 +29,22 @@ impl Access {
         let missing = |name: &str, other: &str, what: &str| {
             Err(format!("{other} is set, and {name} is not; it has to be {what}, set under [vars] in wrangler.toml."))
         };
+        let roles = value("ACCESS_ROLES").map(|text| AccessRoles::read(&text)).transpose()?;
         match (value("ACCESS_TEAM"), value("ACCESS_AUDIENCE")) {
+            (None, None) if roles.is_some() => missing("ACCESS_TEAM", "ACCESS_ROLES", "the URL of the Access team"),
             (None, None) => Ok(None),
             (Some(_), None) => missing("ACCESS_AUDIENCE", "ACCESS_TEAM", "the Access application's AUD tag"),
             (None, Some(_)) => missing("ACCESS_TEAM", "ACCESS_AUDIENCE", "the URL of the Access team"),
             (Some(team), Some(audience)) => {
-                Ok(Some(Self { expected: Expected { issuer: team_url(&team, dev)?, audience: tag(&audience)? } }))
+                let expected = Expected { issuer: team_url(&team, dev)?, audience: tag(&audience)? };
+                Ok(Some(Self { expected, roles }))
             }
         }
+    }
+
+    /// The role of an identity; `None` without one.
+    pub fn role_of(&self, name: &str, groups: &[String]) -> Option<Role> {
+        self.roles.as_ref().map_or(Some(Role::Owner), |roles| roles.of(name, groups))
     }
 
     /// URL of the team's keys.
@@ -95,6 +107,15 @@ mod tests {
         let access = read(Some(&format!("{TEAM}/")), Some(&tag.to_uppercase()), false).unwrap().unwrap();
         assert_eq!(access.expected, Expected { issuer: TEAM.to_owned(), audience: tag });
         assert_eq!(access.keys_url(), format!("{TEAM}/cdn-cgi/access/certs"));
+    }
+
+    #[test]
+    fn access_roles_need_a_team_and_without_them_all_are_owners() {
+        let value = |name: &str| (name == "ACCESS_ROLES").then(|| r#"{"*":"auditor"}"#.to_owned());
+        let refusal = Access::read(&value, false).unwrap_err();
+        assert!(refusal.starts_with("ACCESS_ROLES is set, and ACCESS_TEAM is not"), "{refusal}");
+        let access = read(Some(TEAM), Some(&"0a".repeat(32)), false).unwrap().unwrap();
+        assert_eq!(access.role_of("ann@example.org", &[]), Some(Role::Owner));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The settings of the operator, one file for each.
 
 pub mod access;
+pub mod access_roles;
 pub mod admin_tokens;
 pub mod blocked_keys;
 pub mod caa;

@@ -29,6 +29,7 @@ use url::Url;
 /// Names of all variables and secrets, except those of issuers; see [`known`](super::names::known).
 pub const NAMES: &[&str] = &[
     "ACCESS_AUDIENCE",
+    "ACCESS_ROLES",
     "ACCESS_TEAM",
     "ADMIN_TOKENS",
     "ALLOW_PRIVATE",

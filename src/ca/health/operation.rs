@@ -37,7 +37,12 @@ pub struct Facts {
     pub failures: (u64, u64),
     /// Those among them that were the server's.
     pub internal: u64,
+    /// Admin tokens with their end.
+    pub tokens: Vec<(String, Time)>,
 }
+
+/// The time before its end at which a token is reported.
+const TOKEN_ENDS: Duration = Duration::from_secs(14 * 86_400);
 
 impl Facts {
     /// Returns the findings, the gravest first.
@@ -50,6 +55,7 @@ impl Facts {
         found.extend(self.late.iter().filter_map(|(name, due)| late(name, *due, self.now)));
         found.extend(undelivered(self.given_up));
         found.extend(self.of_clients());
+        found.extend(self.tokens.iter().filter_map(|(name, end)| token(name, *end, self.now)));
         if self.registration_open {
             let what = "accounts can be created without an external account key";
             let todo = "if that is not intended, set EXTERNAL_ACCOUNT_REQUIRED to true, then `selvedge deploy`";
@@ -109,6 +115,18 @@ pub fn undelivered(given_up: u64) -> Option<Finding> {
     (given_up > 0).then(|| Finding::new("notices-undelivered", Severity::Due, what, todo).counted(given_up))
 }
 
+/// The finding about a token that ends soon, or has ended.
+fn token(name: &str, end: Time, now: Time) -> Option<Finding> {
+    let todo = "`selvedge token remove NAME`, `selvedge token new NAME` where it is still needed, then `selvedge deploy \
+                --replace-secrets`";
+    if end <= now {
+        let what = format!("the admin token {name:?} ended on {}", day(end));
+        return Some(Finding::new("token-ended", Severity::Note, what, todo));
+    }
+    let what = format!("the admin token {name:?} ends on {}", day(end));
+    (end <= now.plus(TOKEN_ENDS)).then(|| Finding::new("token-ending", Severity::Due, what, todo))
+}
+
 /// The finding about a partition whose alarm is late.
 fn late(name: &str, due: Time, now: Time) -> Option<Finding> {
     let what = format!("the alarm of {name} is late: its work was due at {}", due.rfc3339());
@@ -148,6 +166,7 @@ mod tests {
             paused: 0,
             failures: (0, 0),
             internal: 0,
+            tokens: vec![("ada".to_owned(), NOW.plus(TOKEN_ENDS + Duration::from_millis(1)))],
         }
     }
 
@@ -171,6 +190,10 @@ mod tests {
         only(&Facts { paused: 1, ..good() }, "names-paused", Severity::Due, "1 name is paused");
         only(&Facts { internal: 2, ..good() }, "failures-internal", Severity::Due, "2 failures of the CA");
         only(&Facts { failures: (3, 1), ..good() }, "failures", Severity::Note, "3 kinds of failure of 1 account");
+        let of = |end: Time| vec![("ada".to_owned(), end)];
+        let says = "the admin token \"ada\" ends on 2027-01-29";
+        only(&Facts { tokens: of(NOW.plus(TOKEN_ENDS)), ..good() }, "token-ending", Severity::Due, says);
+        only(&Facts { tokens: of(NOW), ..good() }, "token-ended", Severity::Note, "ended on 2027-01-15");
         only(&Facts { given_up: 1, ..good() }, "notices-undelivered", Severity::Due, "1 notice could");
         only(&Facts { registration_open: true, ..good() }, "registration-open", Severity::Note, "without an external");
         let late = vec![("the ledger".to_owned(), NOW.minus(CRL_OVERDUE).minus(Duration::from_millis(1)))];

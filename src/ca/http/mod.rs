@@ -7,4 +7,5 @@ pub mod message;
 pub mod operator_files;
 pub mod operator_routes;
 pub mod pause_link;
+pub mod permissions;
 pub mod routes;

@@ -14,6 +14,8 @@ const MAX_KID: usize = 128;
 pub enum AdminRoute {
     /// Status of the CA.
     Status,
+    /// The operator of the request.
+    Me,
     /// Health of the CA.
     Health,
     /// The external account keys.
@@ -86,6 +88,7 @@ impl AdminRoute {
         let mut parts = path.split('/');
         let route = match (parts.next()?, parts.next(), parts.next()) {
             ("status", None, None) => Self::Status,
+            ("me", None, None) => Self::Me,
             ("health", None, None) => Self::Health,
             ("external-accounts", None, None) => Self::ExternalAccounts,
             ("external-accounts", Some(kid), None) => Self::ExternalAccount(self::kid(kid)?),
@@ -127,6 +130,7 @@ impl AdminRoute {
     pub fn described(&self) -> (&'static str, &'static str) {
         match self {
             Self::Status => ("GET, HEAD", "/admin/v1/status"),
+            Self::Me => ("GET, HEAD", "/admin/v1/me"),
             Self::Health => ("GET, HEAD", "/admin/v1/health"),
             Self::ExternalAccounts => ("GET, HEAD, POST", "/admin/v1/external-accounts"),
             Self::ExternalAccount(_) => ("GET, HEAD, POST", "/admin/v1/external-accounts/{kid}"),

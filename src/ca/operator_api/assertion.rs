@@ -30,15 +30,15 @@ impl From<AccessFault> for Unproven {
     }
 }
 
-/// Verifies an assertion and returns its identity.
+/// Verifies an assertion and returns its identity with its groups.
 ///
 /// # Errors
 /// [`Unproven`].
-pub async fn identity<P: Ports>(ports: &P, access: &Access, text: &str) -> Result<Identity, Unproven> {
+pub async fn identity<P: Ports>(ports: &P, access: &Access, text: &str) -> Result<(Identity, Vec<String>), Unproven> {
     let assertion = Assertion::parse(text)?;
     let key = key(ports, access, assertion.kid()).await?;
     let verified = assertion.verify(&key, ports).await?;
-    Ok(verified.identity(&access.expected, ports.now())?)
+    Ok((verified.identity(&access.expected, ports.now())?, verified.groups()))
 }
 
 /// Returns the team's key with this `kid`.

@@ -84,6 +84,7 @@ pub async fn look<P: Ports>(ports: &P) -> Result<Health, Problem> {
         paused: failures.paused,
         failures: (failures.of_accounts(), failures.accounts),
         internal: failures.internal(),
+        tokens: settings.admin.all().iter().filter_map(|token| Some((token.name.clone(), token.until?))).collect(),
     };
     let waiting = waiting.saturating_add(notices.waiting);
     Ok(Health { findings: facts.judge(), facts, census, counted, counting, waiting, failures, oldest_crls })

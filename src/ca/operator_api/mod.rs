@@ -14,6 +14,7 @@ pub mod failures;
 pub mod faults;
 pub mod feed;
 pub mod health;
+pub mod me;
 pub mod notices;
 pub mod operator;
 pub mod policies;
@@ -46,7 +47,14 @@ pub async fn answer<P: Ports>(
     let answer = match sign_in::operator(ports, request).await {
         Ok(operator) => {
             context.operator = Some(operator.name.clone());
-            act(ports, &operator, request, route).await
+            match operator.check(route, &request.method) {
+                Ok(()) => act(ports, &operator, request, route).await,
+                Err(problem) => {
+                    let why = problem.detail.clone();
+                    sign_in::record(ports, request, &operator, "permission", why).await;
+                    Err(problem)
+                }
+            }
         }
         Err(problem) => Err(problem),
     };
@@ -87,6 +95,7 @@ async fn read<P: Ports>(ports: &P, operator: &Operator, request: &Request, route
     }
     match route {
         AdminRoute::Status => apart(status(ports, operator)).await,
+        AdminRoute::Me => Ok(me::show(operator)),
         AdminRoute::Health => apart(health::show(ports)).await,
         AdminRoute::ExternalAccounts => apart(external_keys::list(ports, request)).await,
         AdminRoute::ExternalAccount(kid) => apart(external_keys::show(ports, kid)).await,
@@ -147,6 +156,7 @@ async fn change<P: Ports>(ports: &P, operator: &Operator, request: &Request, rou
         AdminRoute::RestorationEnd => apart(restoration::end(ports, operator, request)).await,
         AdminRoute::RestorationUndo => apart(restoration::undo(ports, operator, request)).await,
         AdminRoute::Status
+        | AdminRoute::Me
         | AdminRoute::Health
         | AdminRoute::Certificates
         | AdminRoute::Certificate(_)

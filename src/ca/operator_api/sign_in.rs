@@ -5,6 +5,7 @@ use super::audit;
 use super::body::place;
 use super::operator::Operator;
 use crate::ca::config::access::Access;
+use crate::ca::config::admin_tokens::AdminToken;
 use crate::ca::http::message::Request;
 use crate::ca::runtime::ports::Ports;
 use crate::records::operations::audit::{AuthMethod, Event, Outcome};
@@ -26,7 +27,7 @@ const RECORDED_REFUSALS: Limit = Limit { count: 60, period: Duration::from_secs(
 /// # Errors
 /// 404 without a configured method; 401 `unauthorized` for missing or wrong credentials; 403 for a request by a page of
 /// another site; `rateLimited` for wrong credentials from an address over the limit; 503 while an assertion cannot be
-/// checked.
+/// checked. An ended token is 401, and 403 an identity without a role.
 pub async fn operator<P: Ports>(ports: &P, request: &Request) -> Result<Operator, Problem> {
     let settings = ports.settings();
     if !settings.operations_on() {
@@ -35,8 +36,8 @@ pub async fn operator<P: Ports>(ports: &P, request: &Request) -> Result<Operator
     let sent = request.authorization.as_deref().and_then(|text| text.split_once(' '));
     let token = sent.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("Bearer")).map(|(_, token)| token.trim());
     // Compared even without a token, so that all refusals take the same time.
-    if let Some(name) = settings.admin.name_of(&settings.nonce_key, token.unwrap_or_default()) {
-        return Ok(Operator { name: name.to_owned(), by: AuthMethod::Token });
+    if let Some(found) = settings.admin.find(&settings.nonce_key, token.unwrap_or_default()) {
+        return by_token(ports, request, found).await;
     }
     let wrong = match (token, &settings.access, request.access.as_deref()) {
         (Some(_), ..) => "an invalid token".to_owned(),
@@ -51,13 +52,26 @@ pub async fn operator<P: Ports>(ports: &P, request: &Request) -> Result<Operator
     if let Some(Err(at)) = who.as_ref().map(|who| ports.memory().take(REFUSALS, who, now)) {
         return Err(too_many(now.until(at)));
     }
-    record(ports, request, &anonymous(), wrong.clone()).await;
+    record(ports, request, &anonymous(), "sign-in", wrong.clone()).await;
     let refused = unauthorized();
     Err(match token {
         Some(_) => refused,
         // It quotes no claim.
         None => Problem { detail: format!("{} The request has {wrong}.", refused.detail), ..refused },
     })
+}
+
+/// Returns the operator of a token, unless it has ended.
+///
+/// # Errors
+/// 401 for an ended token, with its end: its holder may know.
+async fn by_token<P: Ports>(ports: &P, request: &Request, token: &AdminToken) -> Result<Operator, Problem> {
+    let AdminToken { name, role, until, .. } = token;
+    let operator = Operator { name: name.clone(), by: AuthMethod::Token, role: Some(*role), until: *until };
+    let Some(end) = until.filter(|_| token.has_ended(ports.now())) else { return Ok(operator) };
+    record(ports, request, &operator, "sign-in", "a token that has ended".to_owned()).await;
+    let detail = format!("The admin token {name:?} ended at {}; ask an owner for another.", end.rfc3339());
+    Err(Problem::new(Kind::Unauthorized, detail).with_status(401))
 }
 
 /// Returns the operator of an Access assertion, or why it is wrong.
@@ -67,16 +81,25 @@ async fn by_access<P: Ports>(
     access: &Access,
     assertion: &str,
 ) -> Result<Result<Operator, String>, Problem> {
-    let identity = match identity(ports, access, assertion).await {
+    let (identity, groups) = match identity(ports, access, assertion).await {
         Ok(identity) => identity,
         Err(Unproven::Wrong(why)) => return Ok(Err(why)),
         Err(Unproven::Unchecked(why)) => return Err(Problem::internal(why).with_status(503)),
     };
-    let operator = Operator { name: identity.name().to_owned(), by: AuthMethod::Access };
+    let role = access.role_of(identity.name(), &groups);
+    let operator = Operator { name: identity.name().to_owned(), by: AuthMethod::Access, role, until: None };
     if request.method == "POST" && is_from_elsewhere(request, &ports.settings().urls) {
         // Not counted against the limit: the operator did not cause it and would be locked out.
-        record(ports, request, &operator, "a cross-site request".to_owned()).await;
+        record(ports, request, &operator, "sign-in", "a cross-site request".to_owned()).await;
         let detail = "Refused: a page of another site sent this request through your browser. Nothing was changed.";
+        return Err(Problem::new(Kind::Unauthorized, detail));
+    }
+    if role.is_none() {
+        record(ports, request, &operator, "sign-in", "no role".to_owned()).await;
+        let detail = format!(
+            "Cloudflare Access admits {}, but ACCESS_ROLES has no role for this name or its groups; ask an owner for one.",
+            operator.name
+        );
         return Err(Problem::new(Kind::Unauthorized, detail));
     }
     Ok(Ok(operator))
@@ -84,13 +107,13 @@ async fn by_access<P: Ports>(
 
 /// An unauthenticated sender.
 fn anonymous() -> Operator {
-    Operator { name: "nobody".to_owned(), by: AuthMethod::None }
+    Operator { name: "nobody".to_owned(), by: AuthMethod::None, role: None, until: None }
 }
 
 /// Records a refusal in the audit record, within the limit for such entries. A failure is only logged; the request is
 /// refused all the same.
-async fn record<P: Ports>(ports: &P, request: &Request, who: &Operator, why: String) {
-    audit::count(ports, "sign-in", Outcome::Refused);
+pub async fn record<P: Ports>(ports: &P, request: &Request, who: &Operator, what: &'static str, why: String) {
+    audit::count(ports, what, Outcome::Refused);
     if ports.memory().take(RECORDED_REFUSALS, "operators/refused", ports.now()).is_err() {
         return;
     }
@@ -98,7 +121,7 @@ async fn record<P: Ports>(ports: &P, request: &Request, who: &Operator, why: Str
         target: Some(place(request)),
         outcome: Outcome::Refused,
         detail: Some(why),
-        ..who.event(ports, request, "sign-in")
+        ..who.event(ports, request, what)
     };
     if let Err(problem) = audit::note(ports, event).await {
         ports.log(&format!("the audit record: {}", problem.log.unwrap_or(problem.detail)));

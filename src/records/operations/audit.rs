@@ -1,5 +1,6 @@
 //! The audit record of operators' actions.
 
+use super::role::Role;
 use crate::store::{Kv, Record, StoreFailure, Table, Txn};
 use crate::values::Time;
 use serde::{Deserialize, Serialize};
@@ -73,6 +74,9 @@ pub struct Event {
     pub detail: Option<String>,
     /// Client address.
     pub address: Option<String>,
+    /// Role of the operator; `None` for others, and in entries from before roles.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
 }
 
 impl Record for AuditRecord {
@@ -133,12 +137,17 @@ impl AuditRecord {
 
     /// The entry as the operations API shows it; without `chain` as it is hashed. The order of members is fixed.
     pub fn wire(&self, chained: bool) -> serde_json::Value {
-        let Event { at, who, by, what, target, outcome, of, detail, address } = &self.event;
+        let Event { at, who, by, what, target, outcome, of, detail, address, role } = &self.event;
         let mut entry = serde_json::json!({
             "number": self.number, "at": at.rfc3339(), "who": who, "by": by, "what": what, "target": target,
             "outcome": outcome, "of": of, "detail": detail, "address": address,
         });
-        if let (true, Some(members)) = (chained, entry.as_object_mut()) {
+        let Some(members) = entry.as_object_mut() else { return entry };
+        // An entry without a role is hashed as before there were any.
+        if let Some(role) = role {
+            members.insert("role".into(), role.name().into());
+        }
+        if chained {
             members.insert("chain".into(), self.chain.clone().into());
         }
         entry
@@ -165,7 +174,18 @@ mod tests {
             of: None,
             detail: None,
             address: None,
+            role: None,
         }
+    }
+
+    #[test]
+    fn role_is_hashed_where_there_is_one() {
+        let before = AuditRecord::after(&AuditHead::default(), event("a"));
+        assert!(!before.wire(true).to_string().contains("role"));
+        let role = Some(Role::Auditor);
+        let after = AuditRecord::after(&AuditHead::default(), Event { role, ..event("a") });
+        assert_eq!(after.wire(true)["role"], "auditor");
+        assert_ne!(before.chain, after.chain);
     }
 
     #[test]

@@ -12,3 +12,4 @@ pub mod notice;
 pub mod policies;
 pub mod proof;
 pub mod restore;
+pub mod role;

@@ -272,8 +272,23 @@ fn pages(body: &Value) -> Value {
     json!({"parts": body["parts"].as_array().unwrap().iter().map(page).collect::<Vec<_>>()})
 }
 
+/// What a good authority says of operators.
+fn of_operators(operation: &str) -> Option<Value> {
+    Some(match operation {
+        "me" => {
+            let all = json!(["read", "revoke", "replace"]);
+            let until = "2999-01-31T00:00:00Z";
+            json!({"name": "ada", "by": "token", "role": "revoker", "permissions": all, "until": until})
+        }
+        _ => return None,
+    })
+}
+
 /// What a good authority would say.
 fn answer(request: &Request, asked: &Asked) -> (u16, Value) {
+    if let Some(told) = of_operators(&request.operation) {
+        return (200, told);
+    }
     let body: Value = serde_json::from_str(&asked.body).unwrap_or_default();
     let chosen = request.chosen.as_str();
     match request.operation.as_str() {

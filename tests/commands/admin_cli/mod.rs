@@ -45,6 +45,7 @@ const COMMANDS: &[(&[&str], &[&str])] = &[
     (&["certs", "replacements"], &["rep1", "name *.a.test", "lost"]),
     (&["certs", "withdraw", "rep1"], &["rep1"]),
     (&["accounts", "list"], &["acc1", "mailto:a@a.test", "team"]),
+    (&["whoami"], &["revoker", "read, revoke, replace", "2999-01-31"]),
     (&["accounts", "show", "acc1"], &["https://ca.test/acct/acc1"]),
     (&["accounts", "deactivate", "acc1", "--yes"], &["revoked", "certs revoke --account"]),
     (
@@ -130,7 +131,7 @@ fn every_command_has_help_with_an_example() {
     ];
     for args in leaves.chain(more) {
         let depth = match args {
-            ["backup" | "restore"] | ["calendar" | "failures" | "why", ..] => 1,
+            ["backup" | "restore"] | ["calendar" | "failures" | "why" | "whoami", ..] => 1,
             ["policy", "shadow", ..] => 3,
             _ => 2,
         };

@@ -26,10 +26,17 @@ fn tokens_are_created_listed_and_removed_in_the_ca_folder() {
     run(&["remove", "ada@a.test"]).is(1, &["is the only token"]);
     let bob = run(&["new", "bob"]);
     assert_ne!(bob.out, made.out);
-    assert_eq!(run(&["list"]).is(0, &[]).out, "ada@a.test\nbob\n");
+    let listed = "NAME        ROLE   UNTIL\nada@a.test  owner  -\nbob         owner  -\n";
+    assert_eq!(run(&["list"]).is(0, &[]).out, listed);
     run(&["remove", "ada@a.test"]).is(0, &["was removed"]);
     run(&["remove", "eve"]).is(1, &["expected one of: bob"]);
     assert_eq!(tokens(), serde_json::json!({"bob": bob.out.trim()}));
+    run(&["new", "eve", "--role", "admin"]).is(2, &["owner, operator, revoker, auditor"]);
+    run(&["new", "eve", "--until", "2020-01-31"]).is(1, &["in the past"]);
+    let eve = run(&["new", "eve", "--role", "auditor", "--until", "2100-01-31"]);
+    let entry = serde_json::json!({"token": eve.out.trim(), "role": "auditor", "until": "2100-01-31T00:00:00Z"});
+    assert_eq!(tokens()["eve"], entry);
+    assert!(run(&["list"]).is(0, &[]).out.contains("eve   auditor  2100-01-31, in "));
     fs::write(&file, "{\"bob\":\"short-secret\"}").unwrap();
     let ended = run(&["list"]);
     assert!(ended.is(1, &["cannot be used"]).err.contains("\"bob\"") && !ended.err.contains("short"), "{ended:?}");

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 use selvedge::ca::config::access::Access;
+use selvedge::ca::config::access_roles::AccessRoles;
 use selvedge::ca::config::admin_tokens::AdminTokens;
 use selvedge::ca::http::address::ClientAddress;
 use selvedge::ca::http::message::Request;
@@ -187,6 +188,39 @@ fn wrong_assertion_is_refused_counted_and_recorded() {
     fixture.ask(&fixture.assertion()).is(200);
     fixture.world.pass(Duration::from_secs(601));
     fixture.ask("x").refused(401, Kind::Unauthorized);
+}
+
+#[test]
+fn access_roles_decide_by_address_domain_and_group_and_a_lost_role_is_refused() {
+    let roles = json!({ "ann@example.org": "revoker", "group:ca-admins": "operator", "*@example.org": "auditor" });
+    let fixture = Fixture::new();
+    let restricted = |roles: &Value| {
+        let roles = AccessRoles::read(&roles.to_string()).unwrap();
+        fixture.world.reconfigured(|settings| settings.access.as_mut().unwrap().roles = Some(roles.clone()))
+    };
+    let world = restricted(&roles);
+    let ask = |world: &World, method: &str, path: &str, email: &str, groups: Value| {
+        let mut claims = claims(world.now());
+        (claims["email"], claims["custom"]) = (email.into(), json!({ "groups": groups }));
+        let access = Some(assertion(&fixture.key, "one", &claims));
+        world.send(Request { access, ..request(method, path) })
+    };
+    let role = |email: &str, groups: Value| ask(&world, "GET", "me", email, groups).is(200).json()["role"].clone();
+    assert_eq!(role(ANN, json!(["ca-admins"])), "revoker", "her own address decides alone");
+    assert_eq!(role("ben@example.org", json!([])), "auditor");
+    assert_eq!(role("ben@example.org", json!(["x", { "id": "1", "name": "ca-admins" }])), "operator");
+    assert_eq!(role("eve@other.test", json!(["ca-admins"])), "operator");
+    ask(&world, "POST", "replacements", ANN, json!([])).is(201);
+    let refused = ask(&world, "POST", "replacements", "ben@example.org", json!([])).refused(403, Kind::Unauthorized);
+    assert!(refused.detail().contains("ben@example.org has the role auditor"), "{}", refused.detail());
+    let stranger = ask(&world, "GET", "status", "eve@other.test", json!([])).refused(403, Kind::Unauthorized);
+    assert!(stranger.detail().contains("ACCESS_ROLES has no role for this name"), "{}", stranger.detail());
+    // The next request after the role was taken away.
+    let later = restricted(&json!({ "group:ca-admins": "operator" }));
+    let lost = ask(&later, "POST", "replacements", ANN, json!([])).refused(403, Kind::Unauthorized);
+    assert!(lost.detail().contains("no role for this name"), "{}", lost.detail());
+    let refusals: Vec<String> = fixture.refusals().into_iter().map(|(who, _, why)| format!("{who}: {why}")).collect();
+    assert_eq!(refusals, ["eve@other.test: no role", "ann@example.org: no role"]);
 }
 
 #[test]

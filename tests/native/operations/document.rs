@@ -16,10 +16,11 @@ fn document() -> Value {
 }
 
 /// All routes.
-fn routes() -> Vec<AdminRoute> {
+pub fn routes() -> Vec<AdminRoute> {
     let (serial, id, name) = (Serial::from_hex("0a").unwrap(), Id::from_random([1; 16]), "x".to_owned());
     let all = vec![
         AdminRoute::Status,
+        AdminRoute::Me,
         AdminRoute::Health,
         AdminRoute::ExternalAccounts,
         AdminRoute::ExternalAccount(name.clone()),
@@ -56,7 +57,7 @@ fn routes() -> Vec<AdminRoute> {
     // The compiler names a route that is missing here.
     for route in &all {
         match route {
-            AdminRoute::Status | AdminRoute::Health => {}
+            AdminRoute::Status | AdminRoute::Me | AdminRoute::Health => {}
             AdminRoute::ExternalAccounts | AdminRoute::ExternalAccount(_) => {}
             AdminRoute::Certificates | AdminRoute::Certificate(_) | AdminRoute::Pem(_) | AdminRoute::Revoke(_) => {}
             AdminRoute::Accounts | AdminRoute::Account(_) | AdminRoute::Deactivate(_) => {}

@@ -24,3 +24,4 @@ mod policies;
 mod replacements;
 mod restores;
 mod revocations;
+mod roles;
