@@ -224,6 +224,9 @@ impl Client {
         let sent = std::iter::once(&self.token).chain(self.access.iter().map(|(_, secret)| secret));
         let text = String::from_utf8_lossy(&body).into_owned();
         let text = sent.fold(text, |text, secret| text.replace(secret.reveal(), "…"));
+        if let Some(waits) = waits(status, &text) {
+            bail!(waits);
+        }
         if (200..300).contains(&status) {
             return Ok(text);
         }
@@ -287,6 +290,17 @@ impl Listed {
             crate::common::host::say("there are more: --all lists them, --limit N the first N");
         }
     }
+}
+
+/// The message about an action that waits for a second person.
+fn waits(status: u16, text: &str) -> Option<String> {
+    let body = serde_json::from_str::<Value>(text).ok().filter(|_| status == 202)?;
+    let id = plain(body.pointer("/approval/id")?.as_str()?);
+    let until = plain(body.pointer("/approval/until").and_then(Value::as_str).unwrap_or_default());
+    Some(format!(
+        "nothing was changed yet: this waits for a second person. Another operator confirms it until {until} with \
+         `selvedge approvals confirm {id}`"
+    ))
 }
 
 /// The query of a page.

@@ -8,6 +8,7 @@
 mod acceptance;
 mod access;
 mod accounts;
+mod approvals;
 mod audit;
 mod backup;
 mod certs;
@@ -63,6 +64,13 @@ pub enum Command {
     Whoami {
         #[command(flatten)]
         at: Target,
+    },
+    /// Actions that wait for a second person, by the setting FOUR_EYES.
+    Approvals {
+        #[command(flatten)]
+        at: Target,
+        #[command(subcommand)]
+        command: approvals::Command,
     },
     /// The accounts of ACME clients.
     Accounts {
@@ -178,6 +186,7 @@ pub fn run(command: &Command) -> ExitCode {
     let done = match command {
         Command::Eab { at, command } => eab::run(at, command),
         Command::Certs { at, command } => certs::run(at, command),
+        Command::Approvals { at, command } => approvals::run(at, command),
         Command::Whoami { at } => whoami::run(at),
         Command::Accounts { at, command } => accounts::run(at, command),
         Command::Failures { at, options } => failures::run(at, options),

@@ -21,6 +21,7 @@ use selvedge::records::ledger::compromise::{BlockedKeyRecord, CompromisedKey, Su
 use selvedge::records::ledger::crl::{CrlPieceRecord, CrlRecord, RevokedRecord, ShardRecord};
 use selvedge::records::ledger::entry::LedgerEntry;
 use selvedge::records::ledger::inventory::{LatestByNames, ReplaceRecord, RosterEntry};
+use selvedge::records::operations::approval::ApprovalRecord;
 use selvedge::records::operations::audit::{AuditHead, AuditRecord};
 use selvedge::records::operations::external_key::{ExternalKeyEntry, ExternalKeyRecord};
 use selvedge::records::operations::failure::{FailureRecord, FailureTotals, PausedRecord};
@@ -118,6 +119,7 @@ fn golden_examples_round_trip_and_every_record_has_one() {
         golden::<AuthorizationByIdentifier>(),
         golden::<AuditRecord>(),
         golden::<AuditHead>(),
+        golden::<ApprovalRecord>(),
         golden::<ExternalKeyEntry>(),
         golden::<ExternalKeyRecord>(),
         golden::<LatestByNames>(),

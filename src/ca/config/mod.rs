@@ -6,6 +6,7 @@ pub mod admin_tokens;
 pub mod blocked_keys;
 pub mod caa;
 pub mod external_accounts;
+pub mod four_eyes;
 pub mod issuers;
 pub mod key_policy;
 pub mod metrics_token;

@@ -5,6 +5,7 @@ use super::admin_tokens::AdminTokens;
 use super::blocked_keys::BlockedKeys;
 use super::caa;
 use super::external_accounts::ExternalAccounts;
+use super::four_eyes::FourEyes;
 use super::issuers::{Configured, PublicationUrls, Root};
 use super::metrics_token::Token;
 use super::policy::policy;
@@ -49,6 +50,7 @@ pub const NAMES: &[&str] = &[
     "EXPIRED_ISSUERS",
     "EXTERNAL_ACCOUNT_REQUIRED",
     "FAULTS",
+    "FOUR_EYES",
     "HTTP01_PORT",
     "JURISDICTION",
     "LONGEST_LIFE",
@@ -127,6 +129,8 @@ pub struct Settings {
     pub admin: AdminTokens,
     /// Cloudflare Access, as another sign-in of operators.
     pub access: Option<Access>,
+    /// The actions that a second operator has to confirm.
+    pub four_eyes: FourEyes,
     /// The webhook of notices; without it no expiry scan runs.
     pub webhook: Option<Webhook>,
     /// Token for reading metrics; without it nothing is counted.
@@ -214,6 +218,7 @@ impl Settings {
             terms_change: terms_change(value)?,
             blocked_keys: BlockedKeys::read(value("BLOCKED_KEYS").as_deref())?,
             external: ExternalAccounts::read(keys.as_deref(), bound_only, operations, &policy)?,
+            four_eyes: four_eyes(value, &admin, access.as_ref())?,
             admin,
             access,
             webhook: Webhook::read(value, dev)?,
@@ -253,6 +258,15 @@ impl Settings {
         };
         format!("{name} is not set; {how}.")
     }
+}
+
+fn four_eyes(value: Values<'_>, admin: &AdminTokens, access: Option<&Access>) -> Result<FourEyes, String> {
+    let read = FourEyes::read(value("FOUR_EYES").as_deref())?;
+    if read.is_on() && access.is_none() && admin.all().len() < 2 {
+        let todo = "give a second person a token (`selvedge token new NAME`), or set up Cloudflare Access";
+        return Err(format!("FOUR_EYES is set, and there are fewer than two operators; {todo}."));
+    }
+    Ok(read)
 }
 
 fn operations_on(admin: &AdminTokens, access: Option<&Access>) -> bool {

@@ -58,6 +58,14 @@ pub enum AdminRoute {
     Shadow,
     /// The audit record.
     Audit,
+    /// The actions that wait for a second person.
+    Approvals,
+    /// One of them.
+    Approval(String),
+    /// Its confirmation.
+    Confirm(String),
+    /// Its rejection.
+    Reject(String),
     /// The notices.
     Notices,
     /// A test notice.
@@ -110,6 +118,10 @@ impl AdminRoute {
             ("policy", Some("check"), None) => Self::Check,
             ("policy", Some("shadow"), None) => Self::Shadow,
             ("audit", None, None) => Self::Audit,
+            ("approvals", None, None) => Self::Approvals,
+            ("approvals", Some(id), None) => Self::Approval(kid(id)?),
+            ("approvals", Some(id), Some("confirm")) => Self::Confirm(kid(id)?),
+            ("approvals", Some(id), Some("reject")) => Self::Reject(kid(id)?),
             ("notices", None, None) => Self::Notices,
             ("notices", Some("test"), None) => Self::TestNotice,
             ("calendar", None, None) => Self::Calendar,
@@ -152,6 +164,10 @@ impl AdminRoute {
             Self::Check => ("POST", "/admin/v1/policy/check"),
             Self::Shadow => ("GET, HEAD, POST", "/admin/v1/policy/shadow"),
             Self::Audit => ("GET, HEAD", "/admin/v1/audit"),
+            Self::Approvals => ("GET, HEAD", "/admin/v1/approvals"),
+            Self::Approval(_) => ("GET, HEAD", "/admin/v1/approvals/{id}"),
+            Self::Confirm(_) => ("POST", "/admin/v1/approvals/{id}/confirm"),
+            Self::Reject(_) => ("POST", "/admin/v1/approvals/{id}/reject"),
             Self::Notices => ("GET, HEAD", "/admin/v1/notices"),
             Self::TestNotice => ("POST", "/admin/v1/notices/test"),
             Self::Calendar => ("GET, HEAD, POST", "/admin/v1/calendar"),

@@ -12,6 +12,8 @@ pub enum Permission {
     Revoke,
     /// Has clients replace certificates.
     Replace,
+    /// Confirms or rejects what another operator asked for, where its role may do that itself.
+    Approve,
     /// Makes, changes and disables external account keys.
     Keys,
     /// Deactivates accounts, resumes paused names.
@@ -31,10 +33,11 @@ pub enum Permission {
 }
 
 /// Each permission with its name and the least role that has it.
-const TABLE: [(Permission, &str, Role); 11] = [
+const TABLE: [(Permission, &str, Role); 12] = [
     (Permission::Read, "read", Role::Auditor),
     (Permission::Revoke, "revoke", Role::Revoker),
     (Permission::Replace, "replace", Role::Revoker),
+    (Permission::Approve, "approve", Role::Revoker),
     (Permission::Keys, "keys", Role::Operator),
     (Permission::Accounts, "accounts", Role::Operator),
     (Permission::Notices, "notices", Role::Operator),
@@ -84,6 +87,7 @@ impl AdminRoute {
             Self::Revoke(_) | Self::Revocations => Permission::Revoke,
             Self::Replacements | Self::Withdraw(_) => Permission::Replace,
             Self::Deactivate(_) | Self::Resume(_) => Permission::Accounts,
+            Self::Confirm(_) | Self::Reject(_) => Permission::Approve,
             Self::Policy | Self::Restore => Permission::Policy,
             Self::Shadow => Permission::Shadow,
             Self::TestNotice => Permission::Notices,
@@ -108,6 +112,8 @@ impl AdminRoute {
             | Self::Failures
             | Self::Paused
             | Self::Audit
+            | Self::Approvals
+            | Self::Approval(_)
             | Self::Notices => Permission::Read,
         }
     }

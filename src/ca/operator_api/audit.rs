@@ -34,7 +34,7 @@ pub async fn audited<P: Ports, T>(
         target: target.map(str::to_owned),
         outcome,
         of,
-        detail: detail.map(|detail| detail.chars().take(MAX_DETAIL).collect()),
+        detail: together(detail, operator.confirmed.as_deref()),
         ..operator.event(ports, request, what)
     };
     let number = note(ports, event(Outcome::Attempted, None, None)).await?;
@@ -57,6 +57,12 @@ pub async fn audited<P: Ports, T>(
             ..problem
         },
     })
+}
+
+/// Joins a detail with the words about a second person, within the bound.
+fn together(detail: Option<String>, confirmed: Option<&str>) -> Option<String> {
+    let parts: Vec<&str> = detail.as_deref().into_iter().chain(confirmed).collect();
+    (!parts.is_empty()).then(|| parts.join("; ").chars().take(MAX_DETAIL).collect())
 }
 
 /// Counts the outcome of an action. `what` is a fixed text, never input.

@@ -1,6 +1,7 @@
 //! The operator API below /admin/v1: one file for each resource, and the dispatch after sign-in.
 
 pub mod accounts;
+pub mod approvals;
 pub mod assertion;
 pub mod audit;
 pub mod backups;
@@ -32,6 +33,7 @@ use crate::ca::runtime::apart::apart;
 use crate::ca::runtime::ports::Ports;
 use crate::ca::telemetry::events::RequestLogContext;
 use crate::records::Problem;
+use approvals::Gate;
 use body::Input;
 use operator::Operator;
 use serde_json::json;
@@ -76,7 +78,11 @@ pub async fn answer<P: Ports>(
 async fn act<P: Ports>(ports: &P, operator: &Operator, request: &Request, route: &AdminRoute) -> Answer {
     match request.method.as_str() {
         "GET" | "HEAD" => apart(read(ports, operator, request, route)).await,
-        "POST" => apart(change(ports, operator, request, route)).await,
+        "POST" => match apart(approvals::gate(ports, operator, request, route)).await? {
+            Gate::Open => apart(change(ports, operator, request, route)).await,
+            Gate::Under(operator, request) => apart(change(ports, &operator, &request, route)).await,
+            Gate::Waits(answer) => *answer,
+        },
         _ => Err(not_allowed(request)),
     }
 }
@@ -110,12 +116,16 @@ async fn read<P: Ports>(ports: &P, operator: &Operator, request: &Request, route
         AdminRoute::Policy => apart(policies::show(ports)).await,
         AdminRoute::Shadow => apart(policies::findings(ports)).await,
         AdminRoute::Audit => apart(audit::list(ports, request)).await,
+        AdminRoute::Approvals => apart(approvals::list(ports)).await,
+        AdminRoute::Approval(id) => apart(approvals::show(ports, id)).await,
         AdminRoute::Notices => apart(notices::list(ports)).await,
         AdminRoute::Calendar => apart(calendar_url::calendar(ports)).await,
         AdminRoute::Faults => apart(faults::list(ports)).await,
         AdminRoute::Restoration => apart(restoration::show(ports)).await,
         AdminRoute::Revoke(_)
         | AdminRoute::Revocations
+        | AdminRoute::Confirm(_)
+        | AdminRoute::Reject(_)
         | AdminRoute::Deactivate(_)
         | AdminRoute::Resume(_)
         | AdminRoute::Withdraw(_)
@@ -145,6 +155,8 @@ async fn change<P: Ports>(ports: &P, operator: &Operator, request: &Request, rou
         AdminRoute::Restore => apart(policies::restore(ports, operator, request)).await,
         AdminRoute::Check => apart(policies::check(ports, request)).await,
         AdminRoute::Shadow => apart(policies::put_shadow(ports, operator, request)).await,
+        AdminRoute::Confirm(id) => apart(approvals::confirm(ports, operator, request, id)).await,
+        AdminRoute::Reject(id) => apart(approvals::reject(ports, operator, request, id)).await,
         AdminRoute::TestNotice => apart(notices::test(ports, operator, request)).await,
         AdminRoute::Calendar => apart(calendar_url::move_calendar(ports, operator, request)).await,
         AdminRoute::Faults => apart(faults::add(ports, operator, request)).await,
@@ -166,6 +178,8 @@ async fn change<P: Ports>(ports: &P, operator: &Operator, request: &Request, rou
         | AdminRoute::Failures
         | AdminRoute::Paused
         | AdminRoute::Audit
+        | AdminRoute::Approvals
+        | AdminRoute::Approval(_)
         | AdminRoute::Notices => Err(not_allowed(request)),
     }
 }

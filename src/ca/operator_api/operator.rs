@@ -19,6 +19,8 @@ pub struct Operator {
     pub role: Option<Role>,
     /// End of the token, if it has one.
     pub until: Option<Time>,
+    /// The second person of an action, in words for the audit record.
+    pub confirmed: Option<String>,
 }
 
 impl Operator {
@@ -37,7 +39,7 @@ impl Operator {
             target: None,
             outcome: Outcome::Attempted,
             of: None,
-            detail: None,
+            detail: self.confirmed.clone(),
             address: request.address.map(|address| address.to_string()),
             role: self.role,
         }

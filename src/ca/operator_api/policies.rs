@@ -73,6 +73,11 @@ fn document(request: &Request) -> Result<Value, Problem> {
     Ok(document)
 }
 
+/// Whether the document in a body is refused.
+pub fn is_wrong(request: &Request) -> bool {
+    document(request).is_err()
+}
+
 /// Handles POST that puts a policy in force at once.
 ///
 /// # Errors

@@ -90,6 +90,14 @@ fn place<P: Ports>(ports: &P, selection: &Selection, members: &Input) -> Result<
     found.or_else(first).ok_or_else(|| Problem::internal("no issuer is configured"))
 }
 
+/// Returns the issuer of the step that a body asks for.
+///
+/// # Errors
+/// `malformed` for a wrong cursor.
+pub fn issuer_of<P: Ports>(ports: &P, selection: &Selection, members: &Input) -> Result<String, Problem> {
+    Ok(place(ports, selection, members)?.0)
+}
+
 /// Returns the start of the next issuer's ledger.
 fn following<P: Ports>(ports: &P, selection: &Selection, issuer: &str) -> Option<(String, String)> {
     let next = issuers(ports, selection).skip_while(|id| *id != issuer).nth(1)?;

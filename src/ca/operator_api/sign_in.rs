@@ -67,7 +67,8 @@ pub async fn operator<P: Ports>(ports: &P, request: &Request) -> Result<Operator
 /// 401 for an ended token, with its end: its holder may know.
 async fn by_token<P: Ports>(ports: &P, request: &Request, token: &AdminToken) -> Result<Operator, Problem> {
     let AdminToken { name, role, until, .. } = token;
-    let operator = Operator { name: name.clone(), by: AuthMethod::Token, role: Some(*role), until: *until };
+    let operator =
+        Operator { name: name.clone(), by: AuthMethod::Token, role: Some(*role), until: *until, confirmed: None };
     let Some(end) = until.filter(|_| token.has_ended(ports.now())) else { return Ok(operator) };
     record(ports, request, &operator, "sign-in", "a token that has ended".to_owned()).await;
     let detail = format!("The admin token {name:?} ended at {}; ask an owner for another.", end.rfc3339());
@@ -87,7 +88,8 @@ async fn by_access<P: Ports>(
         Err(Unproven::Unchecked(why)) => return Err(Problem::internal(why).with_status(503)),
     };
     let role = access.role_of(identity.name(), &groups);
-    let operator = Operator { name: identity.name().to_owned(), by: AuthMethod::Access, role, until: None };
+    let operator =
+        Operator { name: identity.name().to_owned(), by: AuthMethod::Access, role, until: None, confirmed: None };
     if request.method == "POST" && is_from_elsewhere(request, &ports.settings().urls) {
         // Not counted against the limit: the operator did not cause it and would be locked out.
         record(ports, request, &operator, "sign-in", "a cross-site request".to_owned()).await;
@@ -107,7 +109,7 @@ async fn by_access<P: Ports>(
 
 /// An unauthenticated sender.
 fn anonymous() -> Operator {
-    Operator { name: "nobody".to_owned(), by: AuthMethod::None, role: None, until: None }
+    Operator { name: "nobody".to_owned(), by: AuthMethod::None, role: None, until: None, confirmed: None }
 }
 
 /// Records a refusal in the audit record, within the limit for such entries. A failure is only logged; the request is

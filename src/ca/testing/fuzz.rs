@@ -276,7 +276,9 @@ fn admin_url_of(urls: &Urls, route: &AdminRoute) -> String {
             ("{serial}", serial.hex())
         }
         AdminRoute::Account(id) | AdminRoute::Deactivate(id) => ("{id}", id.to_string()),
-        AdminRoute::Withdraw(id) => ("{id}", id.clone()),
+        AdminRoute::Withdraw(id) | AdminRoute::Approval(id) | AdminRoute::Confirm(id) | AdminRoute::Reject(id) => {
+            ("{id}", id.clone())
+        }
         _ => ("", String::new()),
     };
     urls.of_path(&template.replace(name, &value))

@@ -2,6 +2,7 @@
 //!
 //! Audit, policies, external account keys, notices, limits, counts, failures, and the faults of a test CA.
 
+pub mod approval;
 pub mod audit;
 pub mod external_key;
 pub mod failure;

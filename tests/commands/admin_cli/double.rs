@@ -272,7 +272,13 @@ fn pages(body: &Value) -> Value {
     json!({"parts": body["parts"].as_array().unwrap().iter().map(page).collect::<Vec<_>>()})
 }
 
-/// What a good authority says of operators.
+fn approval(state: &str) -> Value {
+    json!({"id": "appr1", "action": "certificates.revoke", "path": "revocations", "state": state, "role": "owner",
+           "asked": {"at": "2026-11-24T12:00:00Z", "by": "ada"}, "until": "2026-11-25T12:00:00Z", "decided": null,
+           "body": {"name": EVIL}})
+}
+
+/// What a good authority would say.
 fn of_operators(operation: &str) -> Option<Value> {
     Some(match operation {
         "me" => {
@@ -280,6 +286,16 @@ fn of_operators(operation: &str) -> Option<Value> {
             let until = "2999-01-31T00:00:00Z";
             json!({"name": "ada", "by": "token", "role": "revoker", "permissions": all, "until": until})
         }
+        "listApprovals" => json!({"approvals": [approval("pending")]}),
+        "showApproval" => approval("pending"),
+        "confirmApproval" => {
+            json!({"approval": approval("confirmed"), "result": revocations(&json!({}), 2, Some("x.0a"))})
+        }
+        "listAudit" => json!({"entries": [entry(2), entry(1)], "next": null}),
+        "listNotices" => json!({"notices": [notice("certificate.ending", "given_up")]}),
+        "testNotice" => notice("test", "delivered"),
+        "showCalendar" => json!({"url": "https://ca.test/calendar/old.ics"}),
+        "rejectApproval" => json!({"approval": approval("rejected")}),
         _ => return None,
     })
 }
@@ -334,13 +350,9 @@ fn answer(request: &Request, asked: &Asked) -> (u16, Value) {
             let found = json!({"identifier": EVIL, "rule": "allow", "account": "acc1", "count": 3, "last": "2026-11-24T12:00:00Z"});
             (200, json!({"findings": [found]}))
         }
-        "listAudit" => (200, json!({"entries": [entry(2), entry(1)], "next": null})),
-        "listNotices" => (200, json!({"notices": [notice("certificate.ending", "given_up")]})),
-        "testNotice" => (200, notice("test", "delivered")),
         "listFaults" => (200, json!({"faults": [fault()]})),
         "addFault" => (201, fault()),
         "clearFaults" => (200, json!({"cleared": [fault()]})),
-        "showCalendar" => (200, json!({"url": "https://ca.test/calendar/old.ics"})),
         "beginBackup" => (201, json!({"backup": head(), "token": "a.1.b"})),
         "copyRows" => (200, pages(&body)),
         "showRestoration" => (200, restoration(true, 0)),

@@ -2,6 +2,7 @@
 //!
 //! `selvedge::ca::testing::Operations` defines an operation.
 
+mod approvals;
 mod compromise;
 mod failures;
 mod fixture;

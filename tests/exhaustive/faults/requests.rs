@@ -1,5 +1,6 @@
 //! A request of every kind, and what else a CA does: its alarms.
 
+use super::approvals::approving;
 use super::compromise::copying;
 use super::failures::failing;
 use super::fixture::{ADMIN, Fixture, SECRET, TOKEN};
@@ -52,6 +53,7 @@ pub fn cases(fixture: &Fixture) -> Vec<Case<'_>> {
     all.extend(copying(fixture));
     all.extend(on_purpose(fixture));
     all.extend(failing(fixture));
+    all.extend(approving(fixture));
     all.push(reminding(fixture));
     let after: After<'_> = Box::new(|world, what| {
         let client = fixture.client.at(world);

@@ -42,6 +42,10 @@ pub fn routes() -> Vec<AdminRoute> {
         AdminRoute::Check,
         AdminRoute::Shadow,
         AdminRoute::Audit,
+        AdminRoute::Approvals,
+        AdminRoute::Approval("x".to_owned()),
+        AdminRoute::Confirm("x".to_owned()),
+        AdminRoute::Reject("x".to_owned()),
         AdminRoute::Notices,
         AdminRoute::TestNotice,
         AdminRoute::Calendar,
@@ -65,6 +69,7 @@ pub fn routes() -> Vec<AdminRoute> {
             AdminRoute::Replacements | AdminRoute::Withdraw(_) | AdminRoute::Revocations => {}
             AdminRoute::Policy | AdminRoute::Restore | AdminRoute::Check | AdminRoute::Shadow => {}
             AdminRoute::Audit | AdminRoute::Notices | AdminRoute::TestNotice | AdminRoute::Calendar => {}
+            AdminRoute::Approvals | AdminRoute::Approval(_) | AdminRoute::Confirm(_) | AdminRoute::Reject(_) => {}
             AdminRoute::Faults | AdminRoute::ClearFaults => {}
             AdminRoute::Backups | AdminRoute::BackupRows | AdminRoute::Restoration | AdminRoute::RestoredRows => {}
             AdminRoute::RestorationEnd | AdminRoute::RestorationUndo => {}
@@ -119,9 +124,12 @@ fn every_documented_operation_answers_with_its_query() {
             };
             operator.send(operator.request(&method.to_uppercase(), path, body.as_deref()));
             // A second revocation is refused, a name that is not paused, and a test notice where there is no webhook.
+            // Nothing waits for a second person.
             // A restore is for a closed and empty CA, and rows of backups want a token.
             let refused =
-                ["/revoke", "/resume", "/notices/test", "/backups/rows"].iter().any(|end| template.ends_with(end))
+                ["/revoke", "/resume", "/notices/test", "/backups/rows", "/confirm", "/reject", "/approvals/{id}"]
+                    .iter()
+                    .any(|end| template.ends_with(end))
                     || template.contains("/restoration") && method == "post";
             assert!(ask("").status() < 300 || refused, "{method} {template}: {}", ask("").text());
             let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();

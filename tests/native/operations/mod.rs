@@ -2,6 +2,7 @@
 
 mod access;
 mod accounts;
+mod approvals;
 mod audit;
 mod auth;
 mod backups;

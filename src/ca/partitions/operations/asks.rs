@@ -1,5 +1,6 @@
 //! The asks that the operations partition understands.
 
+use super::approvals::{DecideApproval, ListApprovals, PutApproval, TakeRevocations};
 use super::audit::{AuditPage, ListAudit, Note};
 use super::calendar::CalendarGeneration;
 use super::external_keys::{EnterKey, KeyPage, ListKeys};
@@ -12,6 +13,7 @@ use crate::ca::notices::delivery::{CountNotices, ListNotices};
 use crate::ca::runtime::kind::asks;
 use crate::ca::runtime::policy_cache::InForceDocuments;
 use crate::records::ledger::inventory::ReplaceRecord;
+use crate::records::operations::approval::ApprovalRecord;
 use crate::records::operations::policies::PolicyRecord;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -35,6 +37,10 @@ asks! {
     ListFindings -> Value = operations.findings();
     ListReplacements -> Vec<ReplaceRecord> = operations.replacements();
     CalendarGeneration -> u64 = operations.calendar_generation(ask.moved);
+    PutApproval -> () = operations.put_approval(&ask.0);
+    ListApprovals -> Vec<ApprovalRecord> = operations.approvals();
+    DecideApproval -> ApprovalRecord = operations.decide_approval(ask);
+    TakeRevocations -> bool = operations.take_revocations(&ask);
     SendTestNotice -> Value = operations.notices().test().await;
     + PutReplacement = operations.put_replacement(&ask.0);
     + ListNotices = operations.notices().newest(ask.limit);

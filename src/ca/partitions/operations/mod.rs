@@ -1,5 +1,6 @@
-//! The operations partition: audit record, policies, replacements, kids, calendar.
+//! The operations partition: audit record, policies, approvals, replacements, kids, calendar.
 
+pub mod approvals;
 pub mod asks;
 pub mod audit;
 pub mod calendar;
