@@ -3,8 +3,8 @@
 use super::{Key, Kv, StoreFailure, StoredRow, Table, Write};
 use crate::values::Time;
 use core::time::Duration;
-use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A partition held in one map for all tables. Clones are independent copies.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +17,12 @@ pub struct MemoryKv {
     operations: Cell<u64>,
     rows_read: Cell<u64>,
     rows_written: u64,
+    /// The keys read since the last write.
+    seen: RefCell<BTreeSet<String>>,
+    /// The prefixes listed since the last write.
+    listed: RefCell<Vec<String>>,
+    /// The keys of rows that were replaced without being read before.
+    unseen: Vec<String>,
     fail_at: Option<u64>,
 }
 
@@ -69,6 +75,18 @@ impl MemoryKv {
         self.rows.iter().map(|(key, (_, value, expires))| (key.as_str(), value.as_str(), *expires))
     }
 
+    /// The keys of rows that were replaced without being read before.
+    ///
+    /// Members that the release does not know are lost with them.
+    pub fn unseen(&self) -> &[String] {
+        &self.unseen
+    }
+
+    /// Replaces the values of rows.
+    pub fn alter(&mut self, change: impl Fn(&str, &str) -> String) {
+        self.rows.iter_mut().for_each(|(key, (_, value, _))| *value = change(key, value));
+    }
+
     fn operate(&self, what: &str) -> Result<(), StoreFailure> {
         let n = self.operations.get();
         self.operations.set(n + 1);
@@ -83,6 +101,7 @@ impl Kv for MemoryKv {
     fn get(&self, _: Table, key: &str) -> Result<Option<String>, StoreFailure> {
         self.operate("get")?;
         self.read(1);
+        self.seen.borrow_mut().insert(key.to_owned());
         Ok(self.rows.get(key).map(|(_, value, _)| value.clone()))
     }
 
@@ -94,6 +113,7 @@ impl Kv for MemoryKv {
         limit: usize,
     ) -> Result<Vec<(String, String)>, StoreFailure> {
         self.operate("list")?;
+        self.listed.borrow_mut().push(prefix.to_owned());
         let start = after.filter(|after| *after > prefix).unwrap_or(prefix);
         let rows = self.rows.range(start.to_owned()..);
         let rows = rows.filter(|(key, _)| after.is_none_or(|after| key.as_str() > after));
@@ -106,6 +126,7 @@ impl Kv for MemoryKv {
     fn row(&self, key: &Key) -> Result<Option<StoredRow>, StoreFailure> {
         self.operate("row")?;
         self.read(1);
+        self.seen.borrow_mut().insert(key.name.clone());
         let row = self.rows.get(&key.name).filter(|(table, _, _)| *table == key.table);
         Ok(row.map(|(_, value, expires)| StoredRow { key: key.clone(), value: value.clone(), expires: *expires }))
     }
@@ -137,7 +158,12 @@ impl Kv for MemoryKv {
         self.operate("apply")?;
         self.database = true;
         self.set_due(self.due.into_iter().chain(purge).min());
+        let (seen, listed) = (self.seen.take(), self.listed.take());
         for (key, write) in writes {
+            let known = seen.contains(&key.name) || listed.iter().any(|prefix| key.name.starts_with(prefix));
+            if !known && matches!(write, Write::Put { .. }) && self.rows.contains_key(&key.name) {
+                self.unseen.push(key.name.clone());
+            }
             self.rows_written += match write {
                 Write::Put { value, expires } => {
                     self.rows.insert(key.name, (key.table, value, expires));

@@ -8,6 +8,7 @@
 mod memory;
 mod shared;
 mod txn;
+mod unknown;
 
 #[cfg(any(test, feature = "testing"))]
 pub use memory::MemoryKv;

@@ -3,9 +3,12 @@
 //! Writing a row costs the same whatever its length. Records that are written together, or seldom live longer than an
 //! order, share one.
 
+mod json;
+
 use super::{Kv, StoreFailure, Table, Write};
 use crate::values::Time;
-use serde::{Deserialize, Serialize};
+use json::Part;
+pub use json::SharedRow;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -19,23 +22,6 @@ pub const POOL_SIZE: usize = 32;
 /// The row of a record that found the pool full. Those with the same id share it.
 pub fn pooled_row(id: &str) -> String {
     format!("pooled/{id}")
-}
-
-/// The records of a shared row, by their keys.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SharedRow {
-    records: BTreeMap<String, Part>,
-}
-
-/// A record within a shared row.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Part {
-    /// When it expires; `None` for never.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    expires: Option<Time>,
-    record: Box<RawValue>,
 }
 
 impl SharedRow {
@@ -71,7 +57,8 @@ impl SharedRow {
     /// When `json` is not JSON.
     pub fn insert(&mut self, key: &str, json: String, expires: Option<Time>) -> Result<(), StoreFailure> {
         let record = RawValue::from_string(json).map_err(|error| StoreFailure(format!("writing {key}: {error}")))?;
-        self.records.insert(key.to_owned(), Part { expires, record });
+        let others = self.records.remove(key).map(|part| part.others).unwrap_or_default();
+        self.records.insert(key.to_owned(), Part { expires, record, others });
         Ok(())
     }
 

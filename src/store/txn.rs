@@ -1,6 +1,7 @@
 //! Transactions: reads see earlier writes, and all writes are applied at the end.
 
 use super::shared::{self, Edits, POOL, SharedRow};
+use super::unknown::keep_unknown;
 use super::{Key, Kv, Layout, Record, StoreFailure, Table, Write, key_of};
 use crate::values::Time;
 use core::time::Duration;
@@ -16,6 +17,10 @@ pub struct Txn<'a, K: Kv> {
     changes: BTreeMap<String, Change>,
     /// The shared rows that were read, as they are stored.
     rows: RefCell<BTreeMap<String, Rc<SharedRow>>>,
+    /// The other rows that were read, as they are stored.
+    texts: RefCell<BTreeMap<String, Rc<String>>>,
+    /// The prefixes of the keys that were listed.
+    listed: RefCell<Vec<String>>,
     /// The instant by which the partition needs an alarm.
     wake: Option<Time>,
     now: Time,
@@ -48,8 +53,17 @@ struct Written {
 impl<'a, K: Kv> Txn<'a, K> {
     /// Begins a transaction.
     pub fn begin(kv: &'a mut K) -> Self {
-        let (changes, rows, now) = (BTreeMap::new(), RefCell::default(), Time::from_millis(0));
-        Self { kv, changes, rows, wake: None, now, slack: Duration::ZERO, deleted_by: None }
+        Self {
+            kv,
+            changes: BTreeMap::new(),
+            rows: RefCell::default(),
+            texts: RefCell::default(),
+            listed: RefCell::default(),
+            wake: None,
+            now: Time::from_millis(0),
+            slack: Duration::ZERO,
+            deleted_by: None,
+        }
     }
 
     /// Sets the time, after which expired records make room in the pool.
@@ -101,13 +115,25 @@ impl<'a, K: Kv> Txn<'a, K> {
         let within =
             |row: &str| -> Result<Option<T>, StoreFailure> { self.row(R::TABLE, row)?.get(key).map(&read).transpose() };
         match R::LAYOUT {
-            Layout::Own => self.kv.get(R::TABLE, key)?.map(|text| read(&text)).transpose(),
+            Layout::Own => self.text(R::TABLE, key)?.map(|text| read(&text)).transpose(),
             Layout::Shared => within(&R::row(id)),
             Layout::Pooled => match within(POOL)? {
                 None => within(&R::row(id)),
                 found => Ok(found),
             },
         }
+    }
+
+    /// Reads a row of one record as it is stored, once.
+    fn text(&self, table: Table, key: &str) -> Result<Option<Rc<String>>, StoreFailure> {
+        if let Some(known) = self.texts.borrow().get(key) {
+            return Ok(Some(known.clone()));
+        }
+        let found = self.kv.get(table, key)?.map(Rc::new);
+        if let Some(text) = &found {
+            self.texts.borrow_mut().insert(key.to_owned(), text.clone());
+        }
+        Ok(found)
     }
 
     /// Reads a shared row as it is stored, once.
@@ -151,6 +177,7 @@ impl<'a, K: Kv> Txn<'a, K> {
     ) -> Result<Vec<(String, R)>, StoreFailure> {
         const { assert!(!matches!(R::TABLE, Table::Permanent), "this table has no index to list it by") };
         const { assert!(!matches!(R::LAYOUT, Layout::Pooled), "these records are not together") };
+        self.listed.borrow_mut().push(prefix.clone());
         let start = after.map(|id| format!("{prefix}{id}"));
         // Deleted records are still stored and must not use up the limit.
         let stored = self.kv.list(R::TABLE, &prefix, start.as_deref(), limit + self.changes.len())?;
@@ -180,14 +207,33 @@ impl<'a, K: Kv> Txn<'a, K> {
 
     /// Stores a record under its prefix and an id.
     ///
+    /// It replaces a record that this transaction read. Members of that which this release does not know are kept: see
+    /// [`super::unknown`].
+    ///
     /// # Errors
-    /// When the record cannot be written as JSON.
+    /// When the record cannot be written as JSON; when the storage fails.
     pub fn put<R: Record>(&mut self, id: &str, record: &R) -> Result<(), StoreFailure> {
+        let key = key_of::<R>(id);
         let json = serde_json::to_string(record);
-        let json = json.map_err(|error| StoreFailure(format!("writing {}: {error}", key_of::<R>(id))))?;
+        let json = json.map_err(|error| StoreFailure(format!("writing {key}: {error}")))?;
+        let json = match self.changes.get(&key) {
+            Some(Change { written: None, .. }) => json,
+            _ if self.replaces::<R>(&key) => {
+                let kept = self.read_stored::<R, _>(&key, id, |stored| keep_unknown::<R>(stored, &json))?;
+                kept.flatten().unwrap_or(json)
+            }
+            _ => json,
+        };
         let expires = record.expires().map(|at| self.deleted_by.map_or(at, |latest| at.min(latest)));
         self.change::<R>(id, Some(Written { record: Rc::new(record.clone()), json, expires }));
         Ok(())
+    }
+
+    /// Whether the stored record with this key was read, or its row is read anyway.
+    fn replaces<R: Record>(&self, key: &str) -> bool {
+        R::LAYOUT != Layout::Own
+            || self.texts.borrow().contains_key(key)
+            || self.listed.borrow().iter().any(|prefix| key.starts_with(prefix))
     }
 
     /// Removes a record.

@@ -28,4 +28,5 @@ mod settings;
 mod test_support;
 mod troubleshooting;
 mod validation_socket;
+mod versions;
 mod words;

@@ -25,6 +25,7 @@ mod issuers;
 mod network;
 mod operations;
 mod receiver;
+mod releases;
 mod running;
 mod secrets;
 mod world;

@@ -1,0 +1,75 @@
+//! A made-up next release, which adds a member to everything that may get one.
+
+use selvedge::ca::testing::World;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::fs;
+
+/// The member that it adds.
+pub const ADDED: &str = "addedLater";
+
+/// The schemas of all records, by their prefixes.
+pub fn schemas() -> BTreeMap<String, Value> {
+    let folders = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/kv-schema")).unwrap();
+    let folders = folders.map(|entry| entry.unwrap().path()).filter(|path| path.is_dir());
+    let schema = |path: std::path::PathBuf| {
+        let text = fs::read_to_string(path.join("schema.json")).unwrap();
+        (path.file_name().unwrap().to_str().unwrap().to_owned(), serde_json::from_str(&text).unwrap())
+    };
+    folders.map(schema).collect()
+}
+
+/// Adds the member to each object of a record that has members by its schema. Variants of an enum have none of their own.
+pub fn extend(schema: &Value, value: &mut Value) {
+    extend_within(schema, value, false);
+}
+
+fn extend_within(schema: &Value, value: &mut Value, variant: bool) {
+    if let Some(branches) = schema["oneOf"].as_array() {
+        if let Some(branch) = branches.iter().find(|branch| jsonschema::is_valid(branch, value)) {
+            extend_within(branch, value, true);
+        }
+        return;
+    }
+    match value {
+        Value::Array(elements) => {
+            for (at, element) in elements.iter_mut().enumerate() {
+                let own = &schema["prefixItems"][at];
+                extend_within(if own.is_null() { &schema["items"] } else { own }, element, false);
+            }
+        }
+        Value::Object(members) => {
+            let Some(known) = schema["properties"].as_object() else {
+                members.values_mut().for_each(|value| extend_within(&schema["additionalProperties"], value, false));
+                return;
+            };
+            for (name, value) in members.iter_mut() {
+                known.get(name).iter().for_each(|schema| extend_within(schema, value, false));
+            }
+            if !(variant && known.len() == 1) {
+                members.insert(ADDED.to_owned(), json!({ "of": [1] }));
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Rewrites all rows of a world as the next release would have. Shared rows have a member of their own, too.
+pub fn rewrite_rows(world: &World) {
+    let schemas = schemas();
+    let of = |key: &str| schemas[key.split('/').next().unwrap()].clone();
+    world.alter_rows(|_, key, json| {
+        let mut row: Value = serde_json::from_str(json).unwrap();
+        match row.get_mut("records").and_then(Value::as_object_mut) {
+            Some(records) => {
+                for (key, part) in records {
+                    extend(&of(key), &mut part["record"]);
+                    part[ADDED] = json!("of a part");
+                }
+                row[ADDED] = json!("of a row");
+            }
+            None => extend(&of(key), &mut row),
+        }
+        row.to_string()
+    });
+}
