@@ -91,7 +91,7 @@ impl MemoryKv {
         let n = self.operations.get();
         self.operations.set(n + 1);
         match self.fail_at {
-            Some(limit) if n >= limit => Err(StoreFailure(format!("injected fault at {what}"))),
+            Some(limit) if n >= limit => Err(StoreFailure::Failed(format!("injected fault at {what}"))),
             _ => Ok(()),
         }
     }

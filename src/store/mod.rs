@@ -19,10 +19,16 @@ use crate::values::Time;
 use core::time::Duration;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-/// Failure of the storage, not of the request; the text is for the log.
+/// Failure of the storage, not of the request; the texts are for the log.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("storage failed: {0}")]
-pub struct StoreFailure(pub String);
+pub enum StoreFailure {
+    /// The host failed, or data was damaged.
+    #[error("storage failed: {0}")]
+    Failed(String),
+    /// A record is not of its type: a newer release may have stored it.
+    #[error("a stored record cannot be read: {0}")]
+    Unreadable(String),
+}
 
 /// One change to a partition.
 #[derive(Clone, Debug, PartialEq, Eq)]

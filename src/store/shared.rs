@@ -30,7 +30,8 @@ impl SharedRow {
     /// # Errors
     /// When it is not such a row.
     pub fn read(key: &str, text: &str) -> Result<Self, StoreFailure> {
-        serde_json::from_str(text).map_err(|error| StoreFailure(format!("{key} is not a row with records: {error}")))
+        serde_json::from_str(text)
+            .map_err(|error| StoreFailure::Failed(format!("{key} is not a row with records: {error}")))
     }
 
     /// The value of the row.
@@ -38,7 +39,8 @@ impl SharedRow {
     /// # Errors
     /// When it cannot be written as JSON.
     pub fn text(&self) -> Result<String, StoreFailure> {
-        serde_json::to_string(self).map_err(|error| StoreFailure(format!("writing a row with records: {error}")))
+        serde_json::to_string(self)
+            .map_err(|error| StoreFailure::Failed(format!("writing a row with records: {error}")))
     }
 
     /// The JSON of a record.
@@ -56,7 +58,8 @@ impl SharedRow {
     /// # Errors
     /// When `json` is not JSON.
     pub fn insert(&mut self, key: &str, json: String, expires: Option<Time>) -> Result<(), StoreFailure> {
-        let record = RawValue::from_string(json).map_err(|error| StoreFailure(format!("writing {key}: {error}")))?;
+        let record =
+            RawValue::from_string(json).map_err(|error| StoreFailure::Failed(format!("writing {key}: {error}")))?;
         let others = self.records.remove(key).map(|part| part.others).unwrap_or_default();
         self.records.insert(key.to_owned(), Part { expires, record, others });
         Ok(())
@@ -167,7 +170,7 @@ impl Edits {
             let stored = read(row)?;
             self.0.insert(row.to_owned(), Edit { table, row: (*stored).clone(), changed: false });
         }
-        self.0.get_mut(row).ok_or_else(|| StoreFailure(format!("{row} was not read")))
+        self.0.get_mut(row).ok_or_else(|| StoreFailure::Failed(format!("{row} was not read")))
     }
 
     /// The rows that changed, with their writes.

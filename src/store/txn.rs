@@ -153,7 +153,19 @@ impl<'a, K: Kv> Txn<'a, K> {
     /// # Errors
     /// As [`Txn::get`].
     pub fn list<R: Record>(&self, after: Option<&str>, limit: usize) -> Result<Vec<(String, R)>, StoreFailure> {
-        self.list_of(format!("{}/", R::PREFIX), after, limit)
+        Ok(self.list_of(format!("{}/", R::PREFIX), after, limit, false)?.0)
+    }
+
+    /// As [`Txn::list`] without the records that cannot be read, and the number of those.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub fn list_readable<R: Record>(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<(Vec<(String, R)>, usize), StoreFailure> {
+        self.list_of(format!("{}/", R::PREFIX), after, limit, true)
     }
 
     /// As [`Txn::list`], for ids below `group/`; `after` and the returned ids are relative to it.
@@ -166,7 +178,7 @@ impl<'a, K: Kv> Txn<'a, K> {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<(String, R)>, StoreFailure> {
-        self.list_of(format!("{}/{group}/", R::PREFIX), after, limit)
+        Ok(self.list_of(format!("{}/{group}/", R::PREFIX), after, limit, false)?.0)
     }
 
     fn list_of<R: Record>(
@@ -174,7 +186,8 @@ impl<'a, K: Kv> Txn<'a, K> {
         prefix: String,
         after: Option<&str>,
         limit: usize,
-    ) -> Result<Vec<(String, R)>, StoreFailure> {
+        skip: bool,
+    ) -> Result<(Vec<(String, R)>, usize), StoreFailure> {
         const { assert!(!matches!(R::TABLE, Table::Permanent), "this table has no index to list it by") };
         const { assert!(!matches!(R::LAYOUT, Layout::Pooled), "these records are not together") };
         self.listed.borrow_mut().push(prefix.clone());
@@ -182,14 +195,23 @@ impl<'a, K: Kv> Txn<'a, K> {
         // Deleted records are still stored and must not use up the limit.
         let stored = self.kv.list(R::TABLE, &prefix, start.as_deref(), limit + self.changes.len())?;
         let mut merged: BTreeMap<String, R> = BTreeMap::new();
+        let mut skipped = 0;
+        let mut readable = |found: Result<R, StoreFailure>| match found {
+            Err(StoreFailure::Unreadable(_)) if skip => {
+                skipped += 1;
+                Ok(None)
+            }
+            found => found.map(Some),
+        };
         for (key, text) in stored {
             if self.changes.contains_key(&key) {
                 continue;
             }
             let record = match R::LAYOUT {
-                Layout::Own => Some(read(&key, &text)?),
+                Layout::Own => readable(read(&key, &text))?,
                 Layout::Shared | Layout::Pooled => {
-                    SharedRow::read(&key, &text)?.get(&key).map(|text| read(&key, text)).transpose()?
+                    let found = SharedRow::read(&key, &text)?.get(&key).map(|text| readable(read(&key, text)));
+                    found.transpose()?.flatten()
                 }
             };
             merged.extend(record.map(|record| (key, record)));
@@ -202,7 +224,8 @@ impl<'a, K: Kv> Txn<'a, K> {
             merged.extend(change.record(key)?.map(|record| (key.clone(), record)));
         }
         let records = merged.into_iter().take(limit);
-        Ok(records.map(|(key, record)| (key.strip_prefix(&prefix).unwrap_or(&key).to_owned(), record)).collect())
+        let id = |key: String| key.strip_prefix(&prefix).unwrap_or(&key).to_owned();
+        Ok((records.map(|(key, record)| (id(key), record)).collect(), skipped))
     }
 
     /// Stores a record under its prefix and an id.
@@ -215,7 +238,7 @@ impl<'a, K: Kv> Txn<'a, K> {
     pub fn put<R: Record>(&mut self, id: &str, record: &R) -> Result<(), StoreFailure> {
         let key = key_of::<R>(id);
         let json = serde_json::to_string(record);
-        let json = json.map_err(|error| StoreFailure(format!("writing {key}: {error}")))?;
+        let json = json.map_err(|error| StoreFailure::Failed(format!("writing {key}: {error}")))?;
         let json = match self.changes.get(&key) {
             Some(Change { written: None, .. }) => json,
             _ if self.replaces::<R>(&key) => {
@@ -319,7 +342,7 @@ impl Change {
     fn record<R: Record>(&self, key: &str) -> Result<Option<R>, StoreFailure> {
         let Some(written) = &self.written else { return Ok(None) };
         let record = written.record.downcast_ref::<R>().cloned();
-        record.map(Some).ok_or_else(|| StoreFailure(format!("{key} was written as another type")))
+        record.map(Some).ok_or_else(|| StoreFailure::Failed(format!("{key} was written as another type")))
     }
 }
 
@@ -340,7 +363,10 @@ fn earliest(a: Option<Time>, b: Option<Time>) -> Option<Time> {
 }
 
 fn read<R: Record>(key: &str, text: &str) -> Result<R, StoreFailure> {
-    serde_json::from_str(text).map_err(|e| StoreFailure(format!("{key} is not a valid {} record: {e}", R::PREFIX)))
+    serde_json::from_str(text).map_err(|error| {
+        let what = format!("{key} is not a valid {} record: {error}", R::PREFIX);
+        if error.is_data() { StoreFailure::Unreadable(what) } else { StoreFailure::Failed(what) }
+    })
 }
 
 #[cfg(test)]

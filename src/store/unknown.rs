@@ -22,7 +22,7 @@ pub fn keep_unknown<R: Record>(stored: &str, json: &str) -> Result<Option<String
     if serde_json::to_writer(Expected(stored.as_bytes()), &record).is_ok() {
         return Ok(None);
     }
-    let failed = |error: serde_json::Error| StoreFailure(format!("writing {}: {error}", R::PREFIX));
+    let failed = |error: serde_json::Error| StoreFailure::Failed(format!("writing {}: {error}", R::PREFIX));
     let stored: Value = serde_json::from_str(stored).map_err(failed)?;
     let known = serde_json::to_value(&record).map_err(failed)?;
     let mut new: Value = serde_json::from_str(json).map_err(failed)?;

@@ -73,26 +73,40 @@ impl Spent {
     }
 }
 
+/// Why there is no answer: sentences for the log.
+pub enum Unanswered {
+    /// The call failed.
+    Failed(String),
+    /// The answer is of another shape, as another release may write.
+    Unreadable(String),
+}
+
+impl From<String> for Unanswered {
+    fn from(why: String) -> Self {
+        Self::Failed(why)
+    }
+}
+
 /// Sends a message to a partition.
 ///
 /// # Errors
-/// A sentence for the log.
-pub async fn send(env: &Env, to: &PartitionId, message: &Message) -> Result<Envelope<Reply>, String> {
+/// The call fails, or its answer cannot be read.
+pub async fn send(env: &Env, to: &PartitionId, message: &Message) -> Result<Envelope<Reply>, Unanswered> {
     let body = serde_json::to_string(message).map_err(|e| e.to_string())?;
     let answered = async { open(&fetch(env, to, MESSAGES, body.as_bytes()).await?).await };
-    within(CALL_LIMIT, answered).await.ok_or(LATE)?
+    within(CALL_LIMIT, answered).await.ok_or_else(|| LATE.to_owned())?
 }
 
 /// Passes a POST to a partition.
 ///
 /// # Errors
-/// A sentence for the log.
+/// As [`send`].
 pub async fn forward(
     env: &Env,
     to: &PartitionId,
     (path, body): (&str, &str),
     request: &str,
-) -> Result<(Forwarded<web_sys::Response>, Spent), String> {
+) -> Result<(Forwarded<web_sys::Response>, Spent), Unanswered> {
     let answered = async {
         let response = fetch(
             env,
@@ -108,7 +122,7 @@ pub async fn forward(
             status => Ok((Forwarded::Untouched(status, response), Spent::default())),
         }
     };
-    within(CALL_LIMIT, answered).await.ok_or(LATE)?
+    within(CALL_LIMIT, answered).await.ok_or_else(|| LATE.to_owned())?
 }
 
 thread_local! {
@@ -151,9 +165,12 @@ async fn fetch(env: &Env, to: &PartitionId, url: &str, body: &[u8]) -> Result<we
     js::answer(stub.fetch(url, &init)).await.and_then(JsCast::dyn_into).map_err(|e| js::text(&e))
 }
 
-async fn open<R: DeserializeOwned>(response: &web_sys::Response) -> Result<Envelope<R>, String> {
+async fn open<R: DeserializeOwned>(response: &web_sys::Response) -> Result<Envelope<R>, Unanswered> {
     let bytes = js::buffer(response.array_buffer()).await.map_err(|e| js::text(&e))?;
-    serde_json::from_slice(&bytes).map_err(|e| format!("{e} in {:?}", String::from_utf8_lossy(&bytes)))
+    serde_json::from_slice(&bytes).map_err(|e| {
+        let what = format!("{e} in {:?}", String::from_utf8_lossy(&bytes));
+        if e.is_data() { Unanswered::Unreadable(what) } else { Unanswered::Failed(what) }
+    })
 }
 
 /// A partition's request, parsed.
@@ -189,7 +206,7 @@ pub async fn read(request: &web_sys::Request) -> Result<Result<Sent, Problem>, J
         }
         None => serde_json::from_str(&body)
             .map(Sent::Message)
-            .map_err(|e| Problem::internal(format!("a message that cannot be read: {e}"))),
+            .map_err(|e| Problem::other_release(format!("a message that cannot be read: {e}"))),
     })
 }
 

@@ -140,7 +140,7 @@ impl Inner {
         }
         let name = self.object.state.id().name().unwrap_or_default();
         let name =
-            PartitionId::parse(&name).ok_or_else(|| Problem::internal(format!("{name:?} names no partition")))?;
+            PartitionId::parse(&name).ok_or_else(|| Problem::other_release(format!("{name:?} names no partition")))?;
         let kv = SqlKv::new(&self.object)?;
         let partition = Rc::new(partition::Partition::new(ports, name.clone(), self.running.clone(), kv.clone()));
         // Without an await since it was found that this is the first message: nobody has begun a job yet.

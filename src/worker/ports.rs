@@ -1,6 +1,6 @@
 //! The ports of `ca`, implemented by the platform.
 
-use super::calls::{self, Spent};
+use super::calls::{self, Spent, Unanswered};
 use super::config::SharedConfig;
 use super::crypto;
 use super::js::{self, Storage};
@@ -81,8 +81,12 @@ impl Outbound for HostPorts {
     }
 }
 
-fn unanswered(to: &PartitionId, why: &str) -> Problem {
-    Problem::internal(format!("calling {}: {why}", to.name()))
+fn unanswered(to: &PartitionId, why: &Unanswered) -> Problem {
+    let name = to.name();
+    match why {
+        Unanswered::Failed(why) => Problem::internal(format!("calling {name}: {why}")),
+        Unanswered::Unreadable(why) => Problem::other_release(format!("calling {name}: {why}")),
+    }
 }
 
 impl Ports for HostPorts {

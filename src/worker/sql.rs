@@ -203,7 +203,7 @@ impl SqlKv {
         let mut act = Some(act);
         let mut run = || -> Result<(), JsValue> {
             let Some(act) = act.take() else { return Ok(()) };
-            act().map_err(|failure| JsValue::from_str(&failure.0))
+            act().map_err(|failure| JsValue::from_str(&failure.to_string()))
         };
         // Borrowed by JavaScript for this call only.
         let closure = ScopedClosure::borrow_mut(&mut run);
@@ -211,7 +211,7 @@ impl SqlKv {
             .storage()
             .transaction_sync(closure.as_ref())
             .map(drop)
-            .map_err(|error| StoreFailure(js::text(&error)))
+            .map_err(|error| StoreFailure::Failed(js::text(&error)))
     }
 }
 
@@ -376,7 +376,7 @@ impl Kv for SqlKv {
 
     fn clear(&mut self) -> Result<(), StoreFailure> {
         if self.created.get() {
-            self.object.delete_all().map_err(|error| StoreFailure(js::text(&error)))?;
+            self.object.delete_all().map_err(|error| StoreFailure::Failed(js::text(&error)))?;
             *self.cache.borrow_mut() = RowCache::default();
             self.created.set(false);
             self.due.set(Due::Unread);

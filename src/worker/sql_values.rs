@@ -23,7 +23,7 @@ pub fn id_of(key: &str) -> String {
 
 /// The failure of the storage for a failure of the platform.
 pub fn failure(error: impl std::fmt::Display) -> StoreFailure {
-    StoreFailure(error.to_string())
+    StoreFailure::Failed(error.to_string())
 }
 
 /// Reads the next text of a row.
@@ -33,7 +33,7 @@ pub fn failure(error: impl std::fmt::Display) -> StoreFailure {
 pub fn text(row: &mut impl Iterator<Item = SqlStorageValue>) -> Result<String, StoreFailure> {
     match row.next() {
         Some(SqlStorageValue::String(text)) => Ok(text),
-        _ => Err(StoreFailure("a row has another type in place of text".to_owned())),
+        _ => Err(StoreFailure::Failed("a row has another type in place of text".to_owned())),
     }
 }
 

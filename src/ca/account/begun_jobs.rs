@@ -83,7 +83,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// # Errors
     /// When the storage fails.
     pub(in crate::ca) fn works(&self, txn: &Txn<'_, K>) -> Result<Vec<Work>, Problem> {
-        let jobs = txn.list::<JobRecord>(None, JOBS)?;
+        let (jobs, _) = txn.list_readable::<JobRecord>(None, JOBS)?;
         let mut works: Vec<Work> = jobs.into_iter().map(|(_, job)| job.work).collect();
         for BegunJob { work, .. } in self.activity(txn)?.begun {
             if !works.contains(&work) && self.is_unfinished(txn, &work)? {

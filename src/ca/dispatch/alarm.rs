@@ -1,7 +1,9 @@
 //! The alarm of a partition: purges expired rows and runs due work.
 
+use super::jobs::LOOK_AGAIN;
 use super::kind::Kind;
 use crate::ca::runtime::apart::apart;
+use crate::ca::runtime::jobs::{JOBS, JobRecord};
 use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
@@ -41,8 +43,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
             Kind::Ledger(ledger) => (apart(ledger.renew_lists()).await?, apart(ledger.scan_if_due()).await?),
             _ => (None, None),
         };
-        let next_job = self.jobs()?.into_iter().map(|(_, job)| job.due).min();
-        let next: Option<Time> = [next_purge, next_job, next_list, next_scan].into_iter().flatten().min();
+        let (jobs, of_others) = self.transact(|txn| Ok(txn.list_readable::<JobRecord>(None, JOBS)?))?;
+        let next_job = jobs.into_iter().map(|(_, job)| job.due).min();
+        let next_look = (of_others > 0).then(|| self.ports.now().plus(LOOK_AGAIN));
+        let next: Option<Time> = [next_purge, next_job, next_list, next_scan, next_look].into_iter().flatten().min();
         match next {
             Some(at) => self.ports.wake_at(at),
             None => self.with_storage(|kv| {

@@ -7,7 +7,11 @@ use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
 use crate::store::Kv;
+use core::time::Duration;
 use std::rc::Rc;
+
+/// Delay of the alarm of a partition whose work waits for another release.
+pub(in crate::ca) const LOOK_AGAIN: Duration = Duration::from_secs(3600);
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// Makes the jobs of a newly loaded partition due, before anything else runs.
@@ -25,7 +29,12 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
         }
         let now = self.ports.now();
         self.transact(|txn| {
-            for (name, job) in txn.list::<JobRecord>(None, JOBS)? {
+            let (jobs, of_others) = txn.list_readable::<JobRecord>(None, JOBS)?;
+            if of_others > 0 {
+                // Until the release that knows them runs again.
+                txn.wake_at(now.plus(LOOK_AGAIN));
+            }
+            for (name, job) in jobs {
                 let waits = job.waiting && matches!(job.work, Work::Validate(..));
                 let due = if waits { job.due } else { job.due.min(now.plus(job.pause())) };
                 if due < job.due {

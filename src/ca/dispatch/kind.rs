@@ -171,7 +171,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
                 apart(account.post(&route, path, body, request)).await
             }
             _ => {
-                let problem = Problem::internal(format!("{} was passed a POST to {path:?}", self.id.name()));
+                let problem = Problem::other_release(format!("{} was passed a POST to {path:?}", self.id.name()));
                 self.log(&problem);
                 PostReply::Refused(problem)
             }

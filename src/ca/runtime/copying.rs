@@ -97,7 +97,7 @@ impl Page {
     fn add(&mut self, key: Key, stored: Option<StoredRow>) -> Result<(), StoreFailure> {
         let length = stored.as_ref().map_or(0, |row| row.value.len()).saturating_add(key.name.len());
         let json = |row: StoredRow| {
-            let broken = |error| StoreFailure(format!("{} is not JSON: {error}", row.key.name));
+            let broken = |error| StoreFailure::Failed(format!("{} is not JSON: {error}", row.key.name));
             RawValue::from_string(row.value).map_err(broken).map(|value| (value, row.expires))
         };
         let (value, expires) = stored.map(json).transpose()?.map_or((None, None), |(value, at)| (Some(value), at));

@@ -238,12 +238,12 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
         .await;
     }
 
-    /// Returns the recorded jobs.
+    /// Returns the recorded jobs, without those of another release, which wait for it.
     ///
     /// # Errors
     /// When the storage fails.
     pub(in crate::ca) fn jobs(&self) -> Result<Vec<(String, JobRecord)>, Problem> {
-        self.transact(|txn| Ok(txn.list::<JobRecord>(None, JOBS)?))
+        self.transact(|txn| Ok(txn.list_readable::<JobRecord>(None, JOBS)?.0))
     }
 
     /// Runs the task of a begun job for at most `patience`. Returns whether it ended; the host completes a longer one in

@@ -127,14 +127,14 @@ impl Message {
     /// Reads the ask.
     ///
     /// # Errors
-    /// `serverInternal` for JSON of another shape.
+    /// As [`read_json`].
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         read_json(&self.body)
     }
 
-    /// Returns the refusal of an ask for another kind of partition. Only a fault of the host can cause it.
+    /// Returns the refusal of an ask that this kind of partition does not have.
     pub fn misdirected(&self, to: &PartitionId) -> Problem {
-        Problem::internal(format!("{} was asked for {:?}, which is not in its table", to.name(), self.ask))
+        Problem::other_release(format!("{} was asked for {:?}, which is not in its table", to.name(), self.ask))
     }
 }
 
@@ -162,9 +162,9 @@ pub enum PostReply {
 /// Reads JSON that a partition wrote.
 ///
 /// # Errors
-/// `serverInternal` for JSON of another shape.
+/// For JSON of another shape, as another release may write: a refusal for the time in which both run.
 pub fn read_json<T: DeserializeOwned>(json: &RawValue) -> Result<T, Problem> {
-    serde_json::from_str(json.get()).map_err(|e| Problem::internal(format!("a message cannot be read: {e}")))
+    serde_json::from_str(json.get()).map_err(|e| Problem::other_release(format!("a message cannot be read: {e}")))
 }
 
 /// Writes a value as JSON.

@@ -89,9 +89,10 @@ impl SharedKv {
         act: impl FnOnce(&mut MemoryKv) -> Result<T, StoreFailure>,
     ) -> Result<T, StoreFailure> {
         if self.fault.strikes() {
-            return Err(StoreFailure(format!("injected fault at {what}")));
+            return Err(StoreFailure::Failed(format!("injected fault at {what}")));
         }
-        let underway = self.operations.begin(what, Some(&*self.name)).map_err(|Injected(why)| StoreFailure(why))?;
+        let underway =
+            self.operations.begin(what, Some(&*self.name)).map_err(|Injected(why)| StoreFailure::Failed(why))?;
         let done = act(&mut self.rows.borrow_mut());
         underway.done();
         done

@@ -2,6 +2,7 @@
 
 use super::faults::SharedKv;
 use super::operations::{Injected, Underway, catch_loss};
+use super::releases;
 use super::world::World;
 use crate::ca::config::settings::Settings;
 use crate::ca::config::webhook::WebhookRequest;
@@ -87,9 +88,10 @@ impl WorldPorts {
     }
 }
 
-/// A value as on the wire: serialised and parsed.
-fn crossed<T: Serialize + DeserializeOwned>(value: &T) -> T {
+/// A value as on the wire: serialised and parsed. If `extended`, with members of the next release.
+fn crossed<T: Serialize + DeserializeOwned>(value: &T, extended: bool) -> T {
     let json = serde_json::to_string(value).expect("it is JSON");
+    let json = if extended { releases::extended(&json) } else { json };
     serde_json::from_str(&json).expect("it is read back")
 }
 
@@ -175,8 +177,9 @@ impl Ports for WorldPorts {
     }
 
     async fn call(&self, to: &PartitionId, message: &Message) -> Result<Reply, Problem> {
-        let sent = crossed(message);
-        let answer = self.at(to.name(), async |partition| crossed(&partition.handle(sent).await));
+        let extended = self.world.state.extends.get();
+        let sent = crossed(message, extended);
+        let answer = self.at(to.name(), async |partition| crossed(&partition.handle(sent).await, extended));
         self.make(&message.ask, answer).await
     }
 
@@ -187,7 +190,9 @@ impl Ports for WorldPorts {
         request: &str,
     ) -> Result<Forwarded<Response>, Problem> {
         let to = PartitionId::Account(to.clone());
-        let answer = self.at(to.name(), async |partition| crossed(&partition.post(path, body, request).await));
+        let extended = self.world.state.extends.get();
+        let answer =
+            self.at(to.name(), async |partition| crossed(&partition.post(path, body, request).await, extended));
         Ok(match self.make(POST, answer).await? {
             PostReply::Response(response) if response.is_success() && !self.settings().test_machine.faults => {
                 let base = self.settings().urls.of_path("");

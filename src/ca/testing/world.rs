@@ -76,6 +76,8 @@ pub(super) struct State {
     pub(super) lines: RefCell<Vec<String>>,
     nonces: RefCell<BTreeSet<String>>,
     pub(super) memory: Memory,
+    /// Whether messages have members of the next release.
+    pub(super) extends: Cell<bool>,
 }
 
 /// The keys and tokens of a world with these settings.
@@ -158,6 +160,7 @@ impl World {
             lines: RefCell::default(),
             nonces: RefCell::default(),
             memory: Memory::default(),
+            extends: Cell::new(false),
         };
         let keys = Rc::new(vec![authority().1.key.clone()]);
         let settings = settings();
@@ -213,6 +216,7 @@ impl World {
             lines: RefCell::default(),
             nonces: old.nonces.clone(),
             memory: old.memory.clone(),
+            extends: old.extends.clone(),
         };
         Self { state: Rc::new(state), ..self.clone() }
     }

@@ -165,6 +165,16 @@ impl Problem {
         Self { retry_after: Some(60), log: Some(log.into()), ..Self::new(Kind::ServerInternal, detail) }
     }
 
+    /// The refusal of what only another release understands. `log` is for the operator.
+    ///
+    /// After an update two releases run beside each other for some minutes. What is refused so has changed nothing.
+    pub fn other_release(log: impl Into<String>) -> Self {
+        let detail = "This part of the CA runs an older release than the rest, as it does for some minutes after an \
+                      update: try again.";
+        Self { retry_after: Some(60), log: Some(log.into()), ..Self::new(Kind::ServerInternal, detail) }
+            .with_status(503)
+    }
+
     /// The same problem with another HTTP status.
     pub fn with_status(self, status: u16) -> Self {
         Self { status, ..self }
@@ -234,7 +244,10 @@ impl Problem {
 
 impl From<StoreFailure> for Problem {
     fn from(failure: StoreFailure) -> Self {
-        Self::internal(failure.to_string())
+        match failure {
+            StoreFailure::Failed(_) => Self::internal(failure.to_string()),
+            StoreFailure::Unreadable(_) => Self::other_release(failure.to_string()),
+        }
     }
 }
 

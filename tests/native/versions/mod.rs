@@ -1,4 +1,5 @@
 //! Releases beside each other: what the next one writes passes through this one.
 
+mod messages;
 mod next_release;
 mod rows;
