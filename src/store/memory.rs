@@ -10,6 +10,12 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Clone, Debug, Default)]
 pub struct MemoryKv {
     rows: BTreeMap<String, (Table, String, Option<Time>)>,
+    /// The keys of expiring rows by their expiry.
+    expiring: BTreeSet<(Time, String)>,
+    /// Number of rows in the table that purges scan.
+    scanned: usize,
+    /// Octets of all keys and values.
+    size: u64,
     /// Whether a database exists: from the first write until it is cleared.
     database: bool,
     /// When the next purge is due.
@@ -66,8 +72,33 @@ impl MemoryKv {
         self.database
     }
 
+    /// Stores a row, or deletes it. Returns whether there is a change.
+    fn set(&mut self, name: String, row: Option<(Table, String, Option<Time>)>) -> bool {
+        let octets = |name: &str, value: &str| (name.len() + value.len()) as u64;
+        let stored = row.is_some();
+        if let Some((table, value, expires)) = self.rows.remove(&name) {
+            self.size -= octets(&name, &value);
+            self.scanned -= usize::from(table == Table::Expiring);
+            expires.map(|at| self.expiring.remove(&(at, name.clone())));
+        } else if !stored {
+            return false;
+        }
+        if let Some((table, value, expires)) = row {
+            self.size += octets(&name, &value);
+            self.scanned += usize::from(table == Table::Expiring);
+            expires.map(|at| self.expiring.insert((at, name.clone())));
+            self.rows.insert(name, (table, value, expires));
+        }
+        true
+    }
+
     fn read(&self, rows: usize) {
         self.rows_read.set(self.rows_read.get() + rows as u64);
+    }
+
+    /// The number of rows.
+    pub fn count(&self) -> u64 {
+        self.rows.len() as u64
     }
 
     /// All rows: key, JSON value, expiry.
@@ -85,6 +116,7 @@ impl MemoryKv {
     /// Replaces the values of rows.
     pub fn alter(&mut self, change: impl Fn(&str, &str) -> String) {
         self.rows.iter_mut().for_each(|(key, (_, value, _))| *value = change(key, value));
+        self.size = self.rows.iter().map(|(key, (_, value, _))| (key.len() + value.len()) as u64).sum();
     }
 
     fn operate(&self, what: &str) -> Result<(), StoreFailure> {
@@ -164,13 +196,11 @@ impl Kv for MemoryKv {
             if !known && matches!(write, Write::Put { .. }) && self.rows.contains_key(&key.name) {
                 self.unseen.push(key.name.clone());
             }
-            self.rows_written += match write {
-                Write::Put { value, expires } => {
-                    self.rows.insert(key.name, (key.table, value, expires));
-                    1
-                }
-                Write::Delete => u64::from(self.rows.remove(&key.name).is_some()),
+            let row = match write {
+                Write::Put { value, expires } => Some((key.table, value, expires)),
+                Write::Delete => None,
             };
+            self.rows_written += u64::from(self.set(key.name, row));
         }
         Ok(())
     }
@@ -178,13 +208,17 @@ impl Kv for MemoryKv {
     fn purge(&mut self, now: Time, slack: Duration) -> Result<Option<Time>, StoreFailure> {
         self.operate("purge")?;
         if self.due.is_some_and(|due| due <= now) {
-            let before = self.rows.len();
-            self.read(before);
-            self.rows.retain(|_, (_, _, expires)| expires.is_none_or(|at| at > now));
-            self.rows_written += (before - self.rows.len()) as u64;
-            self.set_due(self.rows.values().filter_map(|(_, _, expires)| *expires).min().map(|at| at.plus(slack)));
+            self.read(self.scanned);
+            while let Some((_, name)) = self.expiring.first().filter(|(at, _)| *at <= now).cloned() {
+                self.rows_written += u64::from(self.set(name, None));
+            }
+            self.set_due(self.expiring.first().map(|(at, _)| at.plus(slack)));
         }
         Ok(self.due)
+    }
+
+    fn size(&self) -> u64 {
+        self.size
     }
 
     fn is_empty(&self) -> Result<bool, StoreFailure> {
@@ -195,6 +229,8 @@ impl Kv for MemoryKv {
     fn clear(&mut self) -> Result<(), StoreFailure> {
         self.operate("clear")?;
         self.rows.clear();
+        self.expiring.clear();
+        (self.scanned, self.size) = (0, 0);
         (self.database, self.due) = (false, None);
         Ok(())
     }

@@ -123,6 +123,9 @@ pub trait Kv {
     /// When the storage fails; rows deleted until then stay deleted.
     fn purge(&mut self, now: Time, slack: Duration) -> Result<Option<Time>, StoreFailure>;
 
+    /// Returns the size of the database in octets.
+    fn size(&self) -> u64;
+
     /// Checks that nothing is stored.
     ///
     /// # Errors

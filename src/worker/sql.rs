@@ -363,6 +363,10 @@ impl Kv for SqlKv {
         Ok(due)
     }
 
+    fn size(&self) -> u64 {
+        u64::try_from(self.sql.database_size()).unwrap_or(u64::MAX)
+    }
+
     fn is_empty(&self) -> Result<bool, StoreFailure> {
         if !self.created.get() {
             return Ok(true);

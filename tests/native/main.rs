@@ -17,6 +17,7 @@ mod dependencies;
 mod documents;
 mod invariants;
 mod jobs;
+mod keeping;
 mod layers;
 mod monitoring;
 mod operations;

@@ -22,6 +22,7 @@ use selvedge::records::ledger::crl::{CrlPieceRecord, CrlRecord, RevokedRecord, S
 use selvedge::records::ledger::entry::LedgerEntry;
 use selvedge::records::ledger::inventory::{LatestByNames, ReplaceRecord, RosterEntry};
 use selvedge::records::operations::approval::ApprovalRecord;
+use selvedge::records::ledger::prune::PruneRecord;
 use selvedge::records::operations::audit::{AuditHead, AuditRecord};
 use selvedge::records::operations::external_key::{ExternalKeyEntry, ExternalKeyRecord};
 use selvedge::records::operations::failure::{FailureRecord, FailureTotals, PausedRecord};
@@ -112,6 +113,7 @@ fn golden_examples_round_trip_and_every_record_has_one() {
         golden::<FailingRecord>(),
         golden::<CountersRecord>(),
         golden::<CensusRecord>(),
+        golden::<PruneRecord>(),
         golden::<FailureRecord>(),
         golden::<PausedRecord>(),
         golden::<FailureTotals>(),
@@ -193,7 +195,7 @@ fn stored_records_fit_their_schemas() {
         seen.insert(prefix);
     }
     let wanted = "account activity authz blocked cert compromised counters crl failing job latest limit member notice \
-                  order outgoing owner persist proof redeemed revoked scan serial shard subscriber subscription use";
+                  order outgoing owner persist proof prune redeemed revoked scan serial shard subscriber subscription use";
     let wanted: BTreeSet<String> = wanted.split(' ').map(str::to_owned).collect();
     assert_eq!(seen, wanted);
 }

@@ -7,6 +7,7 @@ use super::pause::{ResumeName, Unpause};
 use super::resource::{CreateAccount, FindAccount, Holding, ReleaseKeyClaim};
 use super::terms::AgreeToTerms;
 use crate::ca::partitions::nonce::Redeem;
+use crate::ca::partitions::pruning::ForgetCertificates;
 use crate::ca::runtime::kind::asks;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
@@ -28,6 +29,7 @@ asks! {
     DownloadCertificate -> Option<String> = account.download(&ask.serial);
     NamesOf -> Vec<String> = account.names_of(&ask);
     + Redeem = account.redeem_here(&ask);
+    + ForgetCertificates = account.forget_certificates(&ask);
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {

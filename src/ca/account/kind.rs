@@ -1,6 +1,7 @@
 //! The account partition: its handle and its address.
 
 use crate::ca::partitions::nonce::NonceHome;
+use crate::ca::partitions::pruning::HolderAt;
 use crate::ca::runtime::ask::Address;
 use crate::ca::runtime::kind::partition_kind;
 use crate::ca::runtime::message::PartitionId;
@@ -28,5 +29,11 @@ impl Address for AccountAt {
 impl From<AccountAt> for NonceHome {
     fn from(AccountAt(id): AccountAt) -> Self {
         Self(Home::Account(id))
+    }
+}
+
+impl From<AccountAt> for HolderAt {
+    fn from(AccountAt(id): AccountAt) -> Self {
+        Self(id)
     }
 }

@@ -24,6 +24,7 @@ pub mod order_request;
 pub mod pause;
 pub mod permits;
 pub mod persistent_proof;
+pub mod pruning;
 pub mod redemption;
 pub mod replacement;
 pub mod reported;

@@ -8,6 +8,7 @@ pub mod caa;
 pub mod external_accounts;
 pub mod four_eyes;
 pub mod issuers;
+mod keep_expired;
 pub mod key_policy;
 pub mod metrics_token;
 pub mod names;

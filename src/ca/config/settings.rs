@@ -7,6 +7,7 @@ use super::caa;
 use super::external_accounts::ExternalAccounts;
 use super::four_eyes::FourEyes;
 use super::issuers::{Configured, PublicationUrls, Root};
+use super::keep_expired::keep_expired;
 use super::metrics_token::Token;
 use super::policy::policy;
 use super::rate_limits::Limits;
@@ -53,6 +54,7 @@ pub const NAMES: &[&str] = &[
     "FOUR_EYES",
     "HTTP01_PORT",
     "JURISDICTION",
+    "KEEP_EXPIRED_DAYS",
     "LONGEST_LIFE",
     "METRICS_TOKEN",
     "MODE",
@@ -139,6 +141,8 @@ pub struct Settings {
     pub request_log: RequestLog,
     /// Gathering time of CRLs.
     pub crl_gathering: Duration,
+    /// The time for which expired certificates are kept; `None` for ever.
+    pub keep_expired: Option<Duration>,
     /// On a test machine: responses have the number of Durable Object calls.
     pub dev: bool,
     /// On a test machine: the URL of an OCSP responder in certificates.
@@ -232,6 +236,7 @@ impl Settings {
             problems,
             dev,
             crl_gathering: seconds(value, "CRL_GATHERING_SECONDS", GATHERED, 0..=3600)?,
+            keep_expired: keep_expired(value)?,
             refuse_nonces: refuse_nonces(value, dev)?,
             ocsp: ocsp(value, dev)?,
             test_machine,

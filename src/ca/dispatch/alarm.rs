@@ -39,14 +39,19 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
         let slack = self.purge_slack();
         let next_purge = self.with_storage(|kv| kv.purge(self.ports.now(), slack))?;
         apart(self.do_due()).await?;
-        let (next_list, next_scan) = match Kind::of(self.clone()) {
-            Kind::Ledger(ledger) => (apart(ledger.renew_lists()).await?, apart(ledger.scan_if_due()).await?),
-            _ => (None, None),
+        let of_ledger = match Kind::of(self.clone()) {
+            Kind::Ledger(ledger) => [
+                apart(ledger.renew_lists()).await?,
+                apart(ledger.scan_if_due()).await?,
+                apart(ledger.prune_if_due()).await?,
+            ],
+            _ => [None; 3],
         };
         let (jobs, of_others) = self.transact(|txn| Ok(txn.list_readable::<JobRecord>(None, JOBS)?))?;
         let next_job = jobs.into_iter().map(|(_, job)| job.due).min();
         let next_look = (of_others > 0).then(|| self.ports.now().plus(LOOK_AGAIN));
-        let next: Option<Time> = [next_purge, next_job, next_list, next_scan, next_look].into_iter().flatten().min();
+        let others = [next_purge, next_job, next_look];
+        let next: Option<Time> = of_ledger.into_iter().chain(others).flatten().min();
         match next {
             Some(at) => self.ports.wake_at(at),
             None => self.with_storage(|kv| {

@@ -4,5 +4,6 @@
 //! outside.
 
 pub mod finding;
+pub mod growth;
 pub mod issuers;
 pub mod operation;

@@ -1,6 +1,7 @@
 //! Findings about certificates, alarms, notices, failures and settings.
 
 use super::finding::{Finding, Severity, day, number};
+use super::growth;
 use super::issuers;
 use super::issuers::{CRL_OVERDUE, IssuerFacts};
 use crate::values::Time;
@@ -15,6 +16,8 @@ pub struct Facts {
     pub longest: Duration,
     /// The issuers.
     pub issuers: Vec<IssuerFacts>,
+    /// Sizes of the databases of active issuers' ledgers in octets, with the issuers.
+    pub ledgers: Vec<(String, u64)>,
     /// Problems of the configuration.
     pub problems: Vec<String>,
     /// Name and notAfter of the root.
@@ -51,6 +54,7 @@ impl Facts {
         found.extend(self.root.iter().filter_map(|(name, end)| issuers::root(name, *end, self.now)));
         found.extend(self.root_list.and_then(|end| issuers::root_list(end, self.now)));
         found.extend(issuers::issuers(&self.issuers, self.longest, self.now));
+        found.extend(self.ledgers.iter().filter_map(|(issuer, octets)| growth::ledger(issuer, *octets)));
         found.extend(self.unrenewed());
         found.extend(self.late.iter().filter_map(|(name, due)| late(name, *due, self.now)));
         found.extend(undelivered(self.given_up));
@@ -155,6 +159,7 @@ mod tests {
             now: NOW,
             longest: DAY * 90,
             issuers: vec![issuer],
+            ledgers: Vec::new(),
             problems: Vec::new(),
             root: Some(("Root".to_owned(), NOW.plus(DAY * 7000))),
             root_list: Some(NOW.plus(DAY * 1500)),
@@ -194,6 +199,8 @@ mod tests {
         let says = "the admin token \"ada\" ends on 2027-01-29";
         only(&Facts { tokens: of(NOW.plus(TOKEN_ENDS)), ..good() }, "token-ending", Severity::Due, says);
         only(&Facts { tokens: of(NOW), ..good() }, "token-ended", Severity::Note, "ended on 2027-01-15");
+        let ledgers = vec![("issuer 1 (Issuing)".to_owned(), 8_000_000_000)];
+        only(&Facts { ledgers, ..good() }, "ledger-full", Severity::Due, "issuer 1 (Issuing) has 8.0 GB, 80 %");
         only(&Facts { given_up: 1, ..good() }, "notices-undelivered", Severity::Due, "1 notice could");
         only(&Facts { registration_open: true, ..good() }, "registration-open", Severity::Note, "without an external");
         let late = vec![("the ledger".to_owned(), NOW.minus(CRL_OVERDUE).minus(Duration::from_millis(1)))];

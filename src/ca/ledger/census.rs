@@ -34,6 +34,9 @@ pub struct LedgerState {
     pub counting: bool,
     /// Its notices.
     pub notices: NoticeCounts,
+    /// The size of its database in octets.
+    #[serde(default)]
+    pub size: u64,
     /// The earliest due time of its jobs and its scan.
     pub due: Option<Time>,
 }
@@ -70,6 +73,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         let scan = scan.filter(|_| self.ports.settings().webhook.is_some());
         Ok(LedgerState {
             shards: self.standing()?,
+            size: self.with_storage(|kv| Ok(kv.size()))?,
             counted: record.at,
             counting: record.next.is_some(),
             census: record.counts,

@@ -57,6 +57,15 @@ struct Begun {
     /// The URLs that it names.
     urls: Vec<String>,
     entries: Vec<CrlEntry>,
+    /// The expiry of the certificates that have expired, by serial number.
+    expired: Vec<(String, Time)>,
+}
+
+/// The entries of a list.
+#[derive(Default)]
+struct Entries {
+    all: Vec<CrlEntry>,
+    expired: Vec<(String, Time)>,
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
@@ -105,7 +114,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     pub(in crate::ca) async fn current_crl(&self, shard: u16) -> Result<Option<CrlRecord>, Problem> {
         let name = shard.to_string();
         let (found, list) = self.transact(|txn| Ok((txn.get::<ShardRecord>(&name)?, stored_list(txn, &name)?)))?;
-        let Some(due) = found.and_then(|found| found.due) else { return Ok(list) };
+        let Some(due) = found.and_then(|found| self.due_of(&found)) else { return Ok(list) };
         // Without a stored CRL, the first one is signed here even during another signer's lease.
         if due > self.ports.now() && list.is_some() {
             return Ok(list);
@@ -155,7 +164,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     /// When the storage fails.
     pub(in crate::ca) fn expect_lists(&self) -> Result<(), Problem> {
         if self.issuer_of_ledger().is_some()
-            && let Some(due) = self.standing()?.into_iter().filter_map(|(_, shard)| shard.due).min()
+            && let Some(due) = self.next_due()?
         {
             self.ports.wake_at(due);
         }
@@ -171,13 +180,24 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
             return Ok(None);
         }
         for (shard, record) in self.standing()? {
-            if record.due.is_some_and(|due| due <= self.ports.now())
+            if self.due_of(&record).is_some_and(|due| due <= self.ports.now())
                 && let Err(problem) = self.sign_list(shard).await
             {
                 self.log(&problem);
             }
         }
-        Ok(self.standing()?.into_iter().filter_map(|(_, shard)| shard.due).min())
+        self.next_due()
+    }
+
+    /// Returns when the CRL of a shard is due. After the issuer's expiry none is signed.
+    fn due_of(&self, shard: &ShardRecord) -> Option<Time> {
+        let now = self.ports.now();
+        let works = self.issuer_of_ledger().is_some_and(|issuer| issuer.check_time(now).is_ok());
+        if works { shard.due_at(now) } else { shard.due }
+    }
+
+    fn next_due(&self) -> Result<Option<Time>, Problem> {
+        Ok(self.standing()?.iter().filter_map(|(_, shard)| self.due_of(shard)).min())
     }
 
     /// Signs and stores the CRL of a shard. Its number is stored before it is signed, so no two CRLs share a number.
@@ -208,15 +228,16 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     ) -> Result<Option<Begun>, Problem> {
         let name = shard.to_string();
         let Some(record) = txn.get::<ShardRecord>(&name)? else { return Ok(None) };
-        // One more CRL follows the last expiry, so that every entry was listed after its expiry.
-        if now > record.until.plus(RENEWED).plus(RENEWED) || issuer.check_time(now).is_err() {
+        let entries = revoked_in(txn, shard, now)?;
+        // Lists follow the last expiry until every entry was listed after its expiry.
+        if (record.is_over(now) && entries.all.is_empty()) || issuer.check_time(now).is_err() {
             txn.put(&name, &ShardRecord { due: None, ..record })?;
             return Ok(None);
         }
         let (number, lease) = (record.next_number(now), now.plus(LEASE));
         let record = ShardRecord { number, due: Some(lease), ..record }.served_at(Some(url));
         put_shard(txn, &name, &record)?;
-        Ok(Some(Begun { shard, number, lease, urls: record.urls, entries: revoked_in(txn, shard)? }))
+        Ok(Some(Begun { shard, number, lease, urls: record.urls, entries: entries.all, expired: entries.expired }))
     }
 }
 
@@ -255,16 +276,19 @@ fn put_list<K: Kv>(txn: &mut Txn<'_, K>, name: &str, list: CrlRecord) -> Result<
 }
 
 /// Returns the CRL entries of a shard's revoked certificates, by serial number.
-fn revoked_in<K: Kv>(txn: &Txn<'_, K>, shard: u16) -> Result<Vec<CrlEntry>, Problem> {
-    let (mut entries, mut after) = (Vec::new(), None);
+fn revoked_in<K: Kv>(txn: &Txn<'_, K>, shard: u16, now: Time) -> Result<Entries, Problem> {
+    let (mut entries, mut after) = (Entries::default(), None);
     loop {
         let page = txn.list_below::<RevokedRecord>(&shard.to_string(), after.as_deref(), PAGE)?;
         let full = page.len() == PAGE;
         after = page.last().map(|(serial, _)| serial.clone());
-        for (serial, record) in page {
-            let broken = || Problem::internal(format!("a revocation is stored for {serial:?}"));
-            let serial = Serial::from_hex(&serial).ok_or_else(broken)?;
-            entries.push(CrlEntry { serial, at: record.at, reason: record.reason });
+        for (name, record) in page {
+            let broken = || Problem::internal(format!("a revocation is stored for {name:?}"));
+            let serial = Serial::from_hex(&name).ok_or_else(broken)?;
+            entries.all.push(CrlEntry { serial, at: record.at, reason: record.reason });
+            if record.not_after < now {
+                entries.expired.push((name, record.not_after));
+            }
         }
         if !full {
             return Ok(entries);
@@ -272,7 +296,9 @@ fn revoked_in<K: Kv>(txn: &Txn<'_, K>, shard: u16) -> Result<Vec<CrlEntry>, Prob
     }
 }
 
-/// Stores a CRL unless a newer one is stored. A revocation during signing keeps its due time.
+/// Stores a CRL unless a newer one is stored. Drops entries that it lists for the last time.
+///
+/// A revocation during signing keeps its due time.
 fn finish_list<K: Kv>(txn: &mut Txn<'_, K>, begun: &Begun, list: CrlRecord, now: Time) -> Result<(), Problem> {
     let name = begun.shard.to_string();
     let (Some(record), present) = (txn.get::<ShardRecord>(&name)?, txn.get::<CrlRecord>(&name)?) else {
@@ -284,5 +310,11 @@ fn finish_list<K: Kv>(txn: &mut Txn<'_, K>, begun: &Begun, list: CrlRecord, now:
     let due = if record.due == Some(begun.lease) { Some(now.plus(RENEWED)) } else { record.due };
     let (next_update, entries) = (Some(list.next_update), list.entries);
     put_list(txn, &name, list)?;
-    put_shard(txn, &name, &ShardRecord { due, entries, signed: Some(now), next_update, ..record })
+    let record = ShardRecord { due, entries, next_update, ..record }.signed_at(now);
+    for (serial, not_after) in &begun.expired {
+        if record.may_drop(*not_after) {
+            txn.delete::<RevokedRecord>(&format!("{name}/{serial}"));
+        }
+    }
+    put_shard(txn, &name, &record)
 }

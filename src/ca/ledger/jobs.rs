@@ -26,6 +26,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     pub(in crate::ca) fn resume(&self) -> Result<(), Problem> {
         self.notices().resume()?;
         self.resume_scan()?;
+        self.resume_pruning()?;
         self.expect_lists()
     }
 }

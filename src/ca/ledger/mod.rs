@@ -13,6 +13,7 @@ pub mod inventory;
 pub mod issuer;
 pub mod jobs;
 pub mod kind;
+pub mod pruning;
 pub mod replacements;
 pub mod restored;
 pub mod revocation_request;

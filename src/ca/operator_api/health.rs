@@ -52,10 +52,12 @@ pub async fn look<P: Ports>(ports: &P) -> Result<Health, Problem> {
     let (mut issuers, mut late, mut oldest_crls) = (Vec::new(), Vec::new(), Vec::new());
     let (mut census, mut counted, mut counting) = (Census::default(), Some(now), false);
     let (mut waiting, mut given_up) = (0_u64, 0_u64);
+    let mut ledgers = Vec::new();
     for slot in settings.issuers.slots() {
         let state = ports.ask(&LedgerAt::from(slot.issuer.id()), &InspectLedger).await?;
         let active = settings.issuers.active(now).id() == slot.issuer.id();
         let facts = issuer_facts(slot, active, &state);
+        ledgers.extend(active.then(|| (facts.named(), state.size)));
         late.extend(state.due.map(|due| (format!("the ledger of {}", facts.named()), due)));
         let current = state.shards.iter().filter(|(_, shard)| shard.due.is_some());
         oldest_crls.extend(current.filter_map(|(_, shard)| shard.signed).min().map(|at| (slot.number, at)));
@@ -73,6 +75,7 @@ pub async fn look<P: Ports>(ports: &P) -> Result<Health, Problem> {
         now,
         longest: profile::all().iter().map(|profile| profile.validity).max().unwrap_or_default(),
         issuers,
+        ledgers,
         problems: settings.problems.clone(),
         root: settings.root.as_ref().map(|root| (root.name().to_owned(), root.not_after())),
         root_list: settings.root_list.as_ref().map(|list| list.list().next_update),

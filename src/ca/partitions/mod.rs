@@ -10,4 +10,5 @@ pub mod key_owner;
 pub mod metrics;
 pub mod nonce;
 pub mod operations;
+pub mod pruning;
 pub mod roster;

@@ -6,7 +6,7 @@ use crate::ca::runtime::jobs::Work;
 use crate::records::acme::authorization::ChallengeStatus;
 use crate::records::acme::redeemed::RedeemedNonces;
 use crate::records::{AuthorizationRecord, OrderRecord};
-use crate::store::Record;
+use crate::store::{Kv, MemoryKv, Record};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
@@ -20,8 +20,15 @@ impl World {
         };
         let partitions = self.state.partitions.borrow();
         let of_kind = partitions.iter().filter(|(name, _)| name.starts_with(prefix));
-        let rows: u64 = of_kind.map(|(_, kv)| kv.copy().rows_written()).sum();
+        let rows: u64 = of_kind.map(|(_, kv)| kv.look(MemoryKv::rows_written)).sum();
         (rows + sum(&self.state.alarms_set), sum(&self.state.requests))
+    }
+
+    /// The rows that the partitions with this name prefix have, and their octets.
+    pub fn stored(&self, prefix: &str) -> (u64, u64) {
+        let partitions = self.state.partitions.borrow();
+        let of_kind = partitions.iter().filter(|(name, _)| name.starts_with(prefix));
+        of_kind.fold((0, 0), |(rows, octets), (_, kv)| kv.look(|kv| (rows + kv.count(), octets + kv.size())))
     }
 
     /// The number of stored redemptions of nonces.

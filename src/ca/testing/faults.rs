@@ -72,6 +72,11 @@ impl SharedKv {
         self.rows.borrow().clone()
     }
 
+    /// Looks at the rows, without faults.
+    pub fn look<T>(&self, at: impl FnOnce(&MemoryKv) -> T) -> T {
+        at(&self.rows.borrow())
+    }
+
     /// Writes or deletes a row behind the CA's back, without faults.
     pub fn plant(&self, key: &str, write: Write) {
         let key = Key { table: Table::Expiring, name: key.to_owned() };
@@ -173,6 +178,10 @@ impl Kv for SharedKv {
 
     fn purge(&mut self, now: Time, slack: Duration) -> Result<Option<Time>, StoreFailure> {
         self.operate("purge", |rows| rows.purge(now, slack))
+    }
+
+    fn size(&self) -> u64 {
+        self.rows.borrow().size()
     }
 
     fn is_empty(&self) -> Result<bool, StoreFailure> {

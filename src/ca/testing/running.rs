@@ -12,6 +12,7 @@ use crate::ca::http::message::{Request, Response};
 use crate::ca::runtime::ask::Ask;
 use crate::ca::runtime::message::PartitionId;
 use crate::ca::runtime::partition::Partition;
+use crate::ca::runtime::ports::Ports;
 use crate::records::Problem;
 use crate::store::MemoryKv;
 use crate::values::Time;
@@ -56,6 +57,11 @@ impl World {
                 None
             }
         }
+    }
+
+    /// The reply of a partition to an ask of the front.
+    pub fn tell<A: Ask>(&self, at: &A::At, ask: &A) -> A::Reply {
+        self.run(WorldPorts::new(self, None).ask(at, ask)).expect("it replies")
     }
 
     /// A GET, or another method without a body.

@@ -17,7 +17,7 @@ use crate::pki::{Issuer, Issuers};
 use crate::records::acme::nonce::NonceSeries;
 use crate::records::acme::redeemed::RedeemedNonces;
 use crate::records::{AuthorizationRecord, OrderRecord};
-use crate::store::{Record, SharedRow, Write};
+use crate::store::{MemoryKv, Record, SharedRow, Write};
 use crate::values::Time;
 use core::time::Duration;
 use std::cell::{Cell, RefCell};
@@ -349,7 +349,7 @@ impl World {
     /// Total number of rows read from these partitions' databases.
     pub fn rows_read(&self, prefix: &str) -> u64 {
         let partitions = self.state.partitions.borrow();
-        partitions.iter().filter(|(name, _)| name.starts_with(prefix)).map(|(_, kv)| kv.copy().rows_read()).sum()
+        partitions.iter().filter(|(name, _)| name.starts_with(prefix)).map(|(_, kv)| kv.look(MemoryKv::rows_read)).sum()
     }
 
     /// All stored records except redeemed nonces.

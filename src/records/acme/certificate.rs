@@ -4,7 +4,7 @@ use crate::store::{Record, Table};
 use crate::values::{Id, Time};
 use serde::{Deserialize, Serialize};
 
-/// A certificate, stored as `cert/{serial}` in the partition of its account; never deleted.
+/// A certificate, stored as `cert/{serial}` in the partition of its account until it is pruned.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CertificateRecord {
     /// Serial number in hex: in its URL, and what `replaces` refers to.

@@ -22,6 +22,12 @@ pub const GATHERED: Duration = Duration::from_secs(10);
 /// Margin of [`ShardRecord::until`], so that it is not written with each certificate.
 pub const AHEAD: Duration = Duration::from_secs(7 * 24 * 3600);
 
+/// Longest time between two lists on a clock that did not leap. Alarms may be late for a day or two.
+pub const STEADY_GAP: Duration = Duration::from_secs(3 * 24 * 3600);
+
+/// Least time of lists on a steady clock before entries of expired certificates are dropped.
+pub const STEADY: Duration = Duration::from_secs(7 * 24 * 3600);
+
 /// Maximum number of URLs in a CRL. `STATUS_URL` changes less often within a certificate's lifetime.
 pub const MAX_URLS: usize = 16;
 
@@ -42,6 +48,9 @@ pub struct ShardRecord {
     /// Signing time of the current CRL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signed: Option<Time>,
+    /// Since when lists are signed on a clock that did not leap.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steady: Option<Time>,
     /// `nextUpdate` of the current CRL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_update: Option<Time>,
@@ -65,7 +74,8 @@ impl ShardRecord {
         let until = not_after.plus(AHEAD);
         let Some(shard) = found else {
             let urls = url.map(str::to_owned).into_iter().collect();
-            return Some(Self { until, due: Some(now), number: 0, entries: 0, signed: None, next_update: None, urls });
+            let (due, number, entries) = (Some(now), 0, 0);
+            return Some(Self { until, due, number, entries, signed: None, steady: None, next_update: None, urls });
         };
         let elsewhere = url.is_some_and(|url| !shard.urls.iter().any(|known| known == url));
         if shard.until >= not_after && shard.due.is_some() && !elsewhere {
@@ -94,8 +104,38 @@ impl ShardRecord {
     /// `gathering` and has entries.
     pub fn with_revocation(self, now: Time, gathering: Duration) -> Self {
         let others = self.signed.filter(|_| self.entries > 0);
-        let soon = others.map_or(now, |at| at.plus(gathering).max(now));
+        let soon = others.map_or(now, |at| at.plus(gathering).max(now).min(now.plus(gathering)));
         Self { due: Some(self.due.map_or(soon, |due| due.min(soon))), ..self }
+    }
+
+    /// Time of the next signature, seen at `now`. If the clock went back, a list is due at once.
+    pub fn due_at(&self, now: Time) -> Option<Time> {
+        match self.due {
+            Some(due) if due > now.plus(RENEWED) => Some(now),
+            None if !self.is_over(now) => Some(now),
+            due => due,
+        }
+    }
+
+    /// Whether all of its certificates have expired, and lists after that were due.
+    pub fn is_over(&self, now: Time) -> bool {
+        now > self.until.plus(RENEWED).plus(RENEWED)
+    }
+
+    /// The state with a list signed at `now`.
+    #[must_use]
+    pub fn signed_at(self, now: Time) -> Self {
+        let steady = self.steady.filter(|_| self.signed.is_some_and(|at| at <= now && now <= at.plus(STEADY_GAP)));
+        Self { signed: Some(now), steady: Some(steady.unwrap_or(now)), ..self }
+    }
+
+    /// Whether the list just signed may be the last with a certificate that expired then.
+    ///
+    /// A regular list after the expiry has had it (RFC 5280 §3.3), and the clock has not leaped for a while: after a leap, the
+    /// certificate may be valid still.
+    pub fn may_drop(&self, not_after: Time) -> bool {
+        let after = self.signed.is_some_and(|signed| signed > not_after.plus(RENEWED));
+        after && self.signed.zip(self.steady).is_some_and(|(signed, since)| signed >= since.plus(STEADY))
     }
 
     /// Number of a CRL signed at `now`.
@@ -120,9 +160,8 @@ impl Record for RevokedRecord {
     const PREFIX: &'static str = "revoked";
     const TABLE: Table = Table::Expiring;
 
-    /// Keeps an entry until a CRL signed after the certificate's expiry has listed it (RFC 5280 §3.3).
     fn expires(&self) -> Option<Time> {
-        Some(self.not_after.plus(RENEWED).plus(RENEWED))
+        None
     }
 }
 

@@ -5,7 +5,7 @@ use crate::store::{Record, Table};
 use crate::values::{Id, Time};
 use serde::{Deserialize, Serialize};
 
-/// An entry of the ledger, stored as `serial/{hex}`; never deleted.
+/// An entry of the ledger, stored as `serial/{hex}` until it is pruned.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LedgerEntry {
     /// The account.

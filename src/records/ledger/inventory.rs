@@ -8,7 +8,7 @@ use crate::values::{Id, Time, b64};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// The latest-expiring certificate of a set of names, stored as `latest/{digest of the names}`; never deleted.
+/// The latest-expiring certificate of a set of names, stored as `latest/{digest of the names}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LatestByNames {
     /// Its serial number in hex.

@@ -5,3 +5,4 @@ pub mod compromise;
 pub mod crl;
 pub mod entry;
 pub mod inventory;
+pub mod prune;

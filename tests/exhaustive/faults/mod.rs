@@ -8,6 +8,7 @@ mod failures;
 mod fixture;
 mod notices;
 mod on_purpose;
+mod pruning;
 mod requests;
 mod trials;
 

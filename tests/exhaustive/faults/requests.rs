@@ -6,6 +6,7 @@ use super::failures::failing;
 use super::fixture::{ADMIN, Fixture, SECRET, TOKEN};
 use super::notices::{reminding, telling};
 use super::on_purpose::on_purpose;
+use super::pruning::pruning;
 use selvedge::ca::http::address::ClientAddress;
 use selvedge::ca::http::message::Request;
 use selvedge::ca::testing::{BASE, Client, World, form};
@@ -55,6 +56,7 @@ pub fn cases(fixture: &Fixture) -> Vec<Case<'_>> {
     all.extend(failing(fixture));
     all.extend(approving(fixture));
     all.push(reminding(fixture));
+    all.push(pruning(fixture));
     let after: After<'_> = Box::new(|world, what| {
         let client = fixture.client.at(world);
         assert_eq!(client.get(&fixture.ready.0).is(200).json()["status"], "valid", "{what}");

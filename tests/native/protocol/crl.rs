@@ -171,7 +171,7 @@ fn concurrent_revocations_share_a_crl_within_seconds() {
 
 #[test]
 fn crls_are_signed_daily_until_the_last_expiry_with_rising_numbers() {
-    let world = World::new();
+    let world = World::new().reconfigured(|settings| settings.keep_expired = None);
     let client = Client::registered(&world);
     let leaf = issue(&client, "client");
     let url = pointer(&leaf).unwrap();

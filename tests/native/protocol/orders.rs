@@ -248,6 +248,7 @@ fn dev_mode_lifetimes_may_be_short_and_rows_are_deleted() {
             "cert",
             "crl",
             "latest",
+            "prune",
             "serial",
             "shard",
             "subscriber",

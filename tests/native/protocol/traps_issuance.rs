@@ -149,6 +149,7 @@ fn t22_t23_abandoned_orders_are_deleted() {
             "latest",
             "member",
             "owner",
+            "prune",
             "redeemed",
             "serial",
             "shard",
