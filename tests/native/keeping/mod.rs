@@ -1,6 +1,8 @@
 //! A CA over years: what is pruned, what it costs, what a wrong clock does.
 
+mod arithmetic;
 mod pruning;
+mod simulation;
 
 use core::time::Duration;
 use selvedge::ca::testing::{Client, World};
