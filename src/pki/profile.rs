@@ -122,6 +122,11 @@ pub fn default_profile() -> &'static Profile {
     &DEFAULT
 }
 
+/// The lifetime of the longest profile.
+pub fn longest() -> Duration {
+    all().iter().map(|profile| profile.validity).max().unwrap_or_default()
+}
+
 /// The profiles that this issuer can issue, the default first.
 ///
 /// An extended key usage that the issuer certificate lacks would make the leaf invalid.

@@ -18,6 +18,8 @@ pub enum AdminRoute {
     Me,
     /// Health of the CA.
     Health,
+    /// What the operators' page shows first.
+    Overview,
     /// The external account keys.
     ExternalAccounts,
     /// The external account key of this kid.
@@ -98,6 +100,7 @@ impl AdminRoute {
             ("status", None, None) => Self::Status,
             ("me", None, None) => Self::Me,
             ("health", None, None) => Self::Health,
+            ("overview", None, None) => Self::Overview,
             ("external-accounts", None, None) => Self::ExternalAccounts,
             ("external-accounts", Some(kid), None) => Self::ExternalAccount(self::kid(kid)?),
             ("certificates", None, None) => Self::Certificates,
@@ -144,6 +147,7 @@ impl AdminRoute {
             Self::Status => ("GET, HEAD", "/admin/v1/status"),
             Self::Me => ("GET, HEAD", "/admin/v1/me"),
             Self::Health => ("GET, HEAD", "/admin/v1/health"),
+            Self::Overview => ("GET, HEAD", "/admin/v1/overview"),
             Self::ExternalAccounts => ("GET, HEAD, POST", "/admin/v1/external-accounts"),
             Self::ExternalAccount(_) => ("GET, HEAD, POST", "/admin/v1/external-accounts/{kid}"),
             Self::Certificates => ("GET, HEAD", "/admin/v1/certificates"),

@@ -2,14 +2,14 @@
 //!
 //! It is made in steps by those that ask for it, so a ledger without such requests does nothing for it.
 
-use super::expiry_scan::{Candidate, not_renewed_elsewhere};
+use super::expiry_scan::{Candidate, LatestExpiry, not_renewed_elsewhere};
 use super::index::{is_renewed, set_of};
-use super::kind::Ledger;
+use super::kind::{Ledger, LedgerAt};
 use crate::ca::notices::delivery::NoticeCounts;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::pki::Serial;
 use crate::records::Problem;
-use crate::records::ledger::census::{Census, CensusRecord, CensusStep, Unrenewed};
+use crate::records::ledger::census::{Census, CensusRecord, CensusStep, Unrenewed, earliest_end};
 use crate::records::ledger::crl::ShardStatus;
 use crate::records::ledger::entry::LedgerEntry;
 use crate::records::operations::notice::{ScanStateRecord, remind_at};
@@ -50,10 +50,16 @@ const MAX_FOUND: usize = 200;
 /// Number of records per read.
 const PAGE: usize = 250;
 
+/// Number of sets of names in one question to another ledger.
+const MAX_SETS: usize = 500;
+
 /// The result of a step, with the certificates that this ledger has not renewed.
 struct Step {
     counts: Census,
+    /// Those in their last sixth.
     found: Vec<Candidate>,
+    /// The sets of names and ends of all.
+    open: Vec<(String, Time)>,
     after: String,
     last: bool,
 }
@@ -86,10 +92,16 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     async fn count_on(&self, before: CensusRecord) -> Result<CensusRecord, Problem> {
         let now = self.ports.now();
         let begun = before.next.clone();
-        let begun =
-            begun.unwrap_or_else(|| CensusStep { at: now, after: Serial::first_of(now), counts: Census::default() });
+        let begun = begun.unwrap_or_else(|| CensusStep {
+            at: now,
+            after: Serial::first_of(earliest_end(now)),
+            counts: Census::default(),
+        });
         let at = begun.at;
-        let Step { mut counts, found, after, last } = self.transact(|txn| count(txn, begun))?;
+        let Step { mut counts, found, open, after, last } = self.transact(|txn| count(txn, begun))?;
+        if let Err(problem) = self.count_renewed_elsewhere(at, &mut counts, open).await {
+            self.log(&problem);
+        }
         // If another ledger does not answer, its renewals are not known.
         let found = match not_renewed_elsewhere(&self.ports, &self.issuer, found.clone()).await {
             Ok(rest) => rest,
@@ -116,17 +128,44 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
             Ok(done)
         })
     }
+
+    /// Counts certificates as renewed that the ledgers of other issuers have renewed.
+    async fn count_renewed_elsewhere(
+        &self,
+        at: Time,
+        counts: &mut Census,
+        mut open: Vec<(String, Time)>,
+    ) -> Result<(), Problem> {
+        let settings = self.ports.settings();
+        for other in settings.issuers.slots().map(|slot| slot.issuer.id()).filter(|id| *id != self.issuer) {
+            let mut rest = Vec::new();
+            for part in open.chunks(MAX_SETS) {
+                let sets = part.iter().map(|(set, _)| set.clone()).collect();
+                let latest = self.ports.ask(&LedgerAt::from(other), &LatestExpiry { sets }).await?;
+                for (set, end) in part {
+                    match latest.get(set) {
+                        Some(last) if last > end => counts.move_to_renewed(at, *end),
+                        _ => rest.push((set.clone(), *end)),
+                    }
+                }
+            }
+            open = rest;
+        }
+        Ok(())
+    }
 }
 
 /// Counts the next certificates, in the order of expiry.
 fn count<K: Kv>(txn: &Txn<'_, K>, CensusStep { at, mut after, mut counts }: CensusStep) -> Result<Step, Problem> {
-    let (mut found, mut seen) = (Vec::new(), 0);
+    let (mut found, mut open, mut seen) = (Vec::new(), Vec::new(), 0);
     loop {
         let page = txn.list::<LedgerEntry>(Some(&after), PAGE)?;
         let more = page.len() == PAGE;
         for (serial, entry) in page {
             after.clone_from(&serial);
             seen += 1;
+            counts.read += 1;
+            counts.count_issued(at, entry.recorded);
             if entry.not_after <= at {
                 continue;
             }
@@ -136,15 +175,19 @@ fn count<K: Kv>(txn: &Txn<'_, K>, CensusStep { at, mut after, mut counts }: Cens
             }
             let renewed = is_renewed(txn, &serial, &entry)?;
             counts.count_valid(at.until(entry.not_after), renewed);
+            counts.count_end(at, entry.not_after, renewed);
+            if !renewed {
+                open.push((set_of(&entry), entry.not_after));
+            }
             if !renewed && remind_at(entry.not_before, entry.not_after) <= at {
                 found.push(candidate(serial, entry));
             }
             if found.len() >= MAX_FOUND {
-                return Ok(Step { counts, found, after, last: false });
+                return Ok(Step { counts, found, open, after, last: false });
             }
         }
         if !more || seen >= MAX_COUNTED {
-            return Ok(Step { counts, found, after, last: !more });
+            return Ok(Step { counts, found, open, after, last: !more });
         }
     }
 }

@@ -1,14 +1,17 @@
 //! Filters of certificates, and the scan that applies them.
 
 use super::replacements::covers;
-use crate::pki::Serial;
+use super::view::FoundEntry;
+use crate::pki::{Serial, profile};
 use crate::policy::Pattern;
 use crate::records::Problem;
 use crate::records::ledger::entry::LedgerEntry;
 use crate::records::ledger::inventory::Selection;
+use crate::records::operations::notice::remind_at;
 use crate::store::{Kv, Txn};
 use crate::values::{Time, unicode};
 use core::ops::ControlFlow;
+use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 /// The state of the certificates that a query finds.
@@ -20,12 +23,21 @@ pub enum Standing {
     Current,
     /// Neither expired nor revoked.
     Valid,
+    /// Valid, in the last sixth of the lifetime, and not renewed.
+    Unrenewed,
     /// Revoked and not expired.
     Revoked,
     /// Expired.
     Expired,
     /// All of them.
     All,
+}
+
+impl Standing {
+    /// Checks whether the renewal of a matching certificate fits this state.
+    pub fn accepts(self, found: &FoundEntry) -> bool {
+        self != Self::Unrenewed || !found.is("renewed")
+    }
 }
 
 /// Searches certificates.
@@ -56,6 +68,9 @@ const MAX_SCANNED: usize = 2_000;
 
 /// Number of records per read.
 const PAGE: usize = 250;
+
+/// More than what profiles backdate, and what a sixth of that adds.
+const BACKDATED: Duration = Duration::from_secs(86_400);
 
 /// Minimum characters of a text that is compared with serial numbers and account ids.
 const MIN_TEXT: usize = 8;
@@ -121,13 +136,18 @@ impl<'a> Filter<'a> {
         Ok(Self { query, pattern, text: query.text.as_deref().map(Text::of), now })
     }
 
-    /// Checks whether a certificate matches the query. The caller compares expiry, serial number and cursor.
+    /// Checks whether a certificate matches the query. The caller compares expiry, serial number, cursor, and whether it
+    /// was renewed.
     pub fn fits(&self, serial: &str, entry: &LedgerEntry) -> bool {
         let expired = entry.not_after < self.now;
         let stands = match self.query.standing {
             Standing::All => true,
             Standing::Current => !expired,
             Standing::Valid => !expired && entry.revoked.is_none(),
+            Standing::Unrenewed => {
+                let near = remind_at(entry.not_before, entry.not_after) <= self.now;
+                !expired && entry.revoked.is_none() && near
+            }
             Standing::Revoked => !expired && entry.revoked.is_some(),
             Standing::Expired => expired,
         };
@@ -136,6 +156,11 @@ impl<'a> Filter<'a> {
             && self.query.selection.fits(entry)
             && self.text.as_ref().is_none_or(|text| text.is_in(serial, entry))
             && self.pattern.as_ref().is_none_or(|pattern| covers(pattern, &entry.names))
+    }
+
+    /// Checks whether the renewal of a matching certificate fits the query.
+    pub fn accepts(&self, found: &FoundEntry) -> bool {
+        self.query.standing.accepts(found)
     }
 
     /// Returns the earliest matching expiry.
@@ -179,6 +204,11 @@ impl<'a> Filter<'a> {
     /// Returns the time before which matching certificates expire.
     pub fn before(&self) -> Time {
         let before = self.query.ends_before.unwrap_or(Time::from_millis(u64::MAX));
-        if self.query.standing == Standing::Expired { before.min(self.now) } else { before }
+        match self.query.standing {
+            Standing::Expired => before.min(self.now),
+            // No certificate is longer in its last sixth than the longest profile allows.
+            Standing::Unrenewed => before.min(self.now.plus(profile::longest() / 6).plus(BACKDATED)),
+            Standing::Current | Standing::Valid | Standing::Revoked | Standing::All => before,
+        }
     }
 }

@@ -41,7 +41,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
                     return Ok(ControlFlow::Break(()));
                 }
                 if filter.fits(serial, entry) {
-                    found.push(self.found(txn, serial, entry, &rules)?);
+                    let one = self.found(txn, serial, entry, &rules)?;
+                    found.extend(Some(one).filter(|one| filter.accepts(one)));
                 }
                 Ok(ControlFlow::Continue(()))
             })?;
@@ -63,6 +64,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         if !(lies && further && filter.fits(serial, &entry)) {
             return Ok(Vec::new());
         }
-        Ok(vec![self.found(txn, serial, &entry, rules)?])
+        let one = self.found(txn, serial, &entry, rules)?;
+        Ok(Vec::from_iter(Some(one).filter(|one| filter.accepts(one))))
     }
 }

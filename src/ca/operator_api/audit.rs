@@ -3,11 +3,11 @@
 //! An action is recorded before it begins, and its outcome after it. So no action is missing from the record; where the
 //! second entry is missing, the action may have been done.
 
-use super::body::Input;
+use super::body::{Input, MAX_VALUE};
 use super::operator::Operator;
 use super::state::shown;
 use crate::ca::http::message::{Answer, Request, Response};
-use crate::ca::partitions::operations::audit::{AuditPage, ListAudit, Note};
+use crate::ca::partitions::operations::audit::{AuditFilter, AuditPage, ListAudit, Note};
 use crate::ca::partitions::operations::kind::OperationsAt;
 use crate::ca::runtime::ports::Ports;
 use crate::ca::telemetry::counts::{self, Series};
@@ -110,12 +110,20 @@ pub async fn note<P: Ports>(ports: &P, event: Event) -> Result<u64, Problem> {
 /// # Errors
 /// `malformed` for a wrong query.
 pub async fn list<P: Ports>(ports: &P, request: &Request) -> Answer {
-    let query = Input::query(request, &["cursor", "limit"])?;
+    let query = Input::query(request, &["who", "what", "outcome", "q", "cursor", "limit"])?;
     let what = "`next` of the previous page";
     let before = query.parsed("cursor", what, |text| text.parse::<u64>().ok().filter(|n| *n > 0))?;
     let limit = query.page_size()?;
-    let AuditPage { entries, next } = ports.ask(&OperationsAt, &ListAudit { before, limit }).await?;
-    Ok(Response::json(200, &json!({ "entries": entries, "next": next })))
+    let filter = AuditFilter {
+        who: query.text("who", MAX_VALUE)?.map(str::to_owned),
+        what: query.text("what", MAX_VALUE)?.map(str::to_owned),
+        outcome: query.parsed("outcome", "attempted, done, refused or failed", |text| {
+            serde_json::from_value::<Outcome>(text.into()).ok()
+        })?,
+        text: query.text("q", MAX_VALUE)?.map(|text| text.trim().to_lowercase()),
+    };
+    let AuditPage { entries, next, complete } = ports.ask(&OperationsAt, &ListAudit { before, limit, filter }).await?;
+    Ok(Response::json(200, &json!({ "entries": entries, "next": next, "complete": complete })))
 }
 
 /// Does as [`audited`]; returns the result as a response with this status.

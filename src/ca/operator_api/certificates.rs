@@ -13,12 +13,14 @@ use crate::ca::ledger::filter::{Query, Standing};
 use crate::ca::ledger::kind::LedgerAt;
 use crate::ca::ledger::view::{FoundEntry, ShowEntry, ShownEntry};
 use crate::ca::runtime::ports::Ports;
-use crate::pki::{Serial, profile};
+use crate::pki::certificate::{parse_presented, sha256};
+use crate::pki::key::check_spki;
+use crate::pki::{Serial, pem, profile};
 use crate::policy::Pattern;
 use crate::records::ledger::entry::check_reason;
 use crate::records::ledger::inventory::Selection;
 use crate::records::{Kind, Problem};
-use crate::values::{Id, Time, unicode};
+use crate::values::{Id, Time, hex, unicode};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -69,7 +71,7 @@ pub async fn list<P: Ports>(ports: &P, request: &Request) -> Answer {
 /// Builds the search from the request's query.
 fn query<P: Ports>(ports: &P, input: &Input) -> Result<Query, Problem> {
     let settings = ports.settings();
-    let standing = input.parsed("status", "current, valid, revoked, expired or all", |text| {
+    let standing = input.parsed("status", "current, valid, unrenewed, revoked, expired or all", |text| {
         serde_json::from_value::<Standing>(text.into()).ok()
     })?;
     let text = input.parsed("q", "at most 100 characters long", |text| {
@@ -175,6 +177,7 @@ pub async fn search<P: Ports>(ports: &P, query: &Query) -> Result<Found, Problem
     let next = if cut { last } else { last.filter(|_| bound.is_some()).or(bound) };
     let complete = full || next.is_none();
     note_renewed_elsewhere(ports, &mut all).await?;
+    all.retain(|one| query.standing.accepts(one));
     Ok(Found { certificates: all.into_iter().map(|one| one.shown).collect(), next, complete })
 }
 
@@ -193,12 +196,22 @@ async fn entry<P: Ports>(ports: &P, serial: &Serial) -> Result<(LedgerAt, ShownE
     Err(not_found("certificate"))
 }
 
-/// Handles GET of a certificate.
+/// Handles GET of a certificate. Once it is issued, the answer also has its fingerprint and its key.
 ///
 /// # Errors
 /// 404 for an unknown certificate.
 pub async fn show<P: Ports>(ports: &P, serial: &Serial) -> Answer {
-    Ok(shown(200, &entry(ports, serial).await?.1.found.shown))
+    let (_, ShownEntry { mut found, account, .. }) = entry(ports, serial).await?;
+    let chain = ports.ask(&AccountAt(account), &DownloadCertificate { serial: serial.hex() }).await?;
+    let leaf = chain.and_then(|chain| pem::read_certificates(&chain).ok()?.into_iter().next());
+    if let (Some(der), Some(members)) = (leaf, found.shown.as_object_mut()) {
+        let spki = parse_presented(&der).map(|read| read.spki_der).unwrap_or_default();
+        let key = check_spki(&spki).map(|key| key.kind().to_string()).ok();
+        members.insert("fingerprint".to_owned(), hex::encode(&sha256(&der)).into());
+        members.insert("key_type".to_owned(), key.into());
+        members.insert("key_digest".to_owned(), hex::encode(&sha256(&spki)).into());
+    }
+    Ok(shown(200, &found.shown))
 }
 
 /// Returns a revocation reason as text for the audit record.

@@ -113,25 +113,26 @@ fn issuer_facts(slot: &IssuerSlot, active: bool, state: &LedgerState) -> IssuerF
 /// When a partition does not answer.
 pub async fn show<P: Ports>(ports: &P) -> Answer {
     send_queued(ports).await;
-    let health = look(ports).await?;
+    Ok(shown(200, &wire(&look(ports).await?)))
+}
+
+/// Returns the health as JSON.
+pub(super) fn wire(health: &Health) -> Value {
     let worst = health.findings.first().map(|finding| finding.severity);
     let status = worst.filter(|severity| *severity != Severity::Note).map_or("ok", Severity::name);
     let failures = &health.failures;
-    Ok(shown(
-        200,
-        &json!({
-            "at": health.facts.now.rfc3339(),
-            "status": status,
-            "counting": health.counting,
-            "findings": health.findings,
-            "certificates": certificates(&health),
-            "notices": { "waiting": health.waiting, "given_up": health.facts.given_up },
-            "failures": {
-                "problems": failures.problems, "accounts": failures.accounts, "registrations": failures.registrations,
-                "unsigned": failures.unsigned, "paused": failures.paused, "omitted": failures.omitted,
-            },
-        }),
-    ))
+    json!({
+        "at": health.facts.now.rfc3339(),
+        "status": status,
+        "counting": health.counting,
+        "findings": health.findings,
+        "certificates": certificates(health),
+        "notices": { "waiting": health.waiting, "given_up": health.facts.given_up },
+        "failures": {
+            "problems": failures.problems, "accounts": failures.accounts, "registrations": failures.registrations,
+            "unsigned": failures.unsigned, "paused": failures.paused, "omitted": failures.omitted,
+        },
+    })
 }
 
 fn certificates(health: &Health) -> Value {

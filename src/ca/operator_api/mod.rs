@@ -18,6 +18,7 @@ pub mod health;
 pub mod me;
 pub mod notices;
 pub mod operator;
+pub mod overview;
 pub mod policies;
 pub mod replacements;
 pub mod restoration;
@@ -103,6 +104,7 @@ async fn read<P: Ports>(ports: &P, operator: &Operator, request: &Request, route
         AdminRoute::Status => apart(status(ports, operator)).await,
         AdminRoute::Me => Ok(me::show(operator)),
         AdminRoute::Health => apart(health::show(ports)).await,
+        AdminRoute::Overview => apart(overview::show(ports)).await,
         AdminRoute::ExternalAccounts => apart(external_keys::list(ports, request)).await,
         AdminRoute::ExternalAccount(kid) => apart(external_keys::show(ports, kid)).await,
         AdminRoute::Certificates => apart(certificates::list(ports, request)).await,
@@ -170,6 +172,7 @@ async fn change<P: Ports>(ports: &P, operator: &Operator, request: &Request, rou
         AdminRoute::Status
         | AdminRoute::Me
         | AdminRoute::Health
+        | AdminRoute::Overview
         | AdminRoute::Certificates
         | AdminRoute::Certificate(_)
         | AdminRoute::Pem(_)

@@ -43,10 +43,18 @@ pub struct Enrol(pub RosterEntry);
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ListMembers(pub Page);
 
+/// Counts accounts, up to a number.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CountMembers {
+    /// The number at which counting stops.
+    pub most: usize,
+}
+
 asks! {
     Roster at RosterAt, |roster, ask|
     Enrol -> () = roster.enrol(&ask.0);
     ListMembers -> Vec<RosterEntry> = roster.members(&ask.0);
+    CountMembers -> usize = roster.count(ask.most);
 }
 
 /// Adds an account to the list before it is created, so that none is missing.
@@ -78,6 +86,11 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Roster<P, K> {
             }
             Ok(())
         })
+    }
+
+    /// Returns the number of accounts, `most` at most.
+    pub(in crate::ca) fn count(&self, most: usize) -> Result<usize, Problem> {
+        self.transact(|txn| Ok(txn.list::<RosterEntry>(None, most)?.len()))
     }
 
     /// Returns a page of accounts, the oldest first.

@@ -4,6 +4,7 @@ use crate::store::{Record, Table};
 use crate::values::{Id, Time};
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Maximum number of unrenewed certificates that are named.
 pub const MAX_NAMED: usize = 10;
@@ -16,6 +17,53 @@ const FRESH_PER_CERTIFICATE: Duration = Duration::from_millis(50);
 
 /// The bounds of the time left, in days.
 pub const DAYS_LEFT: [u64; 3] = [1, 7, 30];
+
+/// The number of days with counts of ending certificates: today, and 90 more.
+pub const DAYS_AHEAD: u64 = 91;
+
+/// The number of days with counts of issued certificates, today the last.
+pub const DAYS_BACK: u64 = 30;
+
+/// A day, in seconds.
+const DAY: u64 = 86_400;
+
+/// The counts of a day.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DayCount {
+    /// Certificates that were issued.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub issued: u64,
+    /// Valid ones that end, and that an issuer has renewed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub renewed: u64,
+    /// Valid ones that end, and that no issuer has renewed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unrenewed: u64,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+/// Counts by day, in days since 1970-01-01 (UTC).
+pub type Days = BTreeMap<u64, DayCount>;
+
+/// The day of a time.
+pub fn day_of(time: Time) -> u64 {
+    time.secs() / DAY
+}
+
+/// The first second of a day.
+pub fn start_of(day: u64) -> Time {
+    Time::from_secs(day.saturating_mul(DAY))
+}
+
+/// The earliest end of certificates that a census reads.
+///
+/// None that ended before was issued in its days.
+pub fn earliest_end(at: Time) -> Time {
+    start_of(day_of(at).saturating_sub(DAYS_BACK - 1))
+}
 
 /// A certificate that was not renewed in time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +96,12 @@ pub struct Census {
     /// The first of those to expire.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub first: Vec<Unrenewed>,
+    /// The counts by day.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub days: Days,
+    /// The number of entries read, also of expired certificates.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub read: u64,
 }
 
 /// A census in progress.
@@ -95,6 +149,33 @@ impl Census {
         }
     }
 
+    /// Counts an issuance by day, if a census at `at` has that day.
+    pub fn count_issued(&mut self, at: Time, issued: Time) {
+        if issued >= earliest_end(at) && issued <= at {
+            self.days.entry(day_of(issued)).or_default().issued += 1;
+        }
+    }
+
+    /// Counts the end of a valid certificate by day, if a census has that day.
+    pub fn count_end(&mut self, at: Time, not_after: Time, renewed: bool) {
+        if let Some(day) = self.day_ahead(at, not_after) {
+            *(if renewed { &mut day.renewed } else { &mut day.unrenewed }) += 1;
+        }
+    }
+
+    /// Counts a certificate as renewed that was counted as not renewed.
+    pub fn move_to_renewed(&mut self, at: Time, not_after: Time) {
+        if let Some(day) = self.day_ahead(at, not_after) {
+            day.unrenewed = day.unrenewed.saturating_sub(1);
+            day.renewed += 1;
+        }
+    }
+
+    fn day_ahead(&mut self, at: Time, not_after: Time) -> Option<&mut DayCount> {
+        let (today, day) = (day_of(at), day_of(not_after));
+        (today..today.saturating_add(DAYS_AHEAD)).contains(&day).then(|| self.days.entry(day).or_default())
+    }
+
     /// Counts certificates that were not renewed.
     pub fn count_unrenewed(&mut self, found: impl IntoIterator<Item = Unrenewed>) {
         for one in found {
@@ -111,6 +192,13 @@ impl Census {
         self.revoked += other.revoked;
         self.renewed += other.renewed;
         self.unrenewed += other.unrenewed;
+        self.read += other.read;
+        for (day, more) in &other.days {
+            let sum = self.days.entry(*day).or_default();
+            sum.issued += more.issued;
+            sum.renewed += more.renewed;
+            sum.unrenewed += more.unrenewed;
+        }
         for (sum, more) in self.ending.iter_mut().zip(other.ending) {
             *sum += more;
         }
@@ -121,7 +209,7 @@ impl Census {
 
     /// Number of counted certificates.
     fn total(&self) -> u64 {
-        self.valid.saturating_add(self.revoked)
+        self.valid.saturating_add(self.revoked).max(self.read)
     }
 }
 
@@ -156,5 +244,25 @@ mod tests {
             census.count_valid(Duration::from_secs(hours * 3600), hours == 1);
         }
         assert_eq!((census.valid, census.renewed, census.ending), (6, 1, [2, 2, 1]));
+    }
+
+    #[test]
+    fn days_have_bounds_in_both_directions() {
+        let (mut census, day) = (Census::default(), Duration::from_secs(DAY));
+        let (first, ahead) = (earliest_end(NOW), start_of(day_of(NOW) + DAYS_AHEAD));
+        for issued in [first, first.minus(Duration::from_secs(1)), NOW, NOW.plus(day)] {
+            census.count_issued(NOW, issued);
+        }
+        for (end, renewed) in [(NOW, true), (ahead.minus(day), false), (ahead, false), (NOW.minus(day), false)] {
+            census.count_end(NOW, end, renewed);
+        }
+        census.move_to_renewed(NOW, ahead.minus(day));
+        assert_eq!(census.days.len(), 3);
+        assert_eq!(census.days[&day_of(first)], DayCount { issued: 1, ..DayCount::default() });
+        assert_eq!(census.days[&day_of(NOW)], DayCount { issued: 1, renewed: 1, unrenewed: 0 });
+        assert_eq!(census.days[&(day_of(ahead) - 1)], DayCount { issued: 0, renewed: 1, unrenewed: 0 });
+        let mut sum = census.clone();
+        sum.add(&census);
+        assert_eq!(sum.days[&day_of(NOW)], DayCount { issued: 2, renewed: 2, unrenewed: 0 });
     }
 }

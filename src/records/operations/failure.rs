@@ -9,6 +9,7 @@ use crate::values::{Id, Time, b64};
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 
 /// Maximum number of names in a failure, beside their total.
 pub const MAX_NAMES: usize = 10;
@@ -27,6 +28,9 @@ const MAX_KID: usize = 128;
 
 /// How long a failure is kept after the last of its kind.
 const KEPT: Duration = Duration::from_secs(30 * 86_400);
+
+/// The number of days for which failures are counted by day.
+const DAYS_COUNTED: u64 = 30;
 
 /// How long a paused name is kept. Its account keeps the pause as long.
 const PAUSE_KEPT: Duration = Duration::from_secs(400 * 86_400);
@@ -285,6 +289,9 @@ pub struct FailureTotals {
     pub paused: usize,
     /// Failures that were not recorded, since there were too many at once.
     pub omitted: u64,
+    /// Failures by day, in days since 1970-01-01 (UTC), and error type.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub days: BTreeMap<u64, BTreeMap<String, u64>>,
 }
 
 impl FailureTotals {
@@ -295,6 +302,18 @@ impl FailureTotals {
             Origin::Registration => &mut self.registration,
             Origin::Unsigned => &mut self.unsigned,
         }
+    }
+
+    /// Counts failures by day and error type. Requests that no account signed are left out: no key is needed to send them.
+    pub fn count(&mut self, record: &FailureRecord) {
+        if record.failure.origin == Origin::Unsigned {
+            return;
+        }
+        let day = record.last.secs() / 86_400;
+        let count = self.days.entry(day).or_default().entry(record.failure.problem.clone()).or_default();
+        *count = count.saturating_add(record.count);
+        let last = self.days.keys().next_back().copied().unwrap_or(day);
+        self.days.retain(|found, _| found.saturating_add(DAYS_COUNTED) > last);
     }
 }
 
@@ -333,6 +352,19 @@ mod tests {
         record.add(FailureRecord { count: u64::MAX, ..FailureRecord::of(failure("earlier"), NOW) });
         assert_eq!((record.failure.detail.as_str(), record.count), ("later", u64::MAX));
         assert_eq!((record.first, record.last), (NOW, later.last));
+    }
+
+    #[test]
+    fn failures_are_counted_by_day_within_bounds() {
+        let mut totals = FailureTotals::default();
+        let at = |days: u64| FailureRecord::of(failure("x"), NOW.plus(Duration::from_secs(days * 86_400)));
+        (0..100).for_each(|days| totals.count(&at(days)));
+        totals.count(&FailureRecord { count: 4, ..at(99) });
+        totals.count(&at(3));
+        let unsigned = Failure { origin: Origin::Unsigned, ..failure("x") };
+        totals.count(&FailureRecord::of(unsigned, at(99).last));
+        let found: Vec<u64> = totals.days.values().map(|day| day["rateLimited"]).collect();
+        assert_eq!((found.len(), found.iter().sum(), found.last()), (30, 34_u64, Some(&5)));
     }
 
     #[test]

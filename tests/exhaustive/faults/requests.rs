@@ -332,6 +332,7 @@ fn operations(fixture: &Fixture) -> Vec<Case<'_>> {
         ("operations: findings", "policy/shadow".to_owned()),
         ("operations: external account keys", "external-accounts".to_owned()),
         ("operations: audit record", "audit".to_owned()),
+        ("operations: overview", "overview".to_owned()),
     ] {
         let request = operate("GET", &path, None);
         all.push(case(fixture, name, 200, &[], move |_| request.clone()));

@@ -132,7 +132,7 @@ fn unknown_query_parameters_are_refused() {
         ("accounts?q=x", "\"q\""),
         ("external-accounts?limit=-1", "limit is"),
         ("audit?cursor=0", "cursor is"),
-        ("audit?what=x", "\"what\""),
+        ("audit?which=x", "\"which\""),
         ("status?x", "\"x\""),
         ("policy?note=x", "\"note\""),
         ("replacements?limit=1", "\"limit\""),

@@ -22,6 +22,7 @@ pub fn routes() -> Vec<AdminRoute> {
         AdminRoute::Status,
         AdminRoute::Me,
         AdminRoute::Health,
+        AdminRoute::Overview,
         AdminRoute::ExternalAccounts,
         AdminRoute::ExternalAccount(name.clone()),
         AdminRoute::Certificates,
@@ -61,7 +62,7 @@ pub fn routes() -> Vec<AdminRoute> {
     // The compiler names a route that is missing here.
     for route in &all {
         match route {
-            AdminRoute::Status | AdminRoute::Me | AdminRoute::Health => {}
+            AdminRoute::Status | AdminRoute::Me | AdminRoute::Health | AdminRoute::Overview => {}
             AdminRoute::ExternalAccounts | AdminRoute::ExternalAccount(_) => {}
             AdminRoute::Certificates | AdminRoute::Certificate(_) | AdminRoute::Pem(_) | AdminRoute::Revoke(_) => {}
             AdminRoute::Accounts | AdminRoute::Account(_) | AdminRoute::Deactivate(_) => {}

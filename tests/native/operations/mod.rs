@@ -21,6 +21,7 @@ mod notices;
 pub mod operating;
 pub mod operator;
 mod orders;
+mod overview;
 mod policies;
 mod replacements;
 mod restores;

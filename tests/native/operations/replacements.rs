@@ -117,11 +117,11 @@ fn certificate_renewed_by_another_issuer_is_not_replaced() {
     let of = |serial: &str| {
         let listed = operator.pages("certificates", "certificates", 50);
         let listed = listed.iter().find(|one| one["serial"] == serial).unwrap().clone();
-        assert_eq!(
-            listed,
-            operator.see(&format!("certificates/{serial}")),
-            "the list and the certificate say the same"
-        );
+        let mut one = operator.see(&format!("certificates/{serial}"));
+        for only in ["fingerprint", "key_type", "key_digest"] {
+            one.as_object_mut().unwrap().remove(only).unwrap();
+        }
+        assert_eq!(listed, one, "the list and the certificate say the same");
         (listed["renewed"].as_bool().unwrap(), listed["replace_now"].as_bool().unwrap())
     };
     assert_eq!((of(&old), of(&open)), ((false, true), (false, true)));

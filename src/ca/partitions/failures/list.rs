@@ -83,6 +83,8 @@ pub struct FailureSummary {
     pub paused: u64,
     /// Failures that were not recorded, of all time.
     pub omitted: u64,
+    /// Failures by day and error type, whatever the time.
+    pub days: BTreeMap<u64, BTreeMap<String, u64>>,
 }
 
 /// A filter in the form that is compared.
@@ -182,8 +184,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Failures<P, K> {
     /// When the storage fails.
     pub(in crate::ca) fn summary(&self, since: Time) -> Result<FailureSummary, Problem> {
         self.transact(|txn| {
-            let omitted = txn.get::<FailureTotals>("")?.unwrap_or_default().omitted;
-            let mut summary = FailureSummary { omitted, ..FailureSummary::default() };
+            let FailureTotals { omitted, days, .. } = txn.get("")?.unwrap_or_default();
+            let mut summary = FailureSummary { omitted, days, ..FailureSummary::default() };
             let mut accounts = BTreeSet::new();
             for (_, record) in all(txn)?.into_iter().filter(|(_, record)| record.last >= since) {
                 match record.failure.origin {

@@ -29,6 +29,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Failures<P, K> {
             let mut totals = before.clone();
             totals.omitted = totals.omitted.saturating_add(queued.omitted);
             for (id, record) in queued.failures {
+                totals.count(&record);
                 record_failure(txn, &mut totals, &id, record)?;
             }
             for (id, change) in queued.pauses {

@@ -25,7 +25,7 @@ pub struct SendTestNotice;
 asks! {
     Operations at OperationsAt, |operations, ask|
     Note -> u64 = operations.note_event(ask.0);
-    ListAudit -> AuditPage = operations.audit_page(ask.before, ask.limit);
+    ListAudit -> AuditPage = operations.audit_page(&ask);
     ShowOperations -> OperationsState = operations.state();
     EnterKey -> () = operations.enter_key(ask.kid, ask.created);
     ListKeys -> KeyPage = operations.keys(&ask.0);

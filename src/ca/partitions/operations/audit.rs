@@ -3,7 +3,7 @@
 use super::kind::Operations;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
-use crate::records::operations::audit::{Actor, AuditHead, AuditRecord, Event, id_of};
+use crate::records::operations::audit::{Actor, AuditHead, AuditRecord, Event, Outcome, id_of};
 use crate::store::Kv;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -19,6 +19,39 @@ pub struct ListAudit {
     pub before: Option<u64>,
     /// Maximum number of entries.
     pub limit: usize,
+    /// The filter.
+    pub filter: AuditFilter,
+}
+
+/// A filter of audit entries. All given members have to match.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditFilter {
+    /// The operator.
+    pub who: Option<String>,
+    /// The action, or its part before the dot.
+    pub what: Option<String>,
+    /// The outcome.
+    pub outcome: Option<Outcome>,
+    /// Part of the object or the details, in lower case.
+    pub text: Option<String>,
+}
+
+/// Maximum number of entries that are compared for one page.
+const MAX_COMPARED: u64 = 2_000;
+
+/// Number of records per read.
+const PART: u64 = 250;
+
+impl AuditFilter {
+    fn fits(&self, event: &Event) -> bool {
+        let has = |text: &str, part: &str| text.to_lowercase().contains(part);
+        let family = event.what.split('.').next().unwrap_or_default();
+        let texts = || [&event.target, &event.detail].into_iter().flatten();
+        self.who.as_ref().is_none_or(|who| *who == event.who)
+            && self.what.as_ref().is_none_or(|what| *what == event.what || what == family)
+            && self.outcome.is_none_or(|outcome| outcome == event.outcome)
+            && self.text.as_ref().is_none_or(|part| texts().any(|text| has(text, part)))
+    }
 }
 
 /// A page of the audit record, as the API shows it.
@@ -28,6 +61,8 @@ pub struct AuditPage {
     pub entries: Vec<Value>,
     /// The cursor of the next page.
     pub next: Option<String>,
+    /// Whether the page is full or the last; otherwise the search stopped early.
+    pub complete: bool,
 }
 
 /// Returns the operator and time of an action as the API shows them.
@@ -48,21 +83,29 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Operations<P, K> {
     ///
     /// # Errors
     /// When the storage fails.
-    pub(in crate::ca) fn audit_page(&self, before: Option<u64>, limit: usize) -> Result<AuditPage, Problem> {
+    pub(in crate::ca) fn audit_page(&self, ask: &ListAudit) -> Result<AuditPage, Problem> {
         self.transact(|txn| {
-            let last = txn.get::<AuditHead>("")?.unwrap_or_default().number;
-            let last = before.map_or(last, |before| last.min(before.saturating_sub(1)));
-            let limit_there = u64::try_from(limit).unwrap_or(u64::MAX);
-            let first = last.saturating_sub(limit_there);
-            let wanted = usize::try_from(last - first).unwrap_or(limit);
-            let mut entries: Vec<Value> = txn
-                .list::<AuditRecord>(Some(&id_of(first)), wanted)?
-                .iter()
-                .map(|(_, entry)| entry.wire(true))
-                .collect();
-            entries.reverse();
-            let next = (first > 0).then(|| (first + 1).to_string());
-            Ok(AuditPage { entries, next })
+            let end = txn.get::<AuditHead>("")?.unwrap_or_default().number;
+            let mut last = ask.before.map_or(end, |before| end.min(before.saturating_sub(1)));
+            let lowest = last.saturating_sub(MAX_COMPARED);
+            let mut entries: Vec<Value> = Vec::new();
+            while last > lowest && entries.len() < ask.limit {
+                let wanted = if ask.filter == AuditFilter::default() { ask.limit - entries.len() } else { usize::MAX };
+                let part = PART.min(u64::try_from(wanted).unwrap_or(PART));
+                let first = last.saturating_sub(part).max(lowest);
+                let found = txn.list::<AuditRecord>(Some(&id_of(first)), usize::try_from(last - first).unwrap_or(0))?;
+                last = first;
+                for (_, entry) in found.iter().rev().filter(|(_, entry)| ask.filter.fits(&entry.event)) {
+                    entries.push(entry.wire(true));
+                    if entries.len() == ask.limit {
+                        last = entry.number.saturating_sub(1);
+                        break;
+                    }
+                }
+            }
+            let next = (last > 0).then(|| (last + 1).to_string());
+            let complete = next.is_none() || entries.len() == ask.limit;
+            Ok(AuditPage { entries, next, complete })
         })
     }
 
