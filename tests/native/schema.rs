@@ -21,8 +21,8 @@ use selvedge::records::ledger::compromise::{BlockedKeyRecord, CompromisedKey, Su
 use selvedge::records::ledger::crl::{CrlPieceRecord, CrlRecord, RevokedRecord, ShardRecord};
 use selvedge::records::ledger::entry::LedgerEntry;
 use selvedge::records::ledger::inventory::{LatestByNames, ReplaceRecord, RosterEntry};
-use selvedge::records::operations::approval::ApprovalRecord;
 use selvedge::records::ledger::prune::PruneRecord;
+use selvedge::records::operations::approval::ApprovalRecord;
 use selvedge::records::operations::audit::{AuditHead, AuditRecord};
 use selvedge::records::operations::external_key::{ExternalKeyEntry, ExternalKeyRecord};
 use selvedge::records::operations::failure::{FailureRecord, FailureTotals, PausedRecord};

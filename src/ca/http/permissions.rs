@@ -104,6 +104,7 @@ impl AdminRoute {
             | Self::Status
             | Self::Me
             | Self::Health
+            | Self::Overview
             | Self::Certificates
             | Self::Certificate(_)
             | Self::Pem(_)

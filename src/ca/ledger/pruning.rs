@@ -135,6 +135,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
             at: self.ports.now(),
             who: ACTOR.to_owned(),
             by: AuthMethod::None,
+            role: None,
             what: ACTION.to_owned(),
             target: Some(self.issuer.clone()),
             outcome: Outcome::Done,

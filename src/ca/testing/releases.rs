@@ -6,8 +6,8 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 /// Members with maps, or with what a client or an operator wrote.
-const OPAQUE: [&str; 10] =
-    ["binding", "data", "document", "failures", "headers", "key", "pauses", "policy", "problems", "value"];
+const OPAQUE: [&str; 11] =
+    ["binding", "data", "days", "document", "failures", "headers", "key", "pauses", "policy", "problems", "value"];
 
 /// The JSON of a message with an added member in each object.
 pub fn extended(json: &str) -> String {
@@ -48,7 +48,7 @@ impl World {
     }
 
     /// Sends a partition a message of any name and body.
-    pub fn tell(&self, partition: &str, ask: &str, body: &str) -> Reply {
+    pub fn tell_json(&self, partition: &str, ask: &str, body: &str) -> Reply {
         let body = RawValue::from_string(body.to_owned()).expect("JSON");
         self.run(self.cell(partition).handle(Message { ask: ask.to_owned(), body }))
     }

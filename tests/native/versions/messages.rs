@@ -36,10 +36,10 @@ fn unknown_message_is_refused_by_every_kind_and_changes_nothing() {
     assert!(names.contains(&client.partition()) && names.len() > 8, "{names:?}");
     for name in &names {
         for (ask, body) in [("AskedByTheNextRelease", "{}"), (first_ask(name), "{\"of\":[\"another\",\"shape\"]}")] {
-            let Reply::Refused(problem) = world.tell(name, ask, body) else { continue };
+            let Reply::Refused(problem) = world.tell_json(name, ask, body) else { continue };
             assert_eq!((problem.status, problem.retry_after), (503, Some(60)), "{name} {ask}");
         }
-        assert!(matches!(world.tell(name, "AskedByTheNextRelease", "{}"), Reply::Refused(_)));
+        assert!(matches!(world.tell_json(name, "AskedByTheNextRelease", "{}"), Reply::Refused(_)));
     }
     assert_eq!(world.rows(), before);
     assert!(world.log().iter().any(|line| line.contains("AskedByTheNextRelease")), "{:?}", world.log());
