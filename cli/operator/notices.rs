@@ -43,17 +43,32 @@ pub fn run(at: &Target, command: &Command) -> Result<bool> {
         Command::Test => {
             let sent = client.post(&[PATH, "test"], &json!({}))?;
             sent.show(at, |one| {
-                facts(&[
+                let others = receivers(one);
+                let mut rows = vec![
                     ("notice", text(one, "/id")),
                     ("delivery", delivery(one)),
                     ("status", text(one, "/delivery/status")),
                     ("error", text(one, "/delivery/error")),
                     ("next try", minute(one, "/delivery/next")),
-                ])
+                ];
+                rows.extend(others.iter().map(|(name, result)| (name.as_str(), result.clone())));
+                facts(&rows)
             });
-            Ok(text(&sent.value, "/delivery/state") == "delivered")
+            let webhook = text(&sent.value, "/delivery/state");
+            let good = webhook == "delivered" || webhook == "none";
+            Ok(good && receivers(&sent.value).iter().all(|(_, result)| result == "delivered"))
         }
     }
+}
+
+/// The results of a test at other receivers than the webhook.
+fn receivers(notice: &Value) -> Vec<(String, String)> {
+    let all = notice.get("receivers").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let result = |one: &Value| match text(one, "/error") {
+        error if error == "-" => "delivered".to_owned(),
+        error => error,
+    };
+    all.iter().map(|one| (text(one, "/receiver"), result(one))).collect()
 }
 
 /// The delivery state of a notice, as text.

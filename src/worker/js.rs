@@ -50,6 +50,13 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     pub fn fetch(this: &Fetcher, url: &str, init: &RequestInit) -> Result<Promise, JsValue>;
 
+    /// A binding for e-mails.
+    pub type Mailer;
+
+    /// `send`.
+    #[wasm_bindgen(method, catch)]
+    pub fn send(this: &Mailer, message: &JsValue) -> Result<JsValue, JsValue>;
+
     /// A namespace of Durable Objects.
     pub type Namespace;
 

@@ -3,6 +3,7 @@
 use super::js;
 use super::reading::{IDENTITY, body, in_time, read, settle};
 use super::timer::within;
+use crate::ca::config::receivers::Mail;
 use crate::ca::config::webhook::WebhookRequest;
 use crate::validation::http1::is_redirect;
 use crate::validation::outbound::{BROKEN, FetchAnswer, Limits, NOT_CONNECTED, OutboundFault, Reaction};
@@ -10,6 +11,7 @@ use core::cell::Cell;
 use core::net::SocketAddr;
 use core::time::Duration;
 use wasm_bindgen::{JsCast, JsValue};
+use worker::js_sys::{Array, Promise};
 use worker::wasm_bindgen;
 use worker::wasm_bindgen_futures::JsFuture;
 use worker::web_sys::{ReadableStreamDefaultReader, RequestInit, RequestRedirect, WritableStreamDefaultWriter};
@@ -83,6 +85,38 @@ pub async fn deliver(request: &WebhookRequest) -> Result<u16, String> {
         Ok(response.status())
     });
     sent.await.map_err(|fault| fault.to_string())
+}
+
+/// The binding for e-mails: `[[send_email]]` of wrangler.toml.
+const EMAIL: &str = "EMAIL";
+
+/// Sends an e-mail; see [`crate::ca::runtime::ports::PartitionPorts::mail`].
+///
+/// # Errors
+/// As there.
+pub async fn mail(env: &JsValue, mail: &Mail) -> Result<(), String> {
+    let binding = js::member(env, EMAIL);
+    if binding.is_undefined() {
+        return Err(
+            "the Worker has no binding EMAIL; add [[send_email]] with name = \"EMAIL\" to wrangler.toml".to_owned()
+        );
+    }
+    let to: Array = mail.to.iter().map(|one| JsValue::from_str(one)).collect();
+    let members = [
+        ("from", JsValue::from_str(&mail.from)),
+        ("to", to.into()),
+        ("subject", JsValue::from_str(&mail.subject)),
+        ("text", JsValue::from_str(&mail.text)),
+        ("html", JsValue::from_str(&mail.html)),
+    ];
+    let sent = async {
+        let sent = binding.unchecked_ref::<js::Mailer>().send(&js::object(&members)?)?;
+        js::answer(Ok(Promise::resolve(&sent))).await
+    };
+    match within(DELIVERY.timeout, sent).await {
+        None => Err("the platform's e-mail service does not answer".to_owned()),
+        Some(sent) => sent.map(|_| ()).map_err(|e| js::text(&e)),
+    }
 }
 
 fn delivery(request: &WebhookRequest) -> Result<RequestInit, JsValue> {

@@ -6,6 +6,7 @@ use super::crypto;
 use super::js::{self, Storage};
 use super::timer::Timer;
 use super::{config, outbound};
+use crate::ca::config::receivers::Mail;
 use crate::ca::config::settings::Settings;
 use crate::ca::config::webhook::WebhookRequest;
 use crate::ca::runtime::memory::Memory;
@@ -172,6 +173,10 @@ impl PartitionPorts for HostPorts {
 
     async fn deliver(&self, request: &WebhookRequest) -> Result<u16, String> {
         outbound::deliver(request).await
+    }
+
+    async fn mail(&self, mail: &Mail) -> Result<(), String> {
+        outbound::mail(&self.env, mail).await
     }
 }
 

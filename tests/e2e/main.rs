@@ -23,6 +23,7 @@ mod kill;
 mod limits;
 mod observed;
 mod reach;
+mod receivers;
 mod retrying_client;
 mod revocations;
 mod rows;

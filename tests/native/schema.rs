@@ -29,6 +29,7 @@ use selvedge::records::operations::failure::{FailureRecord, FailureTotals, Pause
 use selvedge::records::operations::fault::FaultRecord;
 use selvedge::records::operations::limit::{FailingRecord, LimitRecord};
 use selvedge::records::operations::metrics::CountersRecord;
+use selvedge::records::operations::notice::digest::DigestRecord;
 use selvedge::records::operations::notice::{Failure, NoticeKind, NoticeRecord, ScanStateRecord, WebhookQueueRecord};
 use selvedge::records::operations::policies::{CalendarRecord, FindingRecord, PolicyRecord, ShadowRecord};
 use selvedge::records::operations::restore::RestoreRecord;
@@ -107,6 +108,7 @@ fn golden_examples_round_trip_and_every_record_has_one() {
         golden::<ActivityRecord>(),
         golden::<NoticeRecord>(),
         golden::<WebhookQueueRecord>(),
+        golden::<DigestRecord>(),
         golden::<ScanStateRecord>(),
         golden::<JobRecord>(),
         golden::<LimitRecord>(),

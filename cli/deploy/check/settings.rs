@@ -94,7 +94,8 @@ fn cache(config: &WorkerConfig, found: &mut Vec<Finding>) {
 
 /// The names of secrets, which do not belong in `wrangler.toml`.
 fn secret_names() -> impl Iterator<Item = String> {
-    let others = ["NONCE_KEY", "ADMIN_TOKENS", "WEBHOOK_SECRET"].map(str::to_owned);
+    let others = ["NONCE_KEY", "ADMIN_TOKENS", "WEBHOOK_SECRET", "SLACK_URL", "TEAMS_URL", "NTFY_URL", "NTFY_TOKEN"]
+        .map(str::to_owned);
     (1..=MAX_ISSUERS).map(|place| name_of("ISSUER_KEY", place)).chain(others)
 }
 

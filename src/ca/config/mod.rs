@@ -14,6 +14,7 @@ pub mod metrics_token;
 pub mod names;
 pub mod policy;
 pub mod rate_limits;
+pub mod receivers;
 pub mod request_log;
 pub mod root_list;
 pub mod secret;

@@ -11,6 +11,7 @@ use super::keep_expired::keep_expired;
 use super::metrics_token::Token;
 use super::policy::policy;
 use super::rate_limits::Limits;
+use super::receivers::Receiver;
 use super::request_log::RequestLog;
 use super::root_list::RootList;
 use super::secret::NonceKey;
@@ -48,6 +49,8 @@ pub const NAMES: &[&str] = &[
     "CRL_SHARDS",
     "CSR_STYLE",
     "EAB_KEYS",
+    "EMAIL_FROM",
+    "EMAIL_TO",
     "EXPIRED_ISSUERS",
     "EXTERNAL_ACCOUNT_REQUIRED",
     "FAULTS",
@@ -59,6 +62,8 @@ pub const NAMES: &[&str] = &[
     "METRICS_TOKEN",
     "MODE",
     "NONCE_KEY",
+    "NTFY_TOKEN",
+    "NTFY_URL",
     "OCSP_URL",
     "ORDERS_PER_PAGE",
     "POLICY",
@@ -70,7 +75,9 @@ pub const NAMES: &[&str] = &[
     "REVOCATION_PAGE",
     "ROOT_CERTIFICATE",
     "ROOT_CRL",
+    "SLACK_URL",
     "STATUS_URL",
+    "TEAMS_URL",
     "TERMS_CHANGE",
     "TERMS_OF_SERVICE",
     "TLS_ALPN_PORT",
@@ -133,8 +140,10 @@ pub struct Settings {
     pub access: Option<Access>,
     /// The actions that a second operator has to confirm.
     pub four_eyes: FourEyes,
-    /// The webhook of notices; without it no expiry scan runs.
+    /// The webhook of notices.
     pub webhook: Option<Webhook>,
+    /// Receivers of notices that people read.
+    pub receivers: Vec<Receiver>,
     /// Token for reading metrics; without it nothing is counted.
     pub metrics_token: Option<Token>,
     /// Lines of the request log.
@@ -226,6 +235,7 @@ impl Settings {
             admin,
             access,
             webhook: Webhook::read(value, dev)?,
+            receivers: Receiver::read(value, &base, dev)?,
             limits: Limits::read(value("RATE_LIMITS").as_deref())?,
             address_header: address_header(value)?,
             metrics_token: value("METRICS_TOKEN").map(|token| Token::read(&token)).transpose()?,
@@ -247,6 +257,11 @@ impl Settings {
     /// Whether operators can sign in; otherwise the operations API is off.
     pub fn operations_on(&self) -> bool {
         operations_on(&self.admin, self.access.as_ref())
+    }
+
+    /// Whether notices are sent; otherwise no expiry scan runs.
+    pub fn sends_notices(&self) -> bool {
+        self.webhook.is_some() || !self.receivers.is_empty()
     }
 
     /// The lifetime here of a thing with this default lifetime.

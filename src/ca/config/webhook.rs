@@ -54,7 +54,7 @@ impl Webhook {
     /// A sentence for the operator, without the secret, and without the URL, which many receivers treat as a secret.
     pub fn read(value: Values<'_>, dev: bool) -> Result<Option<Self>, String> {
         let Some(url) = value("WEBHOOK_URL") else { return Ok(None) };
-        let url = read_url(&url, dev)?;
+        let url = read_url("WEBHOOK_URL", &url, "https://hooks.example.org/selvedge", dev)?;
         let missing = || format!("WEBHOOK_URL is set, and WEBHOOK_SECRET is not; {}.", how_to_set());
         let secret = WebhookSecret::read(&value("WEBHOOK_SECRET").ok_or_else(missing)?)?;
         Ok(Some(Self { url, secret }))
@@ -108,8 +108,14 @@ fn how_to_set() -> &'static str {
     "`echo whsec_$(openssl rand -base64 32)` makes one, `wrangler secret put WEBHOOK_SECRET` sets it"
 }
 
-fn read_url(text: &str, dev: bool) -> Result<Url, String> {
-    let says = |what: &str| format!("WEBHOOK_URL {what}, like https://hooks.example.org/selvedge.");
+/// Reads the URL of a receiver from the text of this variable. `like` is an example.
+///
+/// The URL may be a secret.
+///
+/// # Errors
+/// A sentence that names the variable and does not quote its text.
+pub(super) fn read_url(name: &str, text: &str, like: &str, dev: bool) -> Result<Url, String> {
+    let says = |what: &str| format!("{name} {what}, like {like}.");
     let url = Url::parse(text.trim()).map_err(|e| says(&format!("has to be a URL ({e})")))?;
     match url.scheme() {
         "https" => {}

@@ -76,7 +76,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         }
         let notices = self.notices().counts()?;
         let scan = self.transact(|txn| Ok(txn.get::<ScanStateRecord>("")?.map(|state| state.due)))?;
-        let scan = scan.filter(|_| self.ports.settings().webhook.is_some());
+        let scan = scan.filter(|_| self.ports.settings().sends_notices());
         Ok(LedgerState {
             shards: self.standing()?,
             size: self.with_storage(|kv| Ok(kv.size()))?,

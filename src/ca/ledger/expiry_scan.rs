@@ -175,7 +175,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     /// # Errors
     /// When the storage fails.
     pub(in crate::ca) fn begin_scan(&self, txn: &mut Txn<'_, K>) -> Result<(), Problem> {
-        if self.ports.settings().webhook.is_none() || txn.get::<ScanStateRecord>("")?.is_some() {
+        if !self.ports.settings().sends_notices() || txn.get::<ScanStateRecord>("")?.is_some() {
             return Ok(());
         }
         put_scan_state(txn, &ScanStateRecord { until: None, cursor: None, due: self.ports.now().plus(SCAN_INTERVAL) })
@@ -186,7 +186,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     /// # Errors
     /// When the storage fails.
     pub(in crate::ca) fn resume_scan(&self) -> Result<(), Problem> {
-        if self.ports.settings().webhook.is_none() || self.issuer_of_ledger().is_none() {
+        if !self.ports.settings().sends_notices() || self.issuer_of_ledger().is_none() {
             return Ok(());
         }
         self.transact(|txn| match txn.get::<ScanStateRecord>("")? {
@@ -204,7 +204,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     /// # Errors
     /// When the storage fails.
     pub(in crate::ca) async fn scan_if_due(&self) -> Result<Option<Time>, Problem> {
-        let Some(issuer) = self.issuer_of_ledger().filter(|_| self.ports.settings().webhook.is_some()) else {
+        let Some(issuer) = self.issuer_of_ledger().filter(|_| self.ports.settings().sends_notices()) else {
             return Ok(None);
         };
         let Some(state) = self.transact(|txn| Ok(txn.get::<ScanStateRecord>("")?))? else { return Ok(None) };

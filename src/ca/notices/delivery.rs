@@ -4,6 +4,8 @@
 //! that a thousand notices hide no other job. Each is leased, and its attempt counted, before it is sent. If the
 //! attempt is lost, the next one follows.
 
+use super::digests::Digests;
+use super::forms::without_url;
 use crate::ca::config::webhook::Webhook;
 use crate::ca::runtime::ask::{Address, Ask};
 use crate::ca::runtime::jobs::{JobRecord, Work};
@@ -19,7 +21,6 @@ use crate::values::{Id, Time};
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use url::Url;
 
 /// Lease of a notice that is being sent. It is longer than a host's delivery timeout.
 const LEASE: Duration = Duration::from_secs(30);
@@ -114,7 +115,19 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Notices<'_, P, K> {
         while txn.get::<NoticeRecord>(&notice_id(at, new.what))?.is_some() {
             at = at.plus(Duration::from_millis(1));
         }
-        self.put_notice(txn, &notice_id(at, new.what), None, &notice)
+        self.put_notice(txn, &notice_id(at, new.what), None, &notice)?;
+        match Digests(self.0).gather(txn, notice.kind, &notice.data)? {
+            Some(due) => self.expect_by(txn, due),
+            None => Ok(()),
+        }
+    }
+
+    /// Schedules the job for this time, unless it is due earlier.
+    fn expect_by(&self, txn: &mut Txn<'_, K>, due: Time) -> Result<(), Problem> {
+        match txn.get::<JobRecord>(&Work::Notify.name())? {
+            Some(job) if job.due <= due => Ok(()),
+            _ => self.0.schedule(txn, Work::Notify, due),
+        }
     }
 
     /// Stores a notice and its queue entry, which replaces the one at `before`.
@@ -131,19 +144,21 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Notices<'_, P, K> {
         }
         let Some(next) = notice.next() else { return Ok(()) };
         txn.put(&queue_id(next, id), &WebhookQueueRecord {})?;
-        match txn.get::<JobRecord>(&Work::Notify.name())? {
-            Some(job) if job.due <= next => Ok(()),
-            _ => self.0.schedule(txn, Work::Notify, next),
-        }
+        self.expect_by(txn, next)
     }
 
-    /// Schedules the job for the first waiting notice, but not before `earliest`.
+    /// Schedules the job for the first waiting notice or digest.
+    ///
+    /// A notice is not sent before `earliest`.
     ///
     /// The job is deleted if no notice waits.
     fn expect_deliveries(&self, txn: &mut Txn<'_, K>, earliest: Time) -> Result<(), Problem> {
-        let first = txn.list::<WebhookQueueRecord>(None, 1)?;
-        match first.first().and_then(|(id, WebhookQueueRecord {})| parse_queue_id(id)) {
-            Some((next, _)) => self.0.schedule(txn, Work::Notify, next.max(earliest)),
+        let webhook = self.0.ports.settings().webhook.is_some();
+        let first = if webhook { txn.list::<WebhookQueueRecord>(None, 1)? } else { Vec::new() };
+        let first = first.first().and_then(|(id, WebhookQueueRecord {})| parse_queue_id(id));
+        let first = first.map(|(next, _)| next.max(earliest));
+        match [first, Digests(self.0).due(txn)?].into_iter().flatten().min() {
+            Some(next) => self.0.schedule(txn, Work::Notify, next),
             None => {
                 txn.delete::<JobRecord>(&Work::Notify.name());
                 Ok(())
@@ -156,7 +171,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Notices<'_, P, K> {
     /// # Errors
     /// When the storage fails.
     pub(in crate::ca) fn resume(&self) -> Result<(), Problem> {
-        if self.0.ports.settings().webhook.is_none() {
+        if !self.0.ports.settings().sends_notices() {
             return Ok(());
         }
         self.0.transact(|txn| match txn.get::<JobRecord>(&Work::Notify.name())? {
@@ -172,18 +187,15 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Notices<'_, P, K> {
     /// # Errors
     /// When the storage fails; the job stays.
     pub(in crate::ca) async fn deliver_due(&self) -> Result<(), Problem> {
-        let Some(webhook) = &self.0.ports.settings().webhook else {
-            return self.0.transact(|txn| {
-                txn.delete::<JobRecord>(&Work::Notify.name());
-                Ok(())
-            });
-        };
         let begun = self.0.ports.now();
         let mut answers = true;
-        while answers && begun.until(self.0.ports.now()) < MAX_DURATION {
-            let Some((id, notice)) = self.0.transact(|txn| self.take_notice(txn))? else { break };
-            answers = self.send(webhook, &id, &notice).await?;
+        if let Some(webhook) = &self.0.ports.settings().webhook {
+            while answers && begun.until(self.0.ports.now()) < MAX_DURATION {
+                let Some((id, notice)) = self.0.transact(|txn| self.take_notice(txn))? else { break };
+                answers = self.send(webhook, &id, &notice).await?;
+            }
         }
+        Digests(self.0).send().await?;
         let now = self.0.ports.now();
         self.0.transact(|txn| self.expect_deliveries(txn, if answers { now } else { now.plus(PAUSE) }))
     }
@@ -228,19 +240,35 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Notices<'_, P, K> {
         Ok(answered)
     }
 
-    /// Sends a test notice at once. After a failure it is retried like any other.
+    /// Sends a test notice to all receivers at once. After a failure the webhook's is retried like any other.
     ///
     /// # Errors
-    /// 409 if no webhook is configured; when the storage fails.
+    /// 409 if none is configured; when the storage fails.
     pub(in crate::ca) async fn test(&self) -> Result<Value, Problem> {
-        let Some(webhook) = &self.0.ports.settings().webhook else {
-            let detail = "There is no webhook: set WEBHOOK_URL, the secret WEBHOOK_SECRET, and deploy.";
+        let settings = self.0.ports.settings();
+        if !settings.sends_notices() {
+            let detail = "There is no receiver of notices: set WEBHOOK_URL and the secret WEBHOOK_SECRET, SLACK_URL, \
+                          TEAMS_URL, NTFY_URL or EMAIL_TO, and deploy.";
             return Err(Problem::malformed(detail).with_status(409));
+        }
+        let data = json!({ "directory": settings.urls.directory() });
+        let mut shown = match &settings.webhook {
+            Some(webhook) => self.test_webhook(webhook, &data).await?,
+            None => NoticeRecord::new(NoticeKind::Test, data.clone(), false, self.0.ports.now())
+                .view(&notice_id(self.0.ports.now(), "test")),
         };
+        let results = Digests(self.0).test(&data).await;
+        if let (Some(members), false) = (shown.as_object_mut(), results.is_empty()) {
+            members.insert("receivers".into(), results.into());
+        }
+        Ok(shown)
+    }
+
+    /// Sends a test notice to the webhook.
+    async fn test_webhook(&self, webhook: &Webhook, data: &Value) -> Result<Value, Problem> {
         let now = self.0.ports.now();
         let id = notice_id(now, &format!("test-{}", Id::from_random(self.0.ports.random()?)));
-        let data = json!({ "directory": self.0.ports.settings().urls.directory() });
-        let mut notice = NoticeRecord::new(NoticeKind::Test, data, true, now);
+        let mut notice = NoticeRecord::new(NoticeKind::Test, data.clone(), true, now);
         notice.begin(now, LEASE);
         // Set first: if nothing else is due, no other alarm would resume a notice that is stored just before a crash.
         self.0.ports.wake_at(now.plus(LEASE));
@@ -283,28 +311,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Notices<'_, P, K> {
             after = page.last().map(|(id, _)| id.clone());
             if page.len() < PAGE || seen >= MAX_COUNTED {
                 let due = self.0.jobs()?.into_iter().map(|(_, job)| job.due).min();
-                return Ok(NoticeCounts { waiting, given_up, due });
+                let (gathered, lost) = Digests(self.0).counts()?;
+                return Ok(NoticeCounts { waiting: waiting + gathered, given_up: given_up + lost, due });
             }
         }
-    }
-}
-
-/// Removes the URL from a host's error. Many receivers authenticate their callers by it.
-fn without_url(why: &str, url: &str) -> String {
-    let why = why.replace(url, "WEBHOOK_URL");
-    let path = Url::parse(url).map(|url| url[url::Position::BeforePath..].to_owned()).unwrap_or_default();
-    if path.len() > 1 { why.replace(&path, "/…") } else { why }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::without_url;
-
-    #[test]
-    fn an_error_does_not_tell_the_url() {
-        let url = "https://hooks.test/token?key=1";
-        assert_eq!(without_url("cannot load https://hooks.test/token?key=1.", url), "cannot load WEBHOOK_URL.");
-        assert_eq!(without_url("POST /token?key=1 to hooks.test failed", url), "POST /… to hooks.test failed");
-        assert_eq!(without_url("a / b", "https://hooks.test/"), "a / b");
     }
 }

@@ -3,6 +3,7 @@
 use super::ask::{Address, Ask};
 use super::memory::Memory;
 use super::message::{Message, PartitionId, PostReply, Reply, read_json};
+use crate::ca::config::receivers::Mail;
 use crate::ca::config::settings::Settings;
 use crate::ca::config::webhook::WebhookRequest;
 use crate::pki::Issuer;
@@ -127,4 +128,10 @@ pub trait PartitionPorts: Ports {
     /// # Errors
     /// The platform's reason when there is no answer.
     async fn deliver(&self, request: &WebhookRequest) -> Result<u16, String>;
+
+    /// Sends an e-mail by the platform's binding `EMAIL`.
+    ///
+    /// # Errors
+    /// The platform's reason, or that there is no binding.
+    async fn mail(&self, mail: &Mail) -> Result<(), String>;
 }

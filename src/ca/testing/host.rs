@@ -4,6 +4,7 @@ use super::faults::SharedKv;
 use super::operations::{Injected, Underway, catch_loss};
 use super::releases;
 use super::world::World;
+use crate::ca::config::receivers::Mail;
 use crate::ca::config::settings::Settings;
 use crate::ca::config::webhook::WebhookRequest;
 use crate::ca::front::transport;
@@ -260,6 +261,14 @@ impl PartitionPorts for WorldPorts {
         self.world.step().await;
         let underway = self.begin("deliver").map_err(|Injected(why)| why)?;
         let answer = self.world.receiver().take(request);
+        underway.done();
+        answer
+    }
+
+    async fn mail(&self, mail: &Mail) -> Result<(), String> {
+        self.world.step().await;
+        let underway = self.begin("mail").map_err(|Injected(why)| why)?;
+        let answer = self.world.receiver().take_mail(mail);
         underway.done();
         answer
     }

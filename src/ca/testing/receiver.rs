@@ -1,6 +1,7 @@
 //! A webhook receiver that checks signatures and answers as scripted.
 
 use super::world::World;
+use crate::ca::config::receivers::Mail;
 use crate::ca::config::webhook::{Webhook, WebhookRequest};
 use data_encoding::BASE64;
 use hmac::{Hmac, KeyInit, Mac};
@@ -32,6 +33,8 @@ pub struct Delivered {
 pub struct Receiver {
     arrived: RefCell<Vec<Delivered>>,
     answer: RefCell<Option<Result<u16, String>>>,
+    posts: RefCell<Vec<WebhookRequest>>,
+    mails: RefCell<Vec<Mail>>,
 }
 
 impl Receiver {
@@ -45,6 +48,26 @@ impl Receiver {
         self.arrived.take()
     }
 
+    /// POSTs to other receivers since the last call.
+    pub fn posts(&self) -> Vec<WebhookRequest> {
+        self.posts.take()
+    }
+
+    /// Mails since the last call.
+    pub fn mails(&self) -> Vec<Mail> {
+        self.mails.take()
+    }
+
+    /// Receives a mail.
+    ///
+    /// # Errors
+    /// The scripted answer, if it is an error.
+    pub(super) fn take_mail(&self, mail: &Mail) -> Result<(), String> {
+        self.answer.borrow().clone().unwrap_or(Ok(204))?;
+        self.mails.borrow_mut().push(mail.clone());
+        Ok(())
+    }
+
     /// Receives a request.
     ///
     /// # Errors
@@ -54,6 +77,10 @@ impl Receiver {
     /// For an invalid signature.
     pub(super) fn take(&self, request: &WebhookRequest) -> Result<u16, String> {
         let answer = self.answer.borrow().clone().unwrap_or(Ok(204))?;
+        if request.url != url() {
+            self.posts.borrow_mut().push(request.clone());
+            return Ok(answer);
+        }
         let header = |wanted: &str| {
             let found = request.headers.iter().find(|(name, _)| *name == wanted);
             found.map(|(_, value)| value.clone()).expect("a header")

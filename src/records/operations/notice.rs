@@ -1,5 +1,6 @@
 //! Notices to the operator, each with the state of its delivery to a webhook.
 
+pub mod digest;
 mod outgoing;
 mod reminder;
 

@@ -23,6 +23,7 @@ pub mod operator;
 mod orders;
 mod overview;
 mod policies;
+mod receivers;
 mod replacements;
 mod restores;
 mod revocations;
