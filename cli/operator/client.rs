@@ -111,6 +111,14 @@ impl Client {
         Ok(Self { agent, base, token, token_from, access, root, address })
     }
 
+    /// The same for a test CA, whose path below the authority's URL has these parts.
+    pub fn within(mut self, path: &[&str]) -> Self {
+        if let Ok(mut segments) = self.base.path_segments_mut() {
+            segments.pop_if_empty().extend(path);
+        }
+        self
+    }
+
     /// The HTTP client for the authority.
     pub fn agent(&self) -> &Agent {
         &self.agent

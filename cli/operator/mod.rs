@@ -1,6 +1,6 @@
 //! Commands for the operations API.
 //!
-//! External account keys, certificates, accounts, policy, audit record, notices, failures, and the faults of a test CA.
+//! External account keys, certificates, accounts, policy, audit record, notices, failures, test CAs and their faults.
 //!
 //! They work with a `dev` on this machine and with a deployed Worker. Command lines have no tokens, since every process
 //! of the machine could read them; only `token new` prints one. Responses are printed without control characters.
@@ -25,6 +25,7 @@ mod paused;
 mod policy;
 mod running_dev;
 mod target;
+mod test_cas;
 mod token;
 mod whoami;
 mod why;
@@ -142,6 +143,13 @@ pub enum Command {
         #[command(subcommand)]
         command: faults::Command,
     },
+    /// Test CAs below URLs of their own, which end by themselves (TEST_CAS), and their clocks.
+    Ca {
+        #[command(flatten)]
+        at: Target,
+        #[command(subcommand)]
+        command: test_cas::Command,
+    },
     /// Walk through an issuance and a revocation at a running authority.
     #[command(after_help = "Example: selvedge acceptance --url https://ca.example.org --token-file ca/admin.tokens")]
     Acceptance {
@@ -197,6 +205,7 @@ pub fn run(command: &Command) -> ExitCode {
         Command::Notices { at, command } => notices::run(at, command),
         Command::Calendar { at, to_another } => notices::calendar(at, *to_another),
         Command::Faults { at, command } => faults::run(at, command),
+        Command::Ca { at, command } => test_cas::run(at, command),
         Command::Acceptance { at, options } => acceptance::run(at, options),
         Command::Backup { at, options, command } => backup::run(at, options, command.as_ref()),
         Command::Restore { at, options } => backup::restore(at, options),

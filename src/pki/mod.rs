@@ -23,6 +23,7 @@ pub mod profile;
 pub mod serial;
 pub mod sigalg;
 mod tbs;
+pub mod test_hierarchy;
 #[cfg(test)]
 mod testing;
 pub mod validity;

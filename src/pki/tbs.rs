@@ -124,7 +124,6 @@ pub(super) fn leaf_key_usage(kind: KeyKind, enciphers: bool) -> der::Result<Exte
 }
 
 /// Key usage of a CA: certificates and CRLs.
-#[cfg(not(target_arch = "wasm32"))]
 pub(super) fn ca_key_usage() -> der::Result<Extension> {
     extension(true, &KeyUsage(KeyUsages::KeyCertSign | KeyUsages::CRLSign))
 }
@@ -140,7 +139,6 @@ pub(super) fn leaf_constraints() -> der::Result<Extension> {
 }
 
 /// Basic constraints of a CA.
-#[cfg(not(target_arch = "wasm32"))]
 pub(super) fn ca_constraints(path_len: Option<u8>) -> der::Result<Extension> {
     extension(true, &BasicConstraints { ca: true, path_len_constraint: path_len })
 }

@@ -309,10 +309,11 @@ impl<'a, K: Kv> Txn<'a, K> {
         let wake = earliest(self.wake, purge);
         let deletes = writes.iter().all(|(_, write)| matches!(write, Write::Delete));
         let only_deleted = deletes && !writes.is_empty() && wake.is_none();
-        if !writes.is_empty() {
+        let wrote = !writes.is_empty();
+        if wrote {
             self.kv.apply(writes, purge)?;
         }
-        Ok(Committed { wake, only_deleted })
+        Ok(Committed { wake, only_deleted, wrote })
     }
 
     /// The rows to be written.
@@ -353,6 +354,8 @@ pub struct Committed {
     pub wake: Option<Time>,
     /// Whether it only deleted, so that the partition may be empty.
     pub only_deleted: bool,
+    /// Whether it wrote or deleted rows.
+    pub wrote: bool,
 }
 
 fn earliest(a: Option<Time>, b: Option<Time>) -> Option<Time> {

@@ -14,6 +14,7 @@ pub mod members;
 pub mod native_crypto;
 pub mod pem;
 pub mod quote;
+pub mod span;
 pub mod time;
 pub mod unicode;
 pub mod x509;

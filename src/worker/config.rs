@@ -6,6 +6,7 @@ use super::js;
 use crate::ca::config::issuers::{Configured, name_of};
 use crate::ca::config::settings::Settings;
 use crate::ca::config::test_machine::profiles;
+use crate::ca::runtime::hosted::HostedCas;
 use crate::ca::runtime::memory::Memory;
 use crate::pki::{Issuer, IssuerSlot, profile};
 use crate::values::{SigAlg, Time, pem};
@@ -24,6 +25,8 @@ pub struct Loaded {
     pub issuer_keys: HashMap<String, SigningKey>,
     /// The caches and counters of this isolate.
     pub memory: Memory,
+    /// The test CAs that this isolate knows.
+    pub hosted_cas: HostedCas,
 }
 
 /// The configuration, shared within an isolate.
@@ -100,7 +103,7 @@ async fn read(env: &Env) -> Result<Loaded, String> {
     if resolver.is_object() {
         js::reach_by(&settings.resolver, resolver.unchecked_into());
     }
-    Ok(Loaded { settings, issuer_keys, memory: Memory::default() })
+    Ok(Loaded { settings, issuer_keys, memory: Memory::default(), hosted_cas: HostedCas::default() })
 }
 
 /// Reads the configuration while the isolate starts, and drops it.

@@ -1,6 +1,8 @@
 //! Signatures by WebCrypto: fast, with private keys outside of the module's memory.
 
 use super::js::{self, SUBTLE};
+use crate::ca::runtime::ports::NewKey;
+use crate::pki::test_hierarchy::ALGORITHM;
 use crate::values::{CryptoFailure, SigAlg, Verify};
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -65,6 +67,22 @@ async fn import(format: &str, der: &[u8], alg: SigAlg, usage: &str) -> Result<Js
     let parameters = parameters(alg).map_err(|e| JsValue::from_str(&e.0))?;
     let usages: worker::js_sys::Array = [JsValue::from_str(usage)].iter().collect();
     js::answer(SUBTLE.with(|subtle| subtle.import_key(format, der, &parameters, false, &usages))).await
+}
+
+/// Makes a key pair of test CAs, which their partition stores.
+///
+/// # Errors
+/// WebCrypto fails.
+pub async fn new_key() -> Result<NewKey, CryptoFailure> {
+    let parameters = parameters(ALGORITHM)?;
+    let usages: worker::js_sys::Array = ["sign", "verify"].into_iter().map(JsValue::from_str).collect();
+    let made = js::answer(SUBTLE.with(|subtle| subtle.generate_key(&parameters, true, &usages))).await;
+    let made = made.map_err(|e| failure(&e))?;
+    let export = async |format: &str, key: &str| {
+        let asked = SUBTLE.with(|subtle| subtle.export_key(format, &js::member(&made, key)));
+        js::buffer(asked).await.map_err(|e| failure(&e))
+    };
+    Ok(NewKey { pkcs8: export("pkcs8", "privateKey").await?, spki: export("spki", "publicKey").await? })
 }
 
 /// Verification by WebCrypto without the other ports.

@@ -29,6 +29,19 @@ extern "C" {
         usages: &Array,
     ) -> Result<Promise, JsValue>;
 
+    /// `generateKey`.
+    #[wasm_bindgen(method, catch, js_name = generateKey)]
+    pub fn generate_key(
+        this: &SubtleCrypto,
+        parameters: &JsValue,
+        extractable: bool,
+        usages: &Array,
+    ) -> Result<Promise, JsValue>;
+
+    /// `exportKey`.
+    #[wasm_bindgen(method, catch, js_name = exportKey)]
+    pub fn export_key(this: &SubtleCrypto, format: &str, key: &JsValue) -> Result<Promise, JsValue>;
+
     /// `verify`.
     #[wasm_bindgen(method, catch)]
     pub fn verify(

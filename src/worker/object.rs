@@ -4,10 +4,12 @@ use super::calls::{self, Sent, Spent};
 use super::config;
 use super::ports::{HostPorts, Object};
 use super::sql::SqlKv;
+use crate::ca::dispatch::member::{enter, needs_hosted};
 use crate::ca::runtime::apart::apart;
 use crate::ca::runtime::message::{PartitionId, Reply};
 use crate::ca::runtime::partition;
 use crate::ca::runtime::ports::Ports;
+use crate::ca::runtime::problems::ended;
 use crate::ca::runtime::running::Running;
 use crate::records::Problem;
 use crate::records::acme::nonce::NonceSeries;
@@ -42,6 +44,14 @@ struct Inner {
     alarm_known: Cell<bool>,
     /// The number of consecutive alarms that failed.
     failed_alarms: Cell<u32>,
+}
+
+/// The partition of a message or an alarm.
+enum Found {
+    /// Its CA goes on.
+    Partition(Rc<partition::Partition<HostPorts, SqlKv>>),
+    /// Its test CA has ended.
+    Ended(Rc<partition::Partition<HostPorts, SqlKv>>),
 }
 
 #[wasm_bindgen]
@@ -81,9 +91,13 @@ impl Partition {
 impl Inner {
     async fn fetch(&self, request: &web_sys::Request) -> Result<web_sys::Response, JsValue> {
         let sent = calls::read(request).await?;
+        let needs_hosted = !matches!(&sent, Ok(Sent::Message(message)) if !needs_hosted(message));
         // A refusal is written alike for a message and for a POST.
-        let partition = match apart(self.partition()).await {
-            Ok(partition) => partition,
+        let partition = match apart(self.partition(needs_hosted)).await {
+            Ok(Found::Partition(partition)) => partition,
+            Ok(Found::Ended(_)) => {
+                return calls::write(Reply::Refused(Box::new(ended(None))), Spent::default());
+            }
             Err(problem) => return calls::write(Reply::Refused(Box::new(problem)), Spent::default()),
         };
         match sent {
@@ -103,8 +117,15 @@ impl Inner {
         // The alarm has fired, so none is set; remaining work sets the next one.
         self.object.alarm.set(None);
         self.alarm_known.set(true);
-        let problem = match apart(self.partition()).await {
-            Ok(partition) => match apart(partition.alarm()).await {
+        let problem = match apart(self.partition(true)).await {
+            Ok(Found::Ended(partition)) => match partition.end_within() {
+                Ok(()) => return Ok(()),
+                Err(problem) => {
+                    self.object.wake_at(config::now().plus(RETRY));
+                    problem
+                }
+            },
+            Ok(Found::Partition(partition)) => match apart(partition.alarm()).await {
                 Ok(()) => {
                     self.failed_alarms.set(0);
                     return Ok(());
@@ -129,24 +150,34 @@ impl Inner {
         Ok(())
     }
 
-    /// The partition, for one message.
-    async fn partition(&self) -> Result<Rc<partition::Partition<HostPorts, SqlKv>>, Problem> {
+    /// The partition, for one message, with the CA that it is of.
+    async fn partition(&self, needs_hosted: bool) -> Result<Found, Problem> {
         let settings = config::load(&self.env).await.map_err(Problem::internal)?;
         self.learn_alarm().await?;
-        let ports = HostPorts::new(settings, self.env.clone(), Some(self.object.clone()));
+        let name = match &*self.known.borrow() {
+            Some((name, _)) => name.clone(),
+            None => {
+                let name = self.object.state.id().name().unwrap_or_default();
+                PartitionId::parse(&name)
+                    .ok_or_else(|| Problem::other_release(format!("{name:?} names no partition")))?
+            }
+        };
+        let ports = || HostPorts::new(settings.clone(), self.env.clone(), Some(self.object.clone()));
+        let entered = if needs_hosted { apart(enter(ports(), &name)).await? } else { None };
         let known = self.known.borrow().clone();
-        if let Some((name, kv)) = known {
-            return Ok(Rc::new(partition::Partition::new(ports, name, self.running.clone(), kv)));
+        let kv = known.as_ref().map_or_else(|| SqlKv::new(&self.object), |(_, kv)| Ok(kv.clone()))?;
+        let make = |ports| Rc::new(partition::Partition::new(ports, name.clone(), self.running.clone(), kv.clone()));
+        let partition = match entered {
+            Some(ports) => make(ports),
+            None if needs_hosted => return Ok(Found::Ended(make(ports()))),
+            None => return Ok(Found::Partition(make(ports()))),
+        };
+        if known.is_none() {
+            // Without an await since it was found that this is the first message: nobody has begun a job yet.
+            partition.resume()?;
+            *self.known.borrow_mut() = Some((name.clone(), kv.clone()));
         }
-        let name = self.object.state.id().name().unwrap_or_default();
-        let name =
-            PartitionId::parse(&name).ok_or_else(|| Problem::other_release(format!("{name:?} names no partition")))?;
-        let kv = SqlKv::new(&self.object)?;
-        let partition = Rc::new(partition::Partition::new(ports, name.clone(), self.running.clone(), kv.clone()));
-        // Without an await since it was found that this is the first message: nobody has begun a job yet.
-        partition.resume()?;
-        *self.known.borrow_mut() = Some((name, kv));
-        Ok(partition)
+        Ok(Found::Partition(partition))
     }
 
     /// Reads once when the alarm fires.

@@ -2,17 +2,21 @@
 
 use super::calls::{self, Spent, Unanswered};
 use super::config::SharedConfig;
-use super::crypto;
+use super::crypto::{self, SigningKey};
 use super::js::{self, Storage};
 use super::timer::Timer;
 use super::{config, outbound};
 use crate::ca::config::receivers::Mail;
 use crate::ca::config::settings::Settings;
 use crate::ca::config::webhook::WebhookRequest;
+use crate::ca::partitions::test_ca;
+use crate::ca::runtime::apart::apart;
+use crate::ca::runtime::hosted::{HostedCa, HostedCas};
 use crate::ca::runtime::memory::Memory;
 use crate::ca::runtime::message::{Message, PartitionId, Reply};
-use crate::ca::runtime::ports::{Forwarded, PartitionPorts, Ports, Task};
+use crate::ca::runtime::ports::{Forwarded, NewKey, PartitionPorts, Ports, Task};
 use crate::pki::Issuer;
+use crate::pki::test_hierarchy::ALGORITHM;
 use crate::records::Problem;
 use crate::records::acme::nonce::{NonceNumber, NonceSeries};
 use crate::validation::outbound::{FetchAnswer, Limits, Outbound, OutboundFault, Reaction};
@@ -30,7 +34,9 @@ use worker::{Env, State, web_sys};
 pub struct HostPorts {
     config: SharedConfig,
     env: Env,
-    spent: Cell<Spent>,
+    spent: Rc<Cell<Spent>>,
+    /// The test CA, or the main CA with a clock.
+    hosted: Option<Rc<HostedCa>>,
     /// The partition's Durable Object; `None` in the front.
     object: Option<Rc<Object>>,
 }
@@ -38,13 +44,19 @@ pub struct HostPorts {
 impl HostPorts {
     /// Makes the ports of a configuration and bindings.
     pub fn new(config: SharedConfig, env: Env, object: Option<Rc<Object>>) -> Self {
-        Self { config, env, spent: Cell::default(), object }
+        Self { config, env, spent: Rc::default(), hosted: None, object }
     }
 
     /// The cost so far, including called partitions.
     pub fn spent(&self) -> Spent {
         let rows = self.object.as_ref().map_or(0, |object| object.rows.take());
         self.spent.get().plus(Spent { calls: 0, rows })
+    }
+
+    /// The partition of this id in this host's CA.
+    fn addressed(&self, to: &PartitionId) -> PartitionId {
+        let ca = self.hosted.as_ref().and_then(|hosted| hosted.ca.as_ref());
+        ca.map_or_else(|| to.clone(), |ca| to.clone().within(ca))
     }
 
     fn spend(&self, spent: Spent) {
@@ -60,7 +72,7 @@ impl Verify for HostPorts {
 
 impl Outbound for HostPorts {
     fn now(&self) -> Time {
-        config::now()
+        self.hosted.as_ref().map_or_else(config::now, |hosted| hosted.clock.at(config::now()))
     }
 
     async fn doh(&self, query: &[u8], limits: Limits) -> Result<Vec<u8>, OutboundFault> {
@@ -94,7 +106,7 @@ impl Ports for HostPorts {
     type HostResponse = web_sys::Response;
 
     fn settings(&self) -> &Settings {
-        &self.config.settings
+        self.hosted.as_ref().map_or(&self.config.settings, |hosted| &hosted.settings)
     }
 
     #[allow(clippy::disallowed_methods, reason = "this is the port for randomness")]
@@ -103,13 +115,17 @@ impl Ports for HostPorts {
     }
 
     async fn sign(&self, issuer: &Issuer, message: &[u8]) -> Result<Vec<u8>, CryptoFailure> {
+        if let Some(ca) = self.hosted.as_ref().and_then(|hosted| hosted.ca.as_ref()) {
+            return apart(test_ca::sign(self, ca, message)).await;
+        }
         let key = self.config.issuer_keys.get(issuer.id());
         let missing = || CryptoFailure(format!("there is no key for the issuer {}", issuer.id()));
         key.ok_or_else(missing)?.sign(message).await
     }
 
     async fn call(&self, to: &PartitionId, message: &Message) -> Result<Reply, Problem> {
-        let envelope = calls::send(&self.env, to, message).await.map_err(|why| unanswered(to, &why))?;
+        let to = self.addressed(to);
+        let envelope = calls::send(&self.env, &to, message).await.map_err(|why| unanswered(&to, &why))?;
         self.spend(envelope.spent);
         Ok(envelope.reply)
     }
@@ -120,11 +136,29 @@ impl Ports for HostPorts {
         (path, body): (&str, &str),
         request: &str,
     ) -> Result<Forwarded<web_sys::Response>, Problem> {
-        let to = PartitionId::Account(to.clone());
+        let to = self.addressed(&PartitionId::Account(to.clone()));
         let passed = calls::forward(&self.env, &to, (path, body), request).await;
         let (handed, spent) = passed.map_err(|why| unanswered(&to, &why))?;
         self.spend(spent);
         Ok(handed)
+    }
+
+    fn hosted(&self) -> Option<&Rc<HostedCa>> {
+        self.hosted.as_ref()
+    }
+
+    fn at_hosted(&self, hosted: Rc<HostedCa>) -> Self {
+        Self {
+            config: self.config.clone(),
+            env: self.env.clone(),
+            spent: self.spent.clone(),
+            hosted: Some(hosted),
+            object: self.object.clone(),
+        }
+    }
+
+    fn hosted_cas(&self) -> &HostedCas {
+        &self.config.hosted_cas
     }
 
     async fn sleep(&self, time: Duration) {
@@ -132,7 +166,7 @@ impl Ports for HostPorts {
     }
 
     fn memory(&self) -> &Memory {
-        &self.config.memory
+        self.hosted.as_ref().map_or(&self.config.memory, |hosted| &hosted.memory)
     }
 
     fn log(&self, line: &str) {
@@ -146,9 +180,22 @@ impl Ports for HostPorts {
 
 impl PartitionPorts for HostPorts {
     fn wake_at(&self, at: Time) {
+        let real = self.hosted.as_ref().map_or(Some(at), |hosted| hosted.alarm_for(at));
+        real.into_iter().for_each(|at| self.wake_at_real(at));
+    }
+
+    fn wake_at_real(&self, at: Time) {
         if let Some(object) = &self.object {
             object.wake_at(at);
         }
+    }
+
+    async fn new_key(&self) -> Result<NewKey, CryptoFailure> {
+        crypto::new_key().await
+    }
+
+    async fn sign_with(&self, pkcs8: &[u8], message: &[u8]) -> Result<Vec<u8>, CryptoFailure> {
+        SigningKey::import(pkcs8, ALGORITHM).await?.sign(message).await
     }
 
     fn cancel_alarm(&self) {

@@ -49,6 +49,12 @@ impl<'a> Client<'a> {
         Self { fixture, account: made.unwrap().0 }
     }
 
+    /// A client of another CA of the fixture's server, with this directory.
+    pub async fn at(fixture: &'a Fixture, directory: &str) -> Self {
+        let made = builder(fixture).create(&NEW, directory.to_owned(), None).await;
+        Self { fixture, account: made.unwrap().0 }
+    }
+
     /// Answers a challenge of this kind for every pending name of an order.
     pub async fn prove(&self, order: &mut Order, kind: &ChallengeType) {
         let mut authorizations = order.authorizations();

@@ -31,4 +31,5 @@ mod lego;
 mod npm;
 mod operations;
 mod responder;
+mod test_cas;
 mod uacme;

@@ -35,17 +35,17 @@ json.dump(found, sys.stdout)
 
 /// A database.
 #[derive(Debug, Deserialize)]
-struct Database {
+pub struct Database {
     /// Whether there are tables in it.
-    made: bool,
+    pub made: bool,
     /// The keys of its rows.
-    keys: Vec<String>,
+    pub keys: Vec<String>,
     /// When its alarm goes off, in nanoseconds.
-    alarm: Option<i64>,
+    pub alarm: Option<i64>,
 }
 
 /// The databases of a server that is down.
-fn databases(state: &Path) -> BTreeMap<String, Database> {
+pub fn databases(state: &Path) -> BTreeMap<String, Database> {
     let output = Command::new("python3").args(["-c", LOOK]).arg(state.join("ca/do")).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let all: BTreeMap<String, Database> = serde_json::from_slice(&output.stdout).unwrap();

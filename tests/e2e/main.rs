@@ -29,6 +29,7 @@ mod revocations;
 mod rows;
 mod shim;
 mod soak;
+mod test_cas;
 mod time;
 mod tls_alpn;
 mod transport;

@@ -26,6 +26,7 @@ mod protocol;
 mod schema;
 mod security;
 mod settings;
+mod test_cas;
 mod test_support;
 mod troubleshooting;
 mod validation_socket;

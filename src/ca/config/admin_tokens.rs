@@ -67,6 +67,14 @@ impl AdminTokens {
         Ok(Self(tokens))
     }
 
+    /// These tokens and one more, an owner's.
+    #[must_use]
+    pub fn with(mut self, name: &str, token: &str) -> Self {
+        let (name, secret) = (name.to_owned(), token.to_owned());
+        self.0.push(AdminToken { name, role: Role::Owner, until: None, secret });
+        self
+    }
+
     /// Whether the list is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -222,6 +222,12 @@ impl PublicationUrls {
         Self { urls: Urls::new(base), shards: shards.clamp(1, MAX_SHARDS) }
     }
 
+    /// The same URLs of a CA below this one, whose base `below` derives.
+    #[must_use]
+    pub fn below(&self, below: impl Fn(&str) -> String) -> Self {
+        Self::new(&below(&self.urls.of_path("")), self.shards)
+    }
+
     /// URL of the issuer certificate (caIssuers, RFC 5280 §4.2.2.1).
     pub fn issuer(&self, id: &str) -> String {
         self.urls.issuer(id)

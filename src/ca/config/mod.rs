@@ -19,6 +19,8 @@ pub mod request_log;
 pub mod root_list;
 pub mod secret;
 pub mod settings;
+pub mod test_ca_settings;
+pub mod test_cas;
 pub mod test_machine;
 pub mod values;
 pub mod webhook;

@@ -15,6 +15,7 @@ use super::receivers::Receiver;
 use super::request_log::RequestLog;
 use super::root_list::RootList;
 use super::secret::NonceKey;
+use super::test_cas::TestCas;
 use super::test_machine::{TestMachine, ocsp, only_for_tests, profiles};
 use super::values::{Values, flag, invalid, number, origin, page, port, seconds};
 use super::webhook::Webhook;
@@ -25,7 +26,7 @@ use crate::records::ledger::crl::GATHERED;
 use crate::validation;
 use crate::validation::guard::AddressPolicy;
 use crate::values::quote::quote;
-use crate::values::{Time, b64};
+use crate::values::{Id, Time, b64};
 use core::time::Duration;
 use url::Url;
 
@@ -80,6 +81,8 @@ pub const NAMES: &[&str] = &[
     "TEAMS_URL",
     "TERMS_CHANGE",
     "TERMS_OF_SERVICE",
+    "TEST_CAS",
+    "TEST_CLOCK",
     "TLS_ALPN_PORT",
     "URL_STYLE",
     "VALIDATION_RETRY_SECONDS",
@@ -158,6 +161,10 @@ pub struct Settings {
     pub ocsp: Option<String>,
     /// On a test machine: percentage of good nonces that are refused, at most [`MAX_REFUSED_NONCES`].
     pub refuse_nonces: u8,
+    /// The makers of test CAs.
+    pub test_cas: TestCas,
+    /// The id of this test CA; `None` for a main CA.
+    pub test_ca: Option<Id>,
     /// On a test machine: what else is different.
     pub test_machine: TestMachine,
     /// On a test machine: maximum lifetime of nonces, orders and authorizations. They then expire within a test.
@@ -249,6 +256,8 @@ impl Settings {
             keep_expired: keep_expired(value)?,
             refuse_nonces: refuse_nonces(value, dev)?,
             ocsp: ocsp(value, dev)?,
+            test_cas: TestCas::read(value)?,
+            test_ca: None,
             test_machine,
             longest_life: longest_life(value, dev)?,
         })

@@ -26,6 +26,8 @@ pub struct TestMachine {
     pub style: Style,
     /// Whether operators may set faults.
     pub faults: bool,
+    /// Whether operators may set the clock.
+    pub clock: bool,
     /// Expired certificates of issuers (DER), for the fault of an expired intermediate.
     pub expired_issuers: Vec<Vec<u8>>,
     /// What a certificate takes from its CSR.
@@ -57,6 +59,7 @@ impl TestMachine {
             "EXPIRED_ISSUERS",
             "FAULTS",
             "ORDERS_PER_PAGE",
+            "TEST_CLOCK",
             "URL_STYLE",
         ];
         for name in names {
@@ -79,6 +82,7 @@ impl TestMachine {
             reuse: reuse.and_then(|percent| percent.try_into().ok()),
             style,
             faults: flag(value, "FAULTS")?,
+            clock: flag(value, "TEST_CLOCK")?,
             expired_issuers: expired_issuers(value)?,
             csr_style,
             orders_per_page: per_page.and_then(|count| count.try_into().ok()),

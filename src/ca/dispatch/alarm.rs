@@ -22,7 +22,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// When the storage fails; the host then retries.
     pub async fn alarm(self: Rc<Self>) -> Result<(), Problem> {
         let done = self.clone().run_due().await;
-        if done.is_err() {
+        if done.is_err() && !self.running.ended.get() {
             // Otherwise the expiry of a lease taken before the failure would replace the host's own retry, and other
             // due work would wait for it.
             self.ports.wake_at(self.ports.now().plus(RETRY));
@@ -39,23 +39,27 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
         let slack = self.purge_slack();
         let next_purge = self.with_storage(|kv| kv.purge(self.ports.now(), slack))?;
         apart(self.do_due()).await?;
-        let of_ledger = match Kind::of(self.clone()) {
+        let of_kind = match Kind::of(self.clone()) {
             Kind::Ledger(ledger) => [
                 apart(ledger.renew_lists()).await?,
                 apart(ledger.scan_if_due()).await?,
                 apart(ledger.prune_if_due()).await?,
             ],
+            Kind::TestCa(ca) => [apart(ca.do_due_of_ca()).await?, None, None],
             _ => [None; 3],
         };
         let (jobs, of_others) = self.transact(|txn| Ok(txn.list_readable::<JobRecord>(None, JOBS)?))?;
         let next_job = jobs.into_iter().map(|(_, job)| job.due).min();
         let next_look = (of_others > 0).then(|| self.ports.now().plus(LOOK_AGAIN));
         let others = [next_purge, next_job, next_look];
-        let next: Option<Time> = of_ledger.into_iter().chain(others).flatten().min();
+        let next: Option<Time> = of_kind.into_iter().chain(others).flatten().min();
         match next {
             Some(at) => self.ports.wake_at(at),
             None => self.with_storage(|kv| {
                 self.clear_if_empty(kv);
+                if !kv.is_empty()? {
+                    self.ports.wake_at_end();
+                }
                 Ok(())
             })?,
         }

@@ -1,4 +1,4 @@
-//! The asks that partitions of every kind handle alike: for backups and restores.
+//! The asks that partitions of every kind handle alike: for backups, restores and test CAs.
 
 use crate::ca::runtime::ask::Ask;
 use crate::ca::runtime::copying::CopyRows;
@@ -6,6 +6,7 @@ use crate::ca::runtime::message::{InBackup, Message, write_json};
 use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::ca::runtime::restoring::{EndRestore, ImportRows, MarkRestore, ShowRestore, UndoRestore, restoring};
+use crate::ca::runtime::within::{EndPartition, FollowClock};
 use crate::records::Problem;
 use crate::store::Kv;
 use serde_json::value::RawValue;
@@ -22,6 +23,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
             UndoRestore::NAME => done(message.read(), |ask: UndoRestore| self.undo_restore(&ask)),
             // It depends on the kind.
             EndRestore::NAME => return None,
+            EndPartition::NAME => self.end_within().and_then(|()| write_json(&())),
+            FollowClock::NAME => self.follow_clock().and_then(|()| write_json(&())),
             _ if self.running.restoring.get() => Err(restoring()),
             CopyRows::NAME if self.id.backup() != InBackup::Saved => Err(message.misdirected(&self.id)),
             CopyRows::NAME => message.read().and_then(|ask| self.copy_rows(ask)).and_then(|page| write_json(&page)),

@@ -13,6 +13,8 @@ use crate::ca::partitions::metrics::Metrics;
 use crate::ca::partitions::nonce::NonceShard;
 use crate::ca::partitions::operations::kind::Operations;
 use crate::ca::partitions::roster::Roster;
+use crate::ca::partitions::test_ca::TestCa;
+use crate::ca::partitions::test_cas::TestCas;
 use crate::ca::runtime::apart::apart;
 use crate::ca::runtime::ask::Ask;
 use crate::ca::runtime::message::{Message, PartitionId, PostReply, Reply, write_json};
@@ -26,7 +28,7 @@ use serde_json::value::RawValue;
 use std::rc::Rc;
 
 /// The asks of each kind of partition, by the first part of its names.
-pub const ASKS: [(&str, &[&str]); 12] = [
+pub const ASKS: [(&str, &[&str]); 14] = [
     ("account", account::asks::ASKS),
     ("key", partitions::key_owner::ASKS),
     ("nonce", partitions::nonce::ASKS),
@@ -39,6 +41,8 @@ pub const ASKS: [(&str, &[&str]); 12] = [
     ("roster", partitions::roster::ASKS),
     ("faults", partitions::faults::ASKS),
     ("failures", partitions::failures::asks::ASKS),
+    ("testca", partitions::test_ca::ASKS),
+    ("testcas", partitions::test_cas::ASKS),
 ];
 
 /// A partition as the kind that its id determines.
@@ -67,6 +71,10 @@ pub enum Kind<P, K> {
     Faults(Faults<P, K>),
     /// The failures.
     Failures(Failures<P, K>),
+    /// A test CA, or the clock of the main CA.
+    TestCa(TestCa<P, K>),
+    /// The list of test CAs.
+    TestCas(TestCas<P, K>),
 }
 
 impl<P, K> Kind<P, K> {
@@ -85,6 +93,9 @@ impl<P, K> Kind<P, K> {
             PartitionId::Roster(_) => Self::Roster(Roster { partition }),
             PartitionId::Faults => Self::Faults(Faults { partition }),
             PartitionId::Failures => Self::Failures(Failures { partition }),
+            PartitionId::TestCa(ca) => Self::TestCa(TestCa { partition, ca }),
+            // Nothing is within two test CAs.
+            PartitionId::TestCas | PartitionId::Within(..) => Self::TestCas(TestCas { partition }),
         }
     }
 }
@@ -113,8 +124,13 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
             Kind::Roster(roster) => apart(roster.answer(&message)).await,
             Kind::Faults(faults) => apart(faults.answer(&message)).await,
             Kind::Failures(failures) => apart(failures.answer(&message)).await,
+            Kind::TestCa(ca) => apart(ca.answer(&message)).await,
+            Kind::TestCas(all) => apart(all.answer(&message)).await,
         };
         self.flush_if_due();
+        if let Err(problem) = apart(self.join_if_written()).await {
+            return self.reply(Err(problem));
+        }
         self.reply(answer)
     }
 

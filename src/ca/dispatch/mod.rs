@@ -4,3 +4,4 @@ pub mod alarm;
 pub mod common;
 pub mod jobs;
 pub mod kind;
+pub mod member;

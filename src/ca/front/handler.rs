@@ -2,7 +2,8 @@
 
 pub use super::answers::Served;
 use super::answers::{complete, log, nonce};
-use super::{faults, new_account, pause_page, reported, revoke_by_key, terms_page, transport};
+use super::test_cas::FoundCa;
+use super::{faults, new_account, pause_page, reported, revoke_by_key, terms_page, test_cas, transport};
 use crate::ca::documents::directory::directory;
 use crate::ca::http::message::{Answer, Body, Request, Response, unknown_path};
 use crate::ca::http::routes::{AccountRoute, CrlFile, FormRoute, PublicRoute, Route, Urls};
@@ -28,8 +29,32 @@ pub struct Front<P> {
 }
 
 impl<P: Ports> Front<P> {
-    /// Answers any request.
+    /// Answers any request, also to a test CA.
     pub async fn handle(&self, request: Request) -> Served<P::HostResponse> {
+        let settings = self.ports.settings();
+        let found = if settings.test_cas.are_on() && test_cas::is_for_them(&request.path) {
+            apart(test_cas::find(&self.ports, request)).await
+        } else if settings.test_machine.clock {
+            apart(test_cas::by_clock(&self.ports, request)).await
+        } else {
+            return self.handle_here(request).await;
+        };
+        match found {
+            FoundCa::Answered(response) => Served::Local(response),
+            FoundCa::At(found) => {
+                let (ports, request) = *found;
+                let front = Self { ports };
+                let served = apart(front.handle_here(request)).await;
+                if front.flush_is_due() {
+                    front.flush().await;
+                }
+                served
+            }
+        }
+    }
+
+    /// Answers a request to this CA.
+    async fn handle_here(&self, request: Request) -> Served<P::HostResponse> {
         let route = self.ports.settings().urls.route(&request.path);
         let mut context = RequestLogContext::at(self.ports.now(), self.request_id());
         let handled = match transport::refusal(&self.ports.settings().urls, &request, route.as_ref()) {

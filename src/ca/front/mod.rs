@@ -15,6 +15,7 @@ pub mod renewal_info;
 pub mod reported;
 pub mod revoke_by_key;
 pub mod terms_page;
+pub mod test_cas;
 pub mod transport;
 
 use crate::ca::documents::{certificates, landing, operator_page};
@@ -34,7 +35,8 @@ pub async fn get<P: Ports>(ports: &P, request: &Request, route: &PublicRoute) ->
         PublicRoute::Home => apart(home(ports, request)).await,
         PublicRoute::Style => Ok(landing::style(&settings.urls)),
         PublicRoute::Root(encoding) => landing::root(settings, *encoding),
-        PublicRoute::Inventory(file) if settings.operations_on() => {
+        // The page asks the main CA.
+        PublicRoute::Inventory(file) if settings.operations_on() && settings.test_ca.is_none() => {
             Ok(operator_page::asset(*file).indexed(&settings.urls))
         }
         // Without operators, a calendar URL could not be revoked.
@@ -59,6 +61,7 @@ async fn home<P: Ports>(ports: &P, request: &Request) -> Answer {
         true => ports.ask(&FaultsAt, &ListFaults).await?.iter().map(|record| record.rule.text()).collect(),
         false => Vec::new(),
     };
-    let response = landing::home(settings, ports.issuer(), policy, request.accept.as_deref(), settings.operations_on());
+    let operators = settings.operations_on() && settings.test_ca.is_none();
+    let response = landing::home(settings, ports.issuer(), policy, request.accept.as_deref(), operators);
     Ok(landing::with_faults(response, &faults))
 }

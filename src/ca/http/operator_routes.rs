@@ -78,6 +78,12 @@ pub enum AdminRoute {
     Faults,
     /// The end of faults of a test CA.
     ClearFaults,
+    /// The test CAs.
+    TestCas,
+    /// The end of a test CA, within it.
+    EndTestCa,
+    /// The clock of a test CA, within it.
+    Clock,
     /// The begin of a backup.
     Backups,
     /// Rows for a backup.
@@ -130,6 +136,9 @@ impl AdminRoute {
             ("calendar", None, None) => Self::Calendar,
             ("faults", None, None) => Self::Faults,
             ("faults", Some("clear"), None) => Self::ClearFaults,
+            ("test-cas", None, None) => Self::TestCas,
+            ("end", None, None) => Self::EndTestCa,
+            ("clock", None, None) => Self::Clock,
             ("backups", None, None) => Self::Backups,
             ("backups", Some("rows"), None) => Self::BackupRows,
             ("restoration", None, None) => Self::Restoration,
@@ -177,6 +186,9 @@ impl AdminRoute {
             Self::Calendar => ("GET, HEAD, POST", "/admin/v1/calendar"),
             Self::Faults => ("GET, HEAD, POST", "/admin/v1/faults"),
             Self::ClearFaults => ("POST", "/admin/v1/faults/clear"),
+            Self::TestCas => ("GET, HEAD, POST", "/admin/v1/test-cas"),
+            Self::EndTestCa => ("POST", "/admin/v1/end"),
+            Self::Clock => ("GET, HEAD, POST", "/admin/v1/clock"),
             Self::Backups => ("POST", "/admin/v1/backups"),
             Self::BackupRows => ("POST", "/admin/v1/backups/rows"),
             Self::Restoration => ("GET, HEAD, POST", "/admin/v1/restoration"),

@@ -22,8 +22,10 @@ pub enum Permission {
     Notices,
     /// Moves the calendar to another URL.
     Calendar,
-    /// Sets and clears faults of a test CA.
+    /// Sets and clears faults of a test CA, and sets its clock.
     Faults,
+    /// Makes and ends test CAs.
+    TestCas,
     /// Sets the shadow policy.
     Shadow,
     /// Puts a policy in force.
@@ -33,7 +35,7 @@ pub enum Permission {
 }
 
 /// Each permission with its name and the least role that has it.
-const TABLE: [(Permission, &str, Role); 12] = [
+const TABLE: [(Permission, &str, Role); 13] = [
     (Permission::Read, "read", Role::Auditor),
     (Permission::Revoke, "revoke", Role::Revoker),
     (Permission::Replace, "replace", Role::Revoker),
@@ -43,6 +45,7 @@ const TABLE: [(Permission, &str, Role); 12] = [
     (Permission::Notices, "notices", Role::Operator),
     (Permission::Calendar, "calendar", Role::Operator),
     (Permission::Faults, "faults", Role::Operator),
+    (Permission::TestCas, "test-cas", Role::Operator),
     (Permission::Shadow, "shadow", Role::Operator),
     (Permission::Policy, "policy", Role::Owner),
     (Permission::Backups, "backups", Role::Owner),
@@ -92,7 +95,8 @@ impl AdminRoute {
             Self::Shadow => Permission::Shadow,
             Self::TestNotice => Permission::Notices,
             Self::Calendar => Permission::Calendar,
-            Self::Faults | Self::ClearFaults => Permission::Faults,
+            Self::Faults | Self::ClearFaults | Self::Clock => Permission::Faults,
+            Self::TestCas | Self::EndTestCa => Permission::TestCas,
             Self::Backups
             | Self::BackupRows
             | Self::Restoration

@@ -9,6 +9,7 @@ pub mod body;
 pub mod calendar;
 pub mod calendar_url;
 pub mod certificates;
+pub mod clock;
 pub mod csv;
 pub mod external_keys;
 pub mod failures;
@@ -25,6 +26,7 @@ pub mod restoration;
 pub mod revocations;
 pub mod sign_in;
 pub mod state;
+pub mod test_cas;
 
 use crate::ca::http::message::{Answer, Request, Response};
 use crate::ca::http::operator_routes::AdminRoute;
@@ -124,6 +126,8 @@ async fn read<P: Ports>(ports: &P, operator: &Operator, request: &Request, route
         AdminRoute::Calendar => apart(calendar_url::calendar(ports)).await,
         AdminRoute::Faults => apart(faults::list(ports)).await,
         AdminRoute::Restoration => apart(restoration::show(ports)).await,
+        AdminRoute::TestCas => apart(test_cas::list(ports)).await,
+        AdminRoute::Clock => clock::show(ports),
         AdminRoute::Revoke(_)
         | AdminRoute::Revocations
         | AdminRoute::Confirm(_)
@@ -135,6 +139,7 @@ async fn read<P: Ports>(ports: &P, operator: &Operator, request: &Request, route
         | AdminRoute::Check
         | AdminRoute::TestNotice
         | AdminRoute::ClearFaults
+        | AdminRoute::EndTestCa
         | AdminRoute::Backups
         | AdminRoute::BackupRows
         | AdminRoute::RestoredRows
@@ -163,6 +168,9 @@ async fn change<P: Ports>(ports: &P, operator: &Operator, request: &Request, rou
         AdminRoute::Calendar => apart(calendar_url::move_calendar(ports, operator, request)).await,
         AdminRoute::Faults => apart(faults::add(ports, operator, request)).await,
         AdminRoute::ClearFaults => apart(faults::clear(ports, operator, request)).await,
+        AdminRoute::TestCas => apart(test_cas::make_as(ports, operator, request)).await,
+        AdminRoute::EndTestCa => apart(test_cas::end(ports, request)).await,
+        AdminRoute::Clock => apart(clock::change(ports, operator, request)).await,
         AdminRoute::Backups => apart(backups::begin(ports, operator, request)).await,
         AdminRoute::BackupRows => apart(backups::rows(ports, request)).await,
         AdminRoute::Restoration => apart(restoration::begin(ports, operator, request)).await,

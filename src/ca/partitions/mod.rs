@@ -1,4 +1,6 @@
-//! The small partitions, each with its clients: keys, nonces, client addresses, rosters, metrics, faults.
+//! The small partitions, each with its clients.
+//!
+//! They are those of keys, nonces, client addresses, rosters, metrics, faults and test CAs.
 
 pub mod client_address;
 pub mod compromised_keys;
@@ -8,7 +10,10 @@ pub mod faults;
 pub mod flush;
 pub mod key_owner;
 pub mod metrics;
+pub mod new_test_ca;
 pub mod nonce;
 pub mod operations;
 pub mod pruning;
 pub mod roster;
+pub mod test_ca;
+pub mod test_cas;

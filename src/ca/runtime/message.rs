@@ -43,6 +43,12 @@ pub enum PartitionId {
     Faults,
     /// The failures that operators look at.
     Failures,
+    /// A test CA; for `None` the clock of the main CA.
+    TestCa(Option<Id>),
+    /// The list of test CAs.
+    TestCas,
+    /// A partition of the test CA with this id.
+    Within(Id, Box<PartitionId>),
 }
 
 /// How a backup treats a partition.
@@ -72,6 +78,28 @@ impl PartitionId {
             Self::Roster(n) => format!("roster/{n}"),
             Self::Faults => "faults/ca".to_owned(),
             Self::Failures => "failures/ca".to_owned(),
+            Self::TestCa(None) => "testca/main".to_owned(),
+            Self::TestCa(Some(id)) => format!("testca/{id}"),
+            Self::TestCas => "testcas/all".to_owned(),
+            Self::Within(id, partition) => format!("ca/{id}/{}", partition.name()),
+        }
+    }
+
+    /// Returns the partition of this name within a test CA. The main CA's own test CAs are the same everywhere.
+    #[must_use]
+    pub fn within(self, ca: &Id) -> Self {
+        match self {
+            Self::TestCa(_) | Self::TestCas | Self::Within(..) => self,
+            other => Self::Within(ca.clone(), Box::new(other)),
+        }
+    }
+
+    /// Returns the partition without its test CA.
+    #[must_use]
+    pub fn inner(self) -> Self {
+        match self {
+            Self::Within(_, partition) => *partition,
+            other => other,
         }
     }
 
@@ -90,6 +118,8 @@ impl PartitionId {
             Self::Failures => InBackup::LeftOut,
             // Only test CAs have them.
             Self::Faults => InBackup::LeftOut,
+            // They end within days, with all that is within them.
+            Self::TestCa(_) | Self::TestCas | Self::Within(..) => InBackup::LeftOut,
         }
     }
 
@@ -109,6 +139,15 @@ impl PartitionId {
             "roster" => rest.parse().ok().map(Self::Roster),
             "faults" => (rest == "ca").then_some(Self::Faults),
             "failures" => (rest == "ca").then_some(Self::Failures),
+            "testca" if rest == "main" => Some(Self::TestCa(None)),
+            "testca" => Id::parse(rest).map(|id| Self::TestCa(Some(id))),
+            "testcas" => (rest == "all").then_some(Self::TestCas),
+            "ca" => {
+                let (id, inner) = rest.split_once('/')?;
+                let inner = Self::parse(inner)?;
+                let nested = matches!(inner, Self::TestCa(_) | Self::TestCas | Self::Within(..));
+                Id::parse(id).filter(|_| !nested).map(|id| Self::Within(id, Box::new(inner)))
+            }
             _ => None,
         }
     }

@@ -2,6 +2,7 @@
 
 use super::message::PartitionId;
 use super::ports::PartitionPorts;
+use super::problems::ended;
 use super::running::Running;
 use crate::records::Problem;
 use crate::store::{Kv, StoreFailure, Txn};
@@ -40,9 +41,9 @@ pub struct Partition<P, K> {
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
-    /// Creates a partition over this storage.
+    /// Creates a partition over this storage. Within a test CA, its id is that within it: it is like any other.
     pub fn new(ports: P, id: PartitionId, running: Rc<Running>, kv: K) -> Self {
-        Self { ports, id, running, kv: RefCell::new(kv) }
+        Self { ports, id: id.inner(), running, kv: RefCell::new(kv) }
     }
 
     /// Runs `act` in a transaction: on failure nothing is stored.
@@ -50,6 +51,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// # Errors
     /// What `act` returns; `serverInternal` when the storage fails.
     pub fn transact<T>(&self, act: impl FnOnce(&mut Txn<'_, K>) -> Result<T, Problem>) -> Result<T, Problem> {
+        if self.running.ended.get() {
+            return Err(ended(None));
+        }
         let mut kv = self.kv.try_borrow_mut().map_err(|_| Problem::internal("a transaction within a transaction"))?;
         let mut txn = Txn::begin(&mut *kv);
         txn.at(self.ports.now());
@@ -65,6 +69,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
         }
         if committed.only_deleted {
             self.clear_if_empty(&mut kv);
+        } else if committed.wrote {
+            self.ports.wake_at_end();
         }
         Ok(value)
     }
@@ -106,7 +112,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// Writes the log line of a problem, if it has one.
     pub fn log(&self, problem: &Problem) {
         if let Some(line) = &problem.log {
-            self.ports.log(&format!("{}: {line}", self.id.name()));
+            let ca = self.ports.hosted().and_then(|hosted| hosted.ca.as_ref());
+            let id = ca.map_or_else(|| self.id.clone(), |ca| self.id.clone().within(ca));
+            self.ports.log(&format!("{}: {line}", id.name()));
         }
     }
 }

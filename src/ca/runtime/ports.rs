@@ -1,6 +1,7 @@
 //! The interface of the CA to its host.
 
 use super::ask::{Address, Ask};
+use super::hosted::{HostedCa, HostedCas};
 use super::memory::Memory;
 use super::message::{Message, PartitionId, PostReply, Reply, read_json};
 use crate::ca::config::receivers::Mail;
@@ -14,6 +15,7 @@ use crate::values::{CryptoFailure, Id, Time, Verify};
 use core::future::Future;
 use core::pin::Pin;
 use core::time::Duration;
+use std::rc::Rc;
 
 /// An account's answer to a forwarded POST.
 #[derive(Debug)]
@@ -22,6 +24,14 @@ pub enum Forwarded<R> {
     Untouched(u16, R),
     /// Any other answer.
     Read(Box<PostReply>),
+}
+
+/// A new key pair.
+pub struct NewKey {
+    /// The private key, DER PKCS#8.
+    pub pkcs8: Vec<u8>,
+    /// The public key, DER SubjectPublicKeyInfo.
+    pub spki: Vec<u8>,
 }
 
 /// A future that runs alongside the request that started it.
@@ -64,6 +74,18 @@ pub trait Ports: Verify + Outbound {
         path_and_body: (&str, &str),
         request: &str,
     ) -> Result<Forwarded<Self::HostResponse>, Problem>;
+
+    /// Returns the CA that this host works for, if it has a clock.
+    fn hosted(&self) -> Option<&Rc<HostedCa>>;
+
+    /// Returns this host for another CA.
+    #[must_use]
+    fn at_hosted(&self, hosted: Rc<HostedCa>) -> Self
+    where
+        Self: Sized;
+
+    /// Returns the hosted CAs that this isolate knows.
+    fn hosted_cas(&self) -> &HostedCas;
 
     /// Waits for this time.
     async fn sleep(&self, time: Duration);
@@ -112,6 +134,28 @@ pub trait PartitionPorts: Ports {
 
     /// Cancels the partition's alarm.
     fn cancel_alarm(&self);
+
+    /// Sets the alarm for the end of the test CA, if it is one.
+    fn wake_at_end(&self) {
+        if let Some(ends) = self.hosted().and_then(|hosted| hosted.ends) {
+            self.wake_at_real(ends);
+        }
+    }
+
+    /// As [`PartitionPorts::wake_at`], in real time.
+    fn wake_at_real(&self, at: Time);
+
+    /// Makes a key pair for ECDSA on P-256.
+    ///
+    /// # Errors
+    /// When the crypto provider fails.
+    async fn new_key(&self) -> Result<NewKey, CryptoFailure>;
+
+    /// Signs with a key of [`PartitionPorts::new_key`], as raw `r || s`.
+    ///
+    /// # Errors
+    /// When the crypto provider fails.
+    async fn sign_with(&self, pkcs8: &[u8], message: &[u8]) -> Result<Vec<u8>, CryptoFailure>;
 
     /// Returns the number of the next nonce of this partition, unique in all its time.
     ///

@@ -23,6 +23,10 @@ pub struct Running {
     pub watches: Watches,
     /// Whether a backup is being restored into the partition.
     pub restoring: Cell<bool>,
+    /// Whether the test CA of the partition has ended.
+    pub ended: Cell<bool>,
+    /// Whether the test CA of the partition knows it.
+    pub joined: Cell<bool>,
 }
 
 impl Running {

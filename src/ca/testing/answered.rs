@@ -2,8 +2,9 @@
 
 use super::secrets::Secrets;
 use super::world::World;
+use crate::ca::config::test_cas::{PATH, inner_path, split};
 use crate::ca::http::message::{Body, Request, Response};
-use crate::ca::http::routes::{AccountRoute, PublicRoute, Route};
+use crate::ca::http::routes::{AccountRoute, PublicRoute, Route, Urls};
 use crate::records::Kind;
 use serde_json::Value;
 
@@ -48,8 +49,8 @@ impl Answered {
                 "{asked}: one relation a line: {link}"
             );
         }
-        let is_directory = Route::parse(&request.path) == Some(Route::Account(AccountRoute::Directory));
-        let index = format!("<{}>;rel=\"index\"", world.urls().directory());
+        let is_directory = Route::parse(inner_path(&request.path)) == Some(Route::Account(AccountRoute::Directory));
+        let index = format!("<{}>;rel=\"index\"", self.urls(world, request).directory());
         let indexed = links.iter().filter(|link| **link == index).count();
         if !is_directory && (request.method != "OPTIONS" || for_operators(request)) {
             assert_eq!(indexed, 1, "{asked}: the index link: {links:?}");
@@ -57,7 +58,8 @@ impl Answered {
         if let Some(seconds) = self.header("Retry-After") {
             let seconds: u64 = seconds.parse().expect("Retry-After is whole seconds");
             // RFC 9773 §4.3.2: clients take up to a day from renewalInfo; elsewhere acme.sh takes ten minutes.
-            let renewal = matches!(Route::parse(&request.path), Some(Route::Public(PublicRoute::RenewalInfo(_))));
+            let renewal =
+                matches!(Route::parse(inner_path(&request.path)), Some(Route::Public(PublicRoute::RenewalInfo(_))));
             // A limit says when it allows the next one, which may be days.
             let most = match self.status() {
                 429 => 366 * 86_400,
@@ -74,12 +76,30 @@ impl Answered {
         assert_eq!(self.header("Access-Control-Allow-Origin"), open, "{asked}");
     }
 
+    /// Whether the path is that of no test CA.
+    fn is_nowhere(&self, world: &World, request: &Request) -> bool {
+        let below = split(&request.path).is_some() && matches!(self.status(), 404 | 410);
+        below && self.header("Link").is_some_and(|link| link.contains(&world.settings().urls.directory()))
+    }
+
+    /// The URLs of the CA that has answered.
+    fn urls(&self, world: &World, request: &Request) -> Urls {
+        let main = &world.settings().urls;
+        match split(&request.path) {
+            Some((id, _)) if !self.is_nowhere(world, request) && world.settings().test_cas.are_on() => {
+                Urls::new(&format!("{}{PATH}/{id}", main.of_path("")))
+            }
+            _ => main.clone(),
+        }
+    }
+
     fn check_nonce(&self, world: &World, request: &Request) {
         let asked = &self.asked;
         let nonce = self.header("Replay-Nonce");
         // A request to another host is refused without a nonce.
         let astray = !request.url_origin.is_empty() && request.url_origin != world.urls().of_path("");
-        if request.method == "POST" && !for_operators(request) && !astray {
+        let at_main = request.path == PATH || self.is_nowhere(world, request);
+        if request.method == "POST" && !for_operators(request) && !astray && !at_main {
             assert!(nonce.is_some(), "{asked}: no Replay-Nonce, status {}", self.status());
         }
         if let Some(nonce) = nonce {
@@ -129,7 +149,7 @@ impl Answered {
             assert!(value.is_object(), "{asked}: {value}");
             assert!(!text.contains("\\/"), "{asked}: {text}");
             // The directory has lines (D-01); other answers are compact.
-            let form = if asked.ends_with(" /directory") { format!("{value:#}\n") } else { value.to_string() };
+            let form = if asked.ends_with("/directory") { format!("{value:#}\n") } else { value.to_string() };
             assert_eq!(form, text, "{asked}: its form");
         }
     }
@@ -227,5 +247,5 @@ pub fn check_problem(asked: &str, problem: &Value, top: bool) {
 
 /// Whether a request is an operator's.
 fn for_operators(request: &Request) -> bool {
-    matches!(Route::parse(&request.path), Some(Route::Operator(_)))
+    matches!(Route::parse(inner_path(&request.path)), Some(Route::Operator(_)))
 }

@@ -102,7 +102,7 @@ impl Client {
 
     /// A nonce from newNonce.
     pub fn fresh_nonce(&self) -> String {
-        let answered = self.world.ask("HEAD", "/acme/new-nonce").is(200);
+        let answered = self.world.ask("HEAD", &self.world.path("/acme/new-nonce")).is(200);
         answered.header("Replay-Nonce").expect("a nonce").to_owned()
     }
 

@@ -7,19 +7,25 @@ use super::world::World;
 use crate::ca::config::receivers::Mail;
 use crate::ca::config::settings::Settings;
 use crate::ca::config::webhook::WebhookRequest;
+use crate::ca::dispatch::member::{enter, needs_hosted};
 use crate::ca::front::transport;
 use crate::ca::http::message::Response;
+use crate::ca::partitions::test_ca;
+use crate::ca::runtime::apart::apart;
+use crate::ca::runtime::hosted::{HostedCa, HostedCas};
 use crate::ca::runtime::memory::Memory;
 use crate::ca::runtime::message::{Message, PartitionId, PostReply, Reply};
 use crate::ca::runtime::partition::Partition;
-use crate::ca::runtime::ports::{Forwarded, PartitionPorts, Ports, Task};
+use crate::ca::runtime::ports::{Forwarded, NewKey, PartitionPorts, Ports, Task};
+use crate::ca::runtime::problems::ended;
 use crate::pki::Issuer;
+use crate::pki::test_hierarchy::ALGORITHM;
 use crate::records::Problem;
 use crate::records::acme::nonce::NonceNumber;
 use crate::validation::outbound::{FetchAnswer, Limits, Outbound, OutboundFault, Reaction};
 use crate::values::crypto::Sign;
-use crate::values::native_crypto::NativeCrypto;
-use crate::values::{CryptoFailure, Id, SigAlg, Time, Verify};
+use crate::values::native_crypto::{NativeCrypto, NativeKey};
+use crate::values::{CryptoFailure, Id, SigAlg, Time, Verify, pem};
 use core::net::SocketAddr;
 use core::time::Duration;
 use serde::Serialize;
@@ -37,12 +43,19 @@ pub const POST: &str = "Post";
 pub struct WorldPorts {
     world: World,
     partition: Option<String>,
+    hosted: Option<Rc<HostedCa>>,
 }
 
 impl WorldPorts {
     /// The host of this partition; of the front for `None`.
     pub fn new(world: &World, partition: Option<&str>) -> Self {
-        Self { world: world.clone(), partition: partition.map(str::to_owned) }
+        Self { world: world.clone(), partition: partition.map(str::to_owned), hosted: None }
+    }
+
+    /// The partition of this id in this host's CA.
+    fn addressed(&self, to: &PartitionId) -> PartitionId {
+        let ca = self.hosted.as_ref().and_then(|hosted| hosted.ca.as_ref());
+        ca.map_or_else(|| to.clone(), |ca| to.clone().within(ca))
     }
 
     fn begin(&self, what: &str) -> Result<Underway, Injected> {
@@ -52,12 +65,15 @@ impl WorldPorts {
     /// Runs a partition's answer; its loss is a fault of the call.
     async fn at<T>(
         &self,
-        name: String,
+        to: &PartitionId,
+        needs_hosted: bool,
         answer: impl AsyncFnOnce(Rc<Partition<WorldPorts, SharedKv>>) -> T,
     ) -> Result<T, Problem> {
-        let world = self.world.clone();
+        let (world, name) = (self.world.clone(), to.name());
         *world.state.requests.borrow_mut().entry(name.clone()).or_default() += 1;
-        let partition = world.woken(&name)?;
+        let ports = WorldPorts::new(&world, Some(&name));
+        let entered = if needs_hosted { apart(enter(ports, to)).await? } else { Some(ports) };
+        let partition = world.woken_with(&name, entered.ok_or_else(|| ended(None))?)?;
         let mut work = Box::pin(answer(partition));
         poll_fn(|context| match catch_loss(|| work.as_mut().poll(context)) {
             Ok(poll) => poll.map(Ok),
@@ -108,7 +124,7 @@ impl Verify for WorldPorts {
 
 impl Outbound for WorldPorts {
     fn now(&self) -> Time {
-        self.world.now()
+        self.hosted.as_ref().map_or(self.world.now(), |hosted| hosted.clock.at(self.world.now()))
     }
 
     async fn doh(&self, query: &[u8], _limits: Limits) -> Result<Vec<u8>, OutboundFault> {
@@ -150,7 +166,7 @@ impl Ports for WorldPorts {
     type HostResponse = Response;
 
     fn settings(&self) -> &Settings {
-        self.world.settings()
+        self.hosted.as_ref().map_or(self.world.settings(), |hosted| &hosted.settings)
     }
 
     /// Deterministic bytes, never the same twice in a world and its forks.
@@ -165,6 +181,9 @@ impl Ports for WorldPorts {
     }
 
     async fn sign(&self, issuer: &Issuer, message: &[u8]) -> Result<Vec<u8>, CryptoFailure> {
+        if let Some(ca) = self.hosted.as_ref().and_then(|hosted| hosted.ca.as_ref()) {
+            return apart(test_ca::sign(self, ca, message)).await;
+        }
         self.world.step().await;
         if self.world.sign_fault().strikes() {
             return Err(CryptoFailure("injected fault at sign".to_owned()));
@@ -179,8 +198,9 @@ impl Ports for WorldPorts {
 
     async fn call(&self, to: &PartitionId, message: &Message) -> Result<Reply, Problem> {
         let extended = self.world.state.extends.get();
-        let sent = crossed(message, extended);
-        let answer = self.at(to.name(), async |partition| crossed(&partition.handle(sent).await, extended));
+        let (sent, to) = (crossed(message, extended), self.addressed(to));
+        let answer =
+            self.at(&to, needs_hosted(message), async |partition| crossed(&partition.handle(sent).await, extended));
         self.make(&message.ask, answer).await
     }
 
@@ -190,10 +210,10 @@ impl Ports for WorldPorts {
         (path, body): (&str, &str),
         request: &str,
     ) -> Result<Forwarded<Response>, Problem> {
-        let to = PartitionId::Account(to.clone());
+        let to = self.addressed(&PartitionId::Account(to.clone()));
         let extended = self.world.state.extends.get();
         let answer =
-            self.at(to.name(), async |partition| crossed(&partition.post(path, body, request).await, extended));
+            self.at(&to, true, async |partition| crossed(&partition.post(path, body, request).await, extended));
         Ok(match self.make(POST, answer).await? {
             PostReply::Response(response) if response.is_success() && !self.settings().test_machine.faults => {
                 let base = self.settings().urls.of_path("");
@@ -202,6 +222,18 @@ impl Ports for WorldPorts {
             }
             reply => Forwarded::Read(Box::new(reply)),
         })
+    }
+
+    fn hosted(&self) -> Option<&Rc<HostedCa>> {
+        self.hosted.as_ref()
+    }
+
+    fn at_hosted(&self, hosted: Rc<HostedCa>) -> Self {
+        Self { world: self.world.clone(), partition: self.partition.clone(), hosted: Some(hosted) }
+    }
+
+    fn hosted_cas(&self) -> &HostedCas {
+        &self.world.state.hosted_cas
     }
 
     async fn sleep(&self, time: Duration) {
@@ -217,7 +249,7 @@ impl Ports for WorldPorts {
     }
 
     fn memory(&self) -> &Memory {
-        &self.world.state.memory
+        self.hosted.as_ref().map_or(&self.world.state.memory, |hosted| &hosted.memory)
     }
 
     fn log(&self, line: &str) {
@@ -233,6 +265,29 @@ impl Ports for WorldPorts {
 
 impl PartitionPorts for WorldPorts {
     fn wake_at(&self, at: Time) {
+        let real = self.hosted.as_ref().map_or(Some(at), |hosted| hosted.alarm_for(at));
+        real.into_iter().for_each(|at| self.wake_at_real(at));
+    }
+
+    async fn new_key(&self) -> Result<NewKey, CryptoFailure> {
+        let mut failed = Ok(());
+        let key = NativeKey::generate(ALGORITHM, &mut |bytes| failed = self.fill_random(bytes))?;
+        failed?;
+        let pem = key.to_pkcs8_pem()?;
+        let der = pem::private_key(&pem).expect("a key").der().expect("DER");
+        Ok(NewKey { pkcs8: der, spki: key.spki_der()? })
+    }
+
+    async fn sign_with(&self, pkcs8: &[u8], message: &[u8]) -> Result<Vec<u8>, CryptoFailure> {
+        self.world.step().await;
+        let underway = self.begin("sign").map_err(|Injected(why)| CryptoFailure(why))?;
+        let pem = crate::pki::pem::write("PRIVATE KEY", pkcs8).expect("PEM");
+        let signature = NativeKey::from_pkcs8_pem(&pem)?.sign(ALGORITHM, message);
+        underway.done();
+        signature
+    }
+
+    fn wake_at_real(&self, at: Time) {
         if let Some(name) = &self.partition {
             let mut alarms = self.world.state.alarms.borrow_mut();
             if alarms.get(name).is_none_or(|set| at < *set) {

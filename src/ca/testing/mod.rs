@@ -28,6 +28,7 @@ mod receiver;
 mod releases;
 mod running;
 mod secrets;
+mod test_cas;
 mod world;
 
 pub use answered::Answered;
@@ -42,4 +43,5 @@ pub use network::Network;
 pub use operations::{OperationFault, Operations};
 pub use receiver::{Delivered, Receiver};
 pub use secrets::Secrets;
+pub use test_cas::MadeTestCa;
 pub use world::{BASE, START, World};

@@ -7,12 +7,14 @@ use super::host::WorldPorts;
 use super::operations::{Loss, catch_loss};
 use super::world::World;
 use crate::ca::account::operations::ListedAccount;
+use crate::ca::dispatch::member::enter;
 use crate::ca::front::handler::{Front, Served};
 use crate::ca::http::message::{Request, Response};
 use crate::ca::runtime::ask::Ask;
 use crate::ca::runtime::message::PartitionId;
 use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::Ports;
+use crate::ca::runtime::problems::ended;
 use crate::records::Problem;
 use crate::store::MemoryKv;
 use crate::values::Time;
@@ -27,7 +29,8 @@ impl World {
     pub fn serve(&self, request: Request) -> impl Future<Output = Response> + use<> {
         let (front, state) = (Front { ports: WorldPorts::new(self, None) }, self.state.clone());
         // Unless a test sets another host, requests use the base URL.
-        let url_origin = if request.url_origin.is_empty() { self.urls().of_path("") } else { request.url_origin };
+        let url_origin =
+            if request.url_origin.is_empty() { self.settings().urls.of_path("") } else { request.url_origin };
         let request = Request { url_origin, ..request };
         async move {
             let response = match front.handle(request).await {
@@ -134,8 +137,9 @@ impl World {
         for name in self.due_alarms() {
             self.state.alarms.borrow_mut().remove(&name);
             *self.state.requests.borrow_mut().entry(name.clone()).or_default() += 1;
-            let ran = catch_loss(|| match self.woken(&name) {
-                Ok(cell) => self.run(cell.alarm()),
+            let ran = catch_loss(|| match self.entered(&name) {
+                Ok(Some(ports)) => self.woken_with(&name, ports).and_then(|cell| self.run(cell.alarm())),
+                Ok(None) => self.cell_with(&name, WorldPorts::new(self, Some(&name))).end_within(),
                 Err(problem) => Err(problem),
             });
             if let Err(loss) = &ran {
@@ -237,7 +241,22 @@ impl World {
     }
 
     pub(super) fn cell(&self, name: &str) -> Rc<Partition<WorldPorts, SharedKv>> {
+        let ports = self.entered(name).expect("its CA answers").expect("its CA goes on");
+        self.cell_with(name, ports)
+    }
+
+    /// The host of a partition: that of its CA. `None` once a test CA has ended.
+    fn entered(&self, name: &str) -> Result<Option<WorldPorts>, Problem> {
+        let id = PartitionId::parse(name).expect("a partition's name");
         let ports = WorldPorts::new(self, Some(name));
+        // Without a test CA there is nothing to wait for.
+        if !matches!(id, PartitionId::Within(..)) && !self.settings().test_machine.clock {
+            return Ok(Some(ports));
+        }
+        self.run(enter(ports, &id))
+    }
+
+    fn cell_with(&self, name: &str, ports: WorldPorts) -> Rc<Partition<WorldPorts, SharedKv>> {
         let id = PartitionId::parse(name).expect("a partition's name");
         let running = self.state.running.borrow_mut().entry(name.to_owned()).or_default().clone();
         Rc::new(Partition::new(ports, id, running, self.storage(name)))
@@ -245,7 +264,16 @@ impl World {
 
     /// As [`World::cell`], brought back into memory first where it was lost.
     pub(super) fn woken(&self, name: &str) -> Result<Rc<Partition<WorldPorts, SharedKv>>, Problem> {
-        let cell = self.cell(name);
+        self.woken_with(name, self.entered(name)?.ok_or_else(|| ended(None))?)
+    }
+
+    /// As [`World::woken`], with this host.
+    pub(super) fn woken_with(
+        &self,
+        name: &str,
+        ports: WorldPorts,
+    ) -> Result<Rc<Partition<WorldPorts, SharedKv>>, Problem> {
+        let cell = self.cell_with(name, ports);
         if self.state.lost.borrow().contains(name) {
             cell.resume()?;
             self.state.lost.borrow_mut().remove(name);

@@ -9,7 +9,7 @@ use super::receiver::Receiver;
 use super::secrets::Secrets;
 use crate::ca::account::activity::ActivityRecord;
 use crate::ca::config::settings::Settings;
-use crate::ca::http::routes::Urls;
+use crate::ca::runtime::hosted::HostedCas;
 use crate::ca::runtime::memory::Memory;
 use crate::ca::runtime::ports::Task;
 use crate::ca::runtime::running::Running;
@@ -38,6 +38,8 @@ pub type Rows = BTreeMap<(String, String), String>;
 #[derive(Clone)]
 pub struct World {
     pub(super) settings: Rc<Settings>,
+    /// The settings of the test CA that clients of this handle use.
+    pub(super) seen: Option<Rc<Settings>>,
     /// The secrets of the settings.
     secrets: Rc<Secrets>,
     pub(super) state: Rc<State>,
@@ -78,6 +80,7 @@ pub(super) struct State {
     pub(super) memory: Memory,
     /// Whether messages have members of the next release.
     pub(super) extends: Cell<bool>,
+    pub(super) hosted_cas: HostedCas,
 }
 
 /// The keys and tokens of a world with these settings.
@@ -161,10 +164,17 @@ impl World {
             nonces: RefCell::default(),
             memory: Memory::default(),
             extends: Cell::new(false),
+            hosted_cas: HostedCas::default(),
         };
         let keys = Rc::new(vec![authority().1.key.clone()]);
         let settings = settings();
-        Self { secrets: Rc::new(secrets(&settings)), settings: Rc::new(settings), state: Rc::new(state), keys }
+        Self {
+            secrets: Rc::new(secrets(&settings)),
+            settings: Rc::new(settings),
+            seen: None,
+            state: Rc::new(state),
+            keys,
+        }
     }
 
     /// An empty CA in which requests interleave at each step.
@@ -179,7 +189,7 @@ impl World {
         let mut settings = (*self.settings).clone();
         change(&mut settings);
         let secrets = Rc::new(secrets(&settings));
-        Self { secrets, settings: Rc::new(settings), state: self.state.clone(), keys: self.keys.clone() }
+        Self { secrets, settings: Rc::new(settings), seen: None, state: self.state.clone(), keys: self.keys.clone() }
     }
 
     /// An independent copy of this world. Running tasks stay behind.
@@ -217,6 +227,7 @@ impl World {
             nonces: old.nonces.clone(),
             memory: old.memory.clone(),
             extends: old.extends.clone(),
+            hosted_cas: HostedCas::default(),
         };
         Self { state: Rc::new(state), ..self.clone() }
     }
@@ -229,11 +240,6 @@ impl World {
     /// The configuration.
     pub fn settings(&self) -> &Settings {
         &self.settings
-    }
-
-    /// The URLs.
-    pub fn urls(&self) -> &Urls {
-        &self.settings.urls
     }
 
     /// The network.

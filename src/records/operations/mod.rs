@@ -1,6 +1,6 @@
 //! Records of operators and operation.
 //!
-//! Audit, policies, external account keys, notices, limits, counts, failures, and the faults of a test CA.
+//! Audit, policies, external account keys, notices, limits, counts, failures, test CAs and their faults.
 
 pub mod approval;
 pub mod audit;
@@ -14,3 +14,4 @@ pub mod policies;
 pub mod proof;
 pub mod restore;
 pub mod role;
+pub mod test_ca;

@@ -225,6 +225,31 @@ fn fault() -> Value {
            "seed": null, "acted": 1, "left": 2, "until": "2999-01-31T00:00:00Z"})
 }
 
+fn about_test_cas(operation: &str, body: &Value) -> (u16, Value) {
+    match operation {
+        "makeTestCa" => {
+            let mut made = test_ca();
+            made.as_object_mut().unwrap().retain(|name, _| !["owner", "made"].contains(&name.as_str()));
+            (made["root"], made["token"]) = (json!("-----BEGIN CERTIFICATE-----\n"), json!("t"));
+            (201, made)
+        }
+        "listTestCas" => (200, json!({"test_cas": [test_ca()]})),
+        "endTestCa" => (200, json!({"id": TEST_CA, "ended": true})),
+        "showClock" => (200, json!({"now": "2027-01-31T00:00:00Z", "frozen": true})),
+        "changeClock" => (200, json!({"now": "2027-04-30T00:00:00Z", "frozen": body["frozen"] == true})),
+        other => panic!("{other} has no answer here"),
+    }
+}
+
+/// The id of a test CA.
+pub const TEST_CA: &str = "FKxXfNsu9tmGB4tAVMyYAA";
+
+fn test_ca() -> Value {
+    let url = format!("https://ca.test/ca/{TEST_CA}");
+    json!({"id": TEST_CA, "url": url, "directory": format!("{url}/directory"), "root_url": format!("{url}/root.pem"),
+           "ends": "2999-01-31T00:00:00Z", "made": "2026-11-24T12:00:00Z", "owner": "operator/ada"})
+}
+
 fn created(body: &Value) -> Value {
     let mut made = key(body["kid"].as_str().unwrap_or("made-up"));
     made["key"] = json!("-AEIASU");
@@ -359,6 +384,6 @@ fn answer(request: &Request, asked: &Asked) -> (u16, Value) {
         "beginRestoration" | "restoreRows" => (200, restoration(true, body["line"].as_u64().unwrap_or_default())),
         "endRestoration" | "undoRestoration" => (200, json!({"complete": body["last"]})),
         "moveCalendar" => (200, json!({"url": "https://ca.test/calendar/new.ics"})),
-        other => panic!("{other} has no answer here"),
+        other => about_test_cas(other, &body),
     }
 }

@@ -8,7 +8,7 @@ mod tokens;
 
 use crate::contract::Contract;
 use crate::server::{Server, unused_address};
-use double::{Double, certificate, entry, problem};
+use double::{Double, TEST_CA, certificate, entry, problem};
 use selvedge::values::hex;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -97,6 +97,11 @@ const COMMANDS: &[(&[&str], &[&str])] = &[
     ),
     (&["faults", "list"], &["FAULT", "503 at newOrder, 3 times", "2999-01-31 00:00"]),
     (&["faults", "clear", "1"], &["503 at newOrder"]),
+    (&["ca", "new", "--ttl", "30m"], &["directory  https://ca.test/ca/", "ends       2999-01-31 00:00"]),
+    (&["ca", "list"], &["ID ", "operator/ada", "2999-01-31 00:00"]),
+    (&["ca", "clock"], &["2027-01-31T00:00:00Z, frozen"]),
+    (&["ca", "clock", TEST_CA, "--advance", "90d", "--run"], &["2027-04-30T00:00:00Z"]),
+    (&["ca", "end", TEST_CA], &["has ended"]),
     (&["calendar"], &["old.ics"]),
     (&["calendar", "--move"], &["new.ics"]),
 ];

@@ -52,6 +52,9 @@ pub fn routes() -> Vec<AdminRoute> {
         AdminRoute::Calendar,
         AdminRoute::Faults,
         AdminRoute::ClearFaults,
+        AdminRoute::TestCas,
+        AdminRoute::EndTestCa,
+        AdminRoute::Clock,
         AdminRoute::Backups,
         AdminRoute::BackupRows,
         AdminRoute::Restoration,
@@ -72,6 +75,7 @@ pub fn routes() -> Vec<AdminRoute> {
             AdminRoute::Audit | AdminRoute::Notices | AdminRoute::TestNotice | AdminRoute::Calendar => {}
             AdminRoute::Approvals | AdminRoute::Approval(_) | AdminRoute::Confirm(_) | AdminRoute::Reject(_) => {}
             AdminRoute::Faults | AdminRoute::ClearFaults => {}
+            AdminRoute::TestCas | AdminRoute::EndTestCa | AdminRoute::Clock => {}
             AdminRoute::Backups | AdminRoute::BackupRows | AdminRoute::Restoration | AdminRoute::RestoredRows => {}
             AdminRoute::RestorationEnd | AdminRoute::RestorationUndo => {}
         }
@@ -98,7 +102,10 @@ fn document_has_the_paths_and_methods_of_the_code() {
 
 #[test]
 fn every_documented_operation_answers_with_its_query() {
-    let operator = Operator::of(&World::new().reconfigured(|settings| settings.test_machine.faults = true));
+    let operator = Operator::of(&World::new().with_test_cas().reconfigured(|settings| {
+        settings.test_machine.faults = true;
+        settings.test_machine.clock = true;
+    }));
     let client = operator.client();
     let account = client.account().rsplit('/').next().unwrap();
     let (_, serial) = issue(&client, &["a.test"], json!({}));
@@ -115,6 +122,7 @@ fn every_documented_operation_answers_with_its_query() {
                 "replacements" => json!({ "name": "*" }),
                 "faults" => json!({ "fault": "slow", "delay": 1, "count": 1 }),
                 _ if path.ends_with("/resume") => json!({ "name": "a.test" }),
+                "clock" => json!({ "frozen": false }),
                 "revocations" => json!({ "name": "nowhere.test" }),
                 _ => json!({}),
             };
@@ -126,12 +134,20 @@ fn every_documented_operation_answers_with_its_query() {
             operator.send(operator.request(&method.to_uppercase(), path, body.as_deref()));
             // A second revocation is refused, a name that is not paused, and a test notice where there is no webhook.
             // Nothing waits for a second person.
-            // A restore is for a closed and empty CA, and rows of backups want a token.
-            let refused =
-                ["/revoke", "/resume", "/notices/test", "/backups/rows", "/confirm", "/reject", "/approvals/{id}"]
-                    .iter()
-                    .any(|end| template.ends_with(end))
-                    || template.contains("/restoration") && method == "post";
+            // A restore is for a closed and empty CA, rows of backups want a token, and a main CA does not end.
+            let refused = [
+                "/revoke",
+                "/resume",
+                "/notices/test",
+                "/backups/rows",
+                "/confirm",
+                "/reject",
+                "/approvals/{id}",
+                "/v1/end",
+            ]
+            .iter()
+            .any(|end| template.ends_with(end))
+                || template.contains("/restoration") && method == "post";
             assert!(ask("").status() < 300 || refused, "{method} {template}: {}", ask("").text());
             let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
             for parameter in parameters.iter().filter(|parameter| parameter["in"] == "query") {

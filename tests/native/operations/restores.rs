@@ -75,6 +75,8 @@ fn document_has_what_backups_have() {
             "compromised" => "compromised/keys".to_owned(),
             "operations" | "failures" | "faults" => format!("{kind}/ca"),
             "address" => "address/192.0.2.1".to_owned(),
+            "testca" => "testca/main".to_owned(),
+            "testcas" => "testcas/all".to_owned(),
             other => format!("{other}/1"),
         };
         let word = match PartitionId::parse(&name).unwrap().backup() {

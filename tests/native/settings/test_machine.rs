@@ -16,6 +16,7 @@ fn settings_of_test_machines_are_refused_in_production() {
         ("AUTHORIZATION_REUSE", "100"),
         ("FAULTS", "true"),
         ("FAULTS", "false"),
+        ("TEST_CLOCK", "true"),
         ("EXPIRED_ISSUERS", expired.as_str()),
         ("URL_STYLE", "pebble"),
         ("URL_STYLE", "own"),
@@ -51,4 +52,17 @@ fn faults_and_expired_issuers_are_read() {
     values.insert("EXPIRED_ISSUERS", issuer.repeat(2));
     let settings = read(&values, NOW).unwrap().test_machine;
     assert_eq!((settings.faults, settings.expired_issuers.len()), (true, 2));
+}
+
+#[test]
+fn test_cas_are_allowed_in_production() {
+    let mut values = good();
+    for (text, on) in [("off", false), ("operators", true), ("on", true)] {
+        values.insert("TEST_CAS", text.to_owned());
+        let settings = read(&values, NOW).unwrap();
+        assert_eq!(settings.test_cas.are_on(), on, "{text}");
+        assert!(!settings.test_machine.faults && !settings.test_machine.clock);
+    }
+    values.insert("TEST_CAS", "true".to_owned());
+    assert!(read(&values, NOW).unwrap_err().starts_with("TEST_CAS is \"true\""));
 }
