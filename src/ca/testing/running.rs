@@ -25,6 +25,16 @@ use std::rc::Rc;
 use std::task::Poll;
 
 impl World {
+    /// Lets time pass until the first timer. `false` without one.
+    pub fn pass_to_timer(&self) -> bool {
+        let first = self.state.timers.borrow().iter().find(|at| **at > self.now()).copied();
+        if let Some(at) = first {
+            self.state.now.set(at);
+            self.state.timers.borrow_mut().retain(|timer| *timer > at);
+        }
+        first.is_some()
+    }
+
     /// The answer to a request, unchecked, as its own future.
     pub fn serve(&self, request: Request) -> impl Future<Output = Response> + use<> {
         let (front, state) = (Front { ports: WorldPorts::new(self, None) }, self.state.clone());

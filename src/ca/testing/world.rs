@@ -48,7 +48,7 @@ pub struct World {
 }
 
 pub(super) struct State {
-    now: Cell<Time>,
+    pub(super) now: Cell<Time>,
     pub(super) partitions: RefCell<BTreeMap<String, SharedKv>>,
     pub(super) alarms: RefCell<BTreeMap<String, Time>>,
     pub(super) timers: RefCell<BTreeSet<Time>>,
@@ -163,7 +163,7 @@ impl World {
             lines: RefCell::default(),
             nonces: RefCell::default(),
             memory: Memory::default(),
-            extends: Cell::new(false),
+            extends: Cell::default(),
             hosted_cas: HostedCas::default(),
         };
         let keys = Rc::new(vec![authority().1.key.clone()]);
@@ -313,16 +313,6 @@ impl World {
     /// Number of steps; unchanged while all wait.
     pub fn progress(&self) -> u64 {
         self.state.progress.get()
-    }
-
-    /// Lets time pass until the first timer. `false` without one.
-    pub fn pass_to_timer(&self) -> bool {
-        let first = self.state.timers.borrow().iter().find(|at| **at > self.now()).copied();
-        if let Some(at) = first {
-            self.state.now.set(at);
-            self.state.timers.borrow_mut().retain(|timer| *timer > at);
-        }
-        first.is_some()
     }
 
     /// All stored records, with those that share rows.
