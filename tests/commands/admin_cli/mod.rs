@@ -334,8 +334,16 @@ fn refusals_are_printed_verbatim_and_silence_has_its_own_exit_code() {
 fn undelivered_test_notice_fails() {
     let delivery = json!({"state": "none", "attempts": 0, "status": null, "error": null, "last": null, "next": null});
     let notice = json!({"id": "n", "at": "2026-11-24T12:00:00Z", "kind": "test", "data": {}, "delivery": delivery});
-    let double = Double::with(move |request, _| (request.operation == "testNotice").then(|| (200, notice.clone())));
+    let plain = notice.clone();
+    let double = Double::with(move |request, _| (request.operation == "testNotice").then(|| (200, plain.clone())));
     double.run(&["notices", "test"]).is(1, &["no webhook"]);
+    let with = |status: u16, error: Value| {
+        let mut notice = notice.clone();
+        notice["receivers"] = json!([{"receiver": "slack", "status": status, "error": error}]);
+        Double::with(move |request, _| (request.operation == "testNotice").then(|| (200, notice.clone())))
+    };
+    with(200, Value::Null).run(&["notices", "test"]).is(0, &["slack     delivered"]);
+    with(404, "The answer was 404.".into()).run(&["notices", "test"]).is(1, &["slack     The answer was 404."]);
 }
 
 /// An audit record with this number of entries, newest first, and its `status`.
