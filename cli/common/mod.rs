@@ -18,6 +18,7 @@ pub mod sockets;
 pub mod stop;
 pub mod table;
 pub mod template;
+pub mod terminal;
 pub mod tls;
 pub mod web;
 pub mod worker_config;

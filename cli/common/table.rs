@@ -4,10 +4,15 @@ use selvedge::values::Time;
 use serde_json::Value;
 
 use super::moment::when;
+use super::terminal::Look;
 use super::web::clean;
 
 /// Longest cell but for the last column, in characters.
 const MAX_CELL_WIDTH: usize = 60;
+/// Least width to which a column is cut for a narrow terminal.
+const MIN_CELL_WIDTH: usize = 8;
+/// Heads of columns with a state, which has a colour.
+const STATES: [&str; 6] = ["STATUS", "STATE", "OUTCOME", "DELIVERY", "SEVERITY", "ROLE"];
 
 /// Rows below a head, with aligned columns.
 #[derive(Debug)]
@@ -24,40 +29,70 @@ impl Table {
         self.0.push(cells.into_iter().collect());
     }
 
-    /// The table as text; `none` when it has no rows.
+    /// The table as text, as wide as the terminal; `none` when it has no rows.
     pub fn text(&self, none: &str) -> String {
+        self.laid_out(none, Look::of_stdout())
+    }
+
+    fn laid_out(&self, none: &str, look: Look) -> String {
         if self.0.len() == 1 {
             return format!("{none}\n");
         }
-        aligned(&self.0, "")
+        aligned(&self.0, "", look)
     }
 }
 
 /// Fields with their values, one per line.
 pub fn facts(rows: &[(&str, String)]) -> String {
     let rows: Vec<_> = rows.iter().map(|(name, value)| vec![(*name).to_owned(), value.clone()]).collect();
-    aligned(&rows, "  ")
+    aligned(&rows, "  ", Look::default())
 }
 
-fn aligned(rows: &[Vec<String>], indent: &str) -> String {
-    let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
-    let short = |cell: &str| match cell.chars().count() > MAX_CELL_WIDTH {
-        true => format!("{}…", cell.chars().take(MAX_CELL_WIDTH - 1).collect::<String>()),
+/// Cuts a text to a width, with an ellipsis.
+fn short(cell: &str, width: usize) -> String {
+    match cell.chars().count() > width {
+        true => format!("{}…", cell.chars().take(width.saturating_sub(1)).collect::<String>()),
         false => cell.to_owned(),
-    };
+    }
+}
+
+/// The widths of columns. On a terminal the widest are cut until a line fits.
+fn widths(rows: &[Vec<String>], look: Look) -> Vec<usize> {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
+    let last = columns.saturating_sub(1);
+    let most = |at: usize| if at == last { usize::MAX } else { MAX_CELL_WIDTH };
     let width = |at: usize| {
-        rows.iter().filter_map(|row| row.get(at)).map(|cell| short(&clean(cell)).chars().count()).max().unwrap_or(0)
+        let cells = rows.iter().filter_map(|row| row.get(at));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0).min(most(at))
     };
-    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let mut widths: Vec<usize> = (0..columns).map(width).collect();
+    let Some(room) = look.width.map(|width| width.saturating_sub(2 * last)) else { return widths };
+    loop {
+        let over = widths.iter().fold(0, |sum: usize, width| sum.saturating_add(*width)).saturating_sub(room);
+        let Some(widest) = widths.iter_mut().max().filter(|widest| over > 0 && **widest > MIN_CELL_WIDTH) else {
+            return widths;
+        };
+        // In steps, so that columns of equal width shrink together.
+        *widest = widest.saturating_sub(over.min(widest.saturating_sub(MIN_CELL_WIDTH)).clamp(1, 4));
+    }
+}
+
+fn aligned(rows: &[Vec<String>], indent: &str, look: Look) -> String {
+    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| clean(cell)).collect()).collect();
+    let widths = widths(&rows, look);
+    let states: Vec<bool> = rows.first().into_iter().flatten().map(|head| STATES.contains(&head.as_str())).collect();
     let mut out = String::new();
-    for row in rows {
+    for (line_number, row) in rows.iter().enumerate() {
         let mut line = indent.to_owned();
         for (at, (cell, width)) in row.iter().zip(&widths).enumerate() {
-            let cell = clean(cell);
-            match at + 1 == row.len() {
-                true => line.push_str(&cell),
-                false => line.push_str(&format!("{:width$}  ", short(&cell))),
-            }
+            let cell = short(cell, *width);
+            let padded = if at + 1 == row.len() { cell } else { format!("{cell:width$}") };
+            line.push_str(&match (line_number, states.get(at)) {
+                (0, _) => look.head(&padded),
+                (_, Some(true)) => look.state(&padded),
+                _ => padded,
+            });
+            line.push_str(if at + 1 == row.len() { "" } else { "  " });
         }
         out.push_str(line.trim_end());
         out.push('\n');
@@ -146,6 +181,34 @@ mod tests {
         assert_eq!(lines[1], format!("a{}{}", " ".repeat(61), "x".repeat(70)));
         assert_eq!((lines[2], lines[3]), ("über-1", format!("{wide}…   [2J").as_str()));
         assert_eq!(facts(&[("a", "1".into()), ("long", "2".into())]), "  a     1\n  long  2\n");
+    }
+
+    #[test]
+    fn table_fits_the_terminal_by_cutting_its_widest_columns() {
+        let mut table = Table::new(&["NAMES", "SERIAL", "STATUS"]);
+        table.row(["www.example.org, mail.example.org".into(), "0a".repeat(16), "valid".into()]);
+        table.row(["a.test".into(), "0b".into(), "revoked".into()]);
+        let at = |width| table.laid_out("", Look { width: Some(width), colours: false });
+        for width in [40, 50, 60, 80] {
+            assert!(at(width).lines().all(|line| line.chars().count() <= width), "{}", at(width));
+        }
+        assert!(at(50).contains("…") && at(50).contains("revoked") && at(50).contains("0b"), "{}", at(50));
+        assert_eq!(at(200), table.laid_out("", Look::default()), "nothing is cut where it fits");
+        // Narrower than that, lines are as short as possible.
+        assert!(at(5).lines().all(|line| line.chars().count() <= 8 * 3 + 4), "{}", at(5));
+    }
+
+    #[test]
+    fn colours_are_of_heads_and_states_and_never_of_foreign_text() {
+        let mut table = Table::new(&["NAME", "STATUS"]);
+        table.row(["\u{1b}[31mrevoked".into(), "valid, renewed".into()]);
+        table.row(["valid".into(), "revoked".into()]);
+        let text = table.laid_out("", Look { width: None, colours: true });
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[0], "\u{1b}[1mNAME        \u{1b}[0m  \u{1b}[1mSTATUS\u{1b}[0m");
+        assert_eq!(lines[1], " [31mrevoked  \u{1b}[32mvalid, renewed\u{1b}[0m");
+        assert_eq!(lines[2], "valid         \u{1b}[31mrevoked\u{1b}[0m");
+        assert!(!table.text("").contains('\u{1b}'), "not in a file");
     }
 
     #[test]

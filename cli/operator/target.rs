@@ -31,22 +31,22 @@ pub struct Target {
     url: Option<String>,
     /// A file with the admin token, or the variable SELVEDGE_TOKEN. [default: that of `dev`, or the CA's admin.tokens]
     /// Tokens are not options: other users of this machine can read command lines.
-    #[arg(long, value_name = "FILE", global = true)]
+    #[arg(long, value_name = "FILE", global = true, hide_short_help = true)]
     token_file: Option<PathBuf>,
     /// The name of the token, where the file has several. The audit record has this name.
-    #[arg(long = "as", value_name = "NAME", global = true)]
+    #[arg(long = "as", value_name = "NAME", global = true, hide_short_help = true)]
     who: Option<String>,
     /// A root certificate to trust for https, in place of those that browsers trust.
-    #[arg(long, value_name = "FILE", global = true)]
+    #[arg(long, value_name = "FILE", global = true, hide_short_help = true)]
     root: Option<PathBuf>,
     /// The state folder of `dev` [default: .selvedge].
-    #[arg(long, value_name = "DIR", global = true)]
+    #[arg(long, value_name = "DIR", global = true, hide_short_help = true)]
     state: Option<PathBuf>,
     /// The folder of the CA, where its admin.tokens is [default: ca].
-    #[arg(long, value_name = "DIR", global = true)]
+    #[arg(long, value_name = "DIR", global = true, hide_short_help = true)]
     ca: Option<PathBuf>,
     /// The Worker's settings [default: wrangler.toml].
-    #[arg(long, value_name = "FILE", global = true)]
+    #[arg(long, value_name = "FILE", global = true, hide_short_help = true)]
     wrangler: Option<PathBuf>,
     /// Print the authority's JSON response.
     #[arg(long, global = true)]

@@ -9,6 +9,7 @@ use super::certificate::{PATH, serial, status_text};
 use crate::common::host::{print, say};
 use crate::common::moment::{Moment, moment, span};
 use crate::common::table::{Table, day, names, text};
+use crate::common::web::is_invisible;
 use crate::operator::client::{Client, DEFAULT_LIMIT, Paging, paged};
 use crate::operator::target::Target;
 
@@ -27,7 +28,7 @@ pub struct Options {
     #[arg(long, value_name = "ID")]
     account: Option<String>,
     /// Those of all accounts created with this external account key.
-    #[arg(long, value_name = "KID")]
+    #[arg(long = "key", visible_alias = "external-account", value_name = "KID")]
     external_account: Option<String>,
     /// Those of this profile.
     #[arg(long, value_name = "NAME")]
@@ -101,6 +102,19 @@ pub fn run(client: &Client, at: &Target, options: &Options, now: Time) -> Result
     Ok(())
 }
 
+/// Removes control characters but those of CSV, and escapes characters that reorder text or have no width.
+fn visible(rows: &str) -> String {
+    let mut out = String::with_capacity(rows.len());
+    for c in rows.chars().filter(|c| !c.is_control() || "\r\n\t".contains(*c)) {
+        if is_invisible(c) {
+            out.extend(c.escape_unicode());
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
 /// Prints the authority's CSV, page by page. CSV has no cursor, so each page is also read as JSON.
 fn csv(client: &Client, query: &[(&str, String)], paging: Paging) -> Result<()> {
     let (mut cursor, mut left, mut first) = (None::<String>, paging.limit(), true);
@@ -111,7 +125,7 @@ fn csv(client: &Client, query: &[(&str, String)], paging: Paging) -> Result<()> 
         let rows = client.text(&[PATH], &wanted)?;
         // Each page repeats the head.
         let rows = if first { rows.as_str() } else { rows.split_once('\n').map_or("", |(_, rows)| rows) };
-        print(&rows.chars().filter(|c| !c.is_control() || "\r\n\t".contains(*c)).collect::<String>());
+        print(&visible(rows));
         let found = page.value.get("certificates").and_then(Value::as_array).map_or(0, Vec::len);
         left = left.map(|left| left.saturating_sub(found));
         let next = page.value.get("next").and_then(Value::as_str).map(str::to_owned);
@@ -123,5 +137,15 @@ fn csv(client: &Client, query: &[(&str, String)], paging: Paging) -> Result<()> 
             return Ok(());
         }
         (cursor, first) = (next, false);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::visible;
+
+    #[test]
+    fn csv_has_no_characters_that_a_terminal_obeys_or_hides() {
+        assert_eq!(visible("a\u{1b}[2J\u{202e}b,\"\u{200b}\"\r\n"), "a[2J\\u{202e}b,\"\\u{200b}\"\r\n");
     }
 }

@@ -29,7 +29,7 @@ pub struct Selection {
     #[arg(long, value_name = "ID")]
     account: Option<String>,
     /// Those of all accounts created with this external account key.
-    #[arg(long, value_name = "KID")]
+    #[arg(long = "key", visible_alias = "external-account", value_name = "KID")]
     external_account: Option<String>,
     /// Those of this issuer, by its id (`selvedge status --json` has them).
     #[arg(long, value_name = "ID")]
@@ -72,7 +72,7 @@ impl Selection {
         let query = if self.all { vec![("name", "*".to_owned())] } else { self.query() };
         if query.is_empty() {
             bail!(
-                "select certificates: --name PATTERN, --profile NAME, --account ID, --external-account KID, --issuer ID, or --all"
+                "select certificates: --name PATTERN, --profile NAME, --account ID, --key KID, --issuer ID, or --all"
             );
         }
         Ok(query.into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect())

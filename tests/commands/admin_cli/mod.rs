@@ -4,6 +4,7 @@ mod backups;
 mod bulk;
 mod double;
 mod target;
+mod terminal;
 mod tokens;
 
 use crate::contract::Contract;
