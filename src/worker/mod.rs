@@ -93,7 +93,9 @@ async fn read(request: web_sys::Request, settings: &Settings) -> Result<message:
     let of_operators = |name: &str| if operators { header(name) } else { Ok(None) };
     let access = of_operators("Cf-Access-Jwt-Assertion")?;
     let (origin, fetch_site) = (of_operators("Origin")?, of_operators("Sec-Fetch-Site")?);
-    let (authorization, accept, if_none_match) = (get("Authorization")?, get("Accept")?, get("If-None-Match")?);
+    let (authorization, if_none_match) = (get("Authorization")?, get("If-None-Match")?);
+    let is_form = content_type.as_deref().is_some_and(|found| found.starts_with("application/x-www-form-urlencoded"));
+    let accept = if is_form { header("Accept")? } else { get("Accept")? };
     // A test CA has faults.
     let faults = settings.test_machine.faults || inner.len() < path.len();
     let exempting = if faults { header(EXEMPTING)? } else { None };

@@ -28,7 +28,7 @@ const STYLE: &str = include_str!("landing/page.css");
 /// The page, or its text if `accept` has no HTML, for the policy in force. `operations` adds the link to the
 /// operators' page.
 pub fn home(settings: &Settings, issuer: &Issuer, policy: &Policy, accept: Option<&str>, operations: bool) -> Response {
-    let response = if wants_html(accept) {
+    let response = if html::is_wanted(accept) {
         html::guarded(document(settings, issuer, policy, operations), CONTENT_POLICY)
     } else {
         Response::text(200, "text/plain; charset=utf-8", text(settings, issuer, policy))
@@ -78,19 +78,6 @@ pub fn root(settings: &Settings, encoding: Encoding) -> Answer {
         .indexed(&settings.urls))
 }
 
-/// Whether HTML is accepted. Browsers send `text/html`; curl and ACME clients `*/*` or nothing.
-fn wants_html(accept: Option<&str>) -> bool {
-    accept.unwrap_or_default().split(',').any(|range| {
-        let mut parts = range.split(';').map(str::trim);
-        let html = parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case("text/html"));
-        let refused = |part: &str| {
-            let weight = part.strip_prefix("q=").or_else(|| part.strip_prefix("Q="));
-            weight.is_some_and(|weight| weight.parse() == Ok(0.0))
-        };
-        html && !parts.any(refused)
-    })
-}
-
 pub(in crate::ca) fn text(settings: &Settings, issuer: &Issuer, policy: &Policy) -> String {
     let urls = &settings.urls;
     let root = settings.root.as_ref().map_or_else(String::new, |root| {
@@ -119,12 +106,7 @@ fn document(settings: &Settings, issuer: &Issuer, policy: &Policy, operations: b
         more(settings, operations),
         "</main>".to_owned(),
     ];
-    format!(
-        "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>{name}</title>\
-         <link rel=\"icon\" href=\"data:,\"><link rel=\"stylesheet\" href=\"/page.css\"></head><body>{}</body></html>",
-        body.concat()
-    )
+    html::document(&name, &body.concat())
 }
 
 fn root_section(settings: &Settings, issuer: &Issuer) -> String {

@@ -5,6 +5,7 @@ use super::answers::{complete, log, nonce};
 use super::test_cas::FoundCa;
 use super::{faults, new_account, pause_page, reported, revoke_by_key, terms_page, test_cas, transport};
 use crate::ca::documents::directory::directory;
+use crate::ca::http::html;
 use crate::ca::http::message::{Answer, Body, Request, Response, unknown_path};
 use crate::ca::http::routes::{AccountRoute, CrlFile, FormRoute, PublicRoute, Route, Urls};
 use crate::ca::issuance_policy::effective;
@@ -104,9 +105,9 @@ impl<P: Ports> Front<P> {
             ("POST", _) => return apart(self.post(request, route, context)).await,
             ("GET" | "HEAD", _) => match apart(self.get(request, route)).await {
                 Ok(response) => response,
-                Err(problem) => self.refuse(&problem),
+                Err(problem) => self.refuse(request, &problem),
             },
-            (other, _) => self.refuse(&route.map_or_else(unknown_path, |_| method_not_allowed(other))),
+            (other, _) => self.refuse(request, &route.map_or_else(unknown_path, |_| method_not_allowed(other))),
         })
     }
 
@@ -194,7 +195,7 @@ impl<P: Ports> Front<P> {
             Ok(PostAnswer::Local(response)) => complete(&self.ports, response, Fresh::Any),
             Err(problem) => {
                 log(&self.ports, &problem);
-                complete(&self.ports, Response::problem(&problem), Fresh::after(&problem))
+                complete(&self.ports, refusal(request, &problem), Fresh::after(&problem))
             }
         })
     }
@@ -291,9 +292,17 @@ impl<P: Ports> Front<P> {
     }
 
     /// The error response to any request but a POST.
-    fn refuse(&self, problem: &Problem) -> Response {
+    fn refuse(&self, request: &Request, problem: &Problem) -> Response {
         log(&self.ports, problem);
-        Response::problem(problem).indexed(&self.ports.settings().urls)
+        refusal(request, problem).with("Vary", "Accept").indexed(&self.ports.settings().urls)
+    }
+}
+
+/// Returns a problem in the form that the client accepts: a page for browsers.
+fn refusal(request: &Request, problem: &Problem) -> Response {
+    match html::is_wanted(request.accept.as_deref()) {
+        true => html::problem_page(problem),
+        false => Response::problem(problem),
     }
 }
 

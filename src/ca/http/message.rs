@@ -38,7 +38,7 @@ pub struct Request {
     pub authorization: Option<String>,
     /// The `Cf-Access-Jwt-Assertion` header, for operator routes.
     pub access: Option<String>,
-    /// The `Accept` header of a GET, which chooses between page and text.
+    /// The `Accept` header of a GET or a form; it chooses between page and text.
     pub accept: Option<String>,
     /// The `Origin` header, for operator routes.
     pub origin: Option<String>,

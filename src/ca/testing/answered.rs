@@ -3,6 +3,7 @@
 use super::secrets::Secrets;
 use super::world::World;
 use crate::ca::config::test_cas::{PATH, inner_path, split};
+use crate::ca::http::html;
 use crate::ca::http::message::{Body, Request, Response};
 use crate::ca::http::routes::{AccountRoute, PublicRoute, Route, Urls};
 use crate::records::Kind;
@@ -30,7 +31,7 @@ impl Answered {
         answered.check_nonce(world, request);
         answered.check_secrets(world, request);
         if request.method != "HEAD" {
-            answered.check_body(for_operators(request));
+            answered.check_body(request);
         }
         answered
     }
@@ -129,9 +130,13 @@ impl Answered {
         lines.iter().rev().take(LINES).for_each(|line| signed.check("a line of what happened", line));
     }
 
-    fn check_body(&self, for_operators: bool) {
-        let (asked, text) = (&self.asked, self.text());
-        if self.status() >= 400 {
+    fn check_body(&self, request: &Request) {
+        let (asked, text, for_operators) = (&self.asked, self.text(), for_operators(request));
+        let page = !for_operators && html::is_wanted(request.accept.as_deref());
+        if self.status() >= 400 && page {
+            assert_eq!(self.header("Content-Type"), Some("text/html; charset=utf-8"), "{asked}");
+            assert_eq!(self.header("Content-Language"), Some("en"), "{asked}");
+        } else if self.status() >= 400 {
             assert_eq!(self.header("Content-Type"), Some("application/problem+json"), "{asked}");
             assert_eq!(self.header("Content-Language"), Some("en"), "{asked}");
             check_problem(asked, &self.json(), true);

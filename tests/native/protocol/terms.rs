@@ -101,6 +101,9 @@ fn a08_agreement_on_the_page_unblocks_the_account() {
     let html = page.text();
     assert!(html.contains("<html lang=\"en\">") && html.contains("<form method=\"post\"><button"), "{html}");
     assert!(html.contains("href=\"https://ca.test/terms/2?a=1&amp;b=&quot;&lt;2&gt;&quot;\""), "{html}");
+    let browser = Request { accept: Some("text/html".to_owned()), ..form(&url, "agree=no") };
+    let told = world.send(browser).is(400);
+    assert!(told.text().contains("<h1>") && told.text().contains("The form does not say agree=yes"), "{}", told.text());
     // Looking is not agreeing.
     later.new_order(&["a.test"]).refused(403, Kind::UserActionRequired);
     press(world, &url, "").refused(400, Kind::Malformed);

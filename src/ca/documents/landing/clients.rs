@@ -43,9 +43,9 @@ pub(super) fn section(settings: &Settings, issuer: &Issuer, policy: &Policy) -> 
         );
     }
     out.push_str("</p>");
-    if let Some(said) = names::permitted(issuer, policy) {
-        out.push_str(&format!("<p>{}</p>", escaped(&said)));
-    }
+    let said = names::permitted(issuer, policy);
+    let said = said.as_deref().unwrap_or("Any name and address gets one, once you have proven that you control it.");
+    out.push_str(&format!("<h3>Permitted names</h3><p>{}</p>", escaped(said)));
     out.push_str(&lines.proof());
     for (client, text) in lines.all() {
         out.push_str(&format!("<h3>{client}</h3>{}", block(&text)));

@@ -40,6 +40,26 @@ fn browsers_get_a_page_and_others_text() {
 }
 
 #[test]
+fn browsers_get_errors_as_pages_and_others_problems() {
+    let world = World::new();
+    for (path, status) in [("/nothing", 404), ("/acme/new-account", 405), ("/terms/x/y", 404), ("/crl/root.crl", 404)] {
+        let ask = |accept: Option<&str>| {
+            let (method, path) = ("GET".to_owned(), path.to_owned());
+            world.send(Request { method, path, accept: accept.map(str::to_owned), ..Request::default() })
+        };
+        let page = ask(Some(BROWSER));
+        assert_eq!((page.status(), page.header("Content-Type")), (status, Some("text/html; charset=utf-8")), "{path}");
+        assert!(page.text().contains("<h1>") && page.text().contains("/page.css"), "{}", page.text());
+        assert!(page.header("Content-Security-Policy").unwrap().contains("style-src 'self'"));
+        for accept in [None, Some("*/*"), Some("application/json")] {
+            let problem = ask(accept);
+            assert_eq!(problem.header("Content-Type"), Some("application/problem+json"), "{path}");
+            assert_eq!((problem.status(), problem.header("Vary")), (status, Some("Accept")));
+        }
+    }
+}
+
+#[test]
 fn a_page_loads_its_style_sheet_and_runs_nothing() {
     let world = World::new();
     let answered = shown(&world, Some(BROWSER));
@@ -188,7 +208,12 @@ fn files_and_objects_are_named_after_the_host() {
 #[test]
 fn page_shows_permitted_names() {
     let open = page(&World::new());
-    assert!(open.contains("-d www.example.org") && !open.contains("Not every name"), "{open}");
+    assert!(
+        open.contains("-d www.example.org")
+            && open.contains("Any name and address gets one")
+            && !open.contains("Not every name"),
+        "{open}"
+    );
     let (root, permits) =
         (create_root("R", START, 10).unwrap(), [crate::values::identifier::DnsName::parse("corp.test").unwrap()]);
     let root = crate::pki::ceremony::Root::read(
