@@ -37,7 +37,7 @@ pub async fn get<P: Ports>(ports: &P, request: &Request, route: &PublicRoute) ->
         PublicRoute::Root(encoding) => landing::root(settings, *encoding),
         // The page asks the main CA.
         PublicRoute::Inventory(file) if settings.operations_on() && settings.test_ca.is_none() => {
-            Ok(operator_page::asset(*file).indexed(&settings.urls))
+            Ok(operator_page::asset(*file, ports.issuer()).indexed(&settings.urls))
         }
         // Without operators, a calendar URL could not be revoked.
         PublicRoute::Calendar(proof) if settings.operations_on() => apart(feed::show(ports, proof)).await,

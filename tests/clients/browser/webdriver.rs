@@ -163,8 +163,32 @@ impl Browser {
     /// A real window cannot be as narrow as a phone.
     pub fn set_window(&self, width: u32, height: u32) {
         let screen = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
-        let command = json!({ "cmd": "Emulation.setDeviceMetricsOverride", "params": screen });
-        self.command("POST", "goog/cdp/execute", &command);
+        self.protocol("Emulation.setDeviceMetricsOverride", &screen);
+    }
+
+    /// Has pages see a wish for a dark colour scheme, or for a light one.
+    pub fn set_dark(&self, dark: bool) {
+        let scheme = json!({ "name": "prefers-color-scheme", "value": if dark { "dark" } else { "light" } });
+        self.protocol("Emulation.setEmulatedMedia", &json!({ "features": [scheme] }));
+    }
+
+    /// A command of Chromium's own protocol.
+    pub fn protocol(&self, name: &str, parameters: &Value) -> Value {
+        self.command("POST", "goog/cdp/execute", &json!({ "cmd": name, "params": parameters }))
+    }
+
+    /// Loads the page anew.
+    pub fn refresh(&self) {
+        self.command("POST", "refresh", &json!({}));
+    }
+
+    /// Types into whatever has the focus. `\u{e007}` is Enter, `\u{e004}` Tab.
+    pub fn press(&self, keys: &str) {
+        let actions: Vec<Value> = keys
+            .chars()
+            .flat_map(|key| ["keyDown", "keyUp"].map(|kind| json!({ "type": kind, "value": key.to_string() })))
+            .collect();
+        self.command("POST", "actions", &json!({ "actions": [{ "type": "key", "id": "keys", "actions": actions }] }));
     }
 
     /// What was said since this was asked last.

@@ -1,7 +1,9 @@
 //! End to end: an operator runs a CA with real clients, commands and a browser.
 
+mod desk;
 mod fixture;
 mod notices;
+mod page;
 mod walk;
 
 use fixture::{Fixture, openssl};
