@@ -21,6 +21,7 @@ mod issuance;
 mod keys;
 mod kill;
 mod limits;
+mod many;
 mod observed;
 mod reach;
 mod receivers;
