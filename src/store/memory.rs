@@ -1,6 +1,6 @@
 //! Storage in memory for native tests, with fault injection.
 
-use super::{Key, Kv, StoreFailure, StoredRow, Table, Write};
+use super::{FIRST_SCHEMA, Key, Kv, StoreFailure, StoredRow, Table, Write};
 use crate::values::Time;
 use core::time::Duration;
 use std::cell::{Cell, RefCell};
@@ -20,6 +20,8 @@ pub struct MemoryKv {
     database: bool,
     /// When the next purge is due.
     due: Option<Time>,
+    /// The schema number; zero for none.
+    schema: u32,
     operations: Cell<u64>,
     rows_read: Cell<u64>,
     rows_written: u64,
@@ -219,6 +221,17 @@ impl Kv for MemoryKv {
 
     fn size(&self) -> u64 {
         self.size
+    }
+
+    fn schema(&self) -> Result<Option<u32>, StoreFailure> {
+        self.operate("schema")?;
+        Ok(self.database.then_some(self.schema.max(FIRST_SCHEMA)))
+    }
+
+    fn set_schema(&mut self, number: u32) -> Result<(), StoreFailure> {
+        self.operate("set_schema")?;
+        self.schema = number;
+        Ok(())
     }
 
     fn is_empty(&self) -> Result<bool, StoreFailure> {

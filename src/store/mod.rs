@@ -30,6 +30,9 @@ pub enum StoreFailure {
     Unreadable(String),
 }
 
+/// The first schema number. A database that says none has it.
+pub const FIRST_SCHEMA: u32 = 1;
+
 /// One change to a partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Write {
@@ -125,6 +128,18 @@ pub trait Kv {
 
     /// Returns the size of the database in octets.
     fn size(&self) -> u64;
+
+    /// Returns the schema number of the database; `None` without a database.
+    ///
+    /// # Errors
+    /// When the storage cannot be read.
+    fn schema(&self) -> Result<Option<u32>, StoreFailure>;
+
+    /// Stores the schema number. Without a database, the next write creates it with this number.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    fn set_schema(&mut self, number: u32) -> Result<(), StoreFailure>;
 
     /// Checks that nothing is stored.
     ///

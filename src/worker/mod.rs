@@ -12,6 +12,7 @@ mod ports;
 mod reading;
 mod row_cache;
 mod sql;
+mod sql_schema;
 mod sql_values;
 mod timer;
 

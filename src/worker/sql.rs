@@ -7,8 +7,9 @@
 use super::js;
 use super::ports::Object;
 use super::row_cache::RowCache;
+use super::sql_schema;
 use super::sql_values::{failure, id_of, name_of, text, time};
-use crate::store::{Key, Kv, StoreFailure, StoredRow, Table, Write};
+use crate::store::{FIRST_SCHEMA, Key, Kv, StoreFailure, StoredRow, Table, Write};
 use crate::values::Time;
 use core::time::Duration;
 use std::cell::{Cell, RefCell};
@@ -21,16 +22,6 @@ use worker::{SqlCursor, SqlStorage, SqlStorageValue, wasm_bindgen};
 ///
 /// Durable Objects bind at most 100 parameters, and a row has three.
 const ROWS_PER_STATEMENT: usize = 33;
-
-/// The schema.
-///
-/// `expires` comes before `value`, so that a purge need not read values. Without a rowid each row is written once, but a
-/// row longer than a kilobyte takes a page of its own: too much for certificates, which are permanent. Their rowid is a
-/// hash of the key, so that they need no index, which would be a second written row.
-const CREATE: &str = "CREATE TABLE IF NOT EXISTS kv (key TEXT PRIMARY KEY, expires INTEGER, value TEXT NOT NULL) WITHOUT ROWID; \
-                      CREATE TABLE IF NOT EXISTS kept (id INTEGER PRIMARY KEY, key TEXT NOT NULL, expires INTEGER, value TEXT NOT NULL); \
-                      CREATE TABLE IF NOT EXISTS sorted (key TEXT PRIMARY KEY, expires INTEGER, value TEXT NOT NULL) WITHOUT ROWID; \
-                      CREATE TABLE IF NOT EXISTS purge (one INTEGER PRIMARY KEY, at INTEGER);";
 
 /// Selects the next expiry and the keys of expired rows as one text.
 const SCAN: &str = "SELECT MIN(expires) FILTER (WHERE expires > ?1), group_concat(key, char(10)) FILTER (WHERE expires <= ?1) \
@@ -56,6 +47,8 @@ pub struct SqlKv {
     /// Whether the tables exist. The first write creates them: a request for an unknown account must not create a
     /// database.
     created: Rc<Cell<bool>>,
+    /// The schema number; `None` if the database does not say it.
+    schema: Rc<Cell<Option<u32>>>,
     /// A cache of rows.
     ///
     /// An account is read several times in each request, an order in all that follow its creation. Only this object
@@ -71,9 +64,12 @@ impl SqlKv {
     /// It cannot be read.
     pub fn new(object: &Rc<Object>) -> Result<Self, StoreFailure> {
         let sql = object.state.storage().sql();
-        let found = sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'kv'", None).map_err(failure)?.raw().count();
-        let (created, due) = (Rc::new(Cell::new(found > 0)), Rc::new(Cell::new(Due::Unread)));
-        Ok(Self { sql, object: object.clone(), created, cache: Rc::default(), due })
+        let found = sql.exec("SELECT sql FROM sqlite_master WHERE name = 'purge'", None).map_err(failure)?;
+        let found = found.raw().next().transpose().map_err(failure)?;
+        let definition = found.map(|row| text(&mut row.into_iter())).transpose()?;
+        let (created, due) = (Rc::new(Cell::new(definition.is_some())), Rc::new(Cell::new(Due::Unread)));
+        let schema = Rc::new(Cell::new(definition.as_deref().and_then(sql_schema::number_in)));
+        Ok(Self { sql, object: object.clone(), created, schema, cache: Rc::default(), due })
     }
 
     fn query(&self, statement: &str, bindings: Vec<SqlStorageValue>) -> Result<SqlCursor, StoreFailure> {
@@ -191,7 +187,7 @@ impl SqlKv {
 
     fn write(&self, puts: &[Vec<&Row>], deletes: &[Vec<&Key>], due: Option<Time>) -> Result<(), StoreFailure> {
         if !self.created.get() {
-            self.query(CREATE, Vec::new())?;
+            self.query(&sql_schema::create(self.schema.get().unwrap_or(FIRST_SCHEMA)), Vec::new())?;
         }
         due.map_or(Ok(()), |due| self.put_due(due))?;
         puts.iter().try_for_each(|rows| self.put(rows))?;
@@ -365,6 +361,20 @@ impl Kv for SqlKv {
 
     fn size(&self) -> u64 {
         u64::try_from(self.sql.database_size()).unwrap_or(u64::MAX)
+    }
+
+    fn schema(&self) -> Result<Option<u32>, StoreFailure> {
+        Ok(self.created.get().then(|| self.schema.get().unwrap_or(FIRST_SCHEMA)))
+    }
+
+    fn set_schema(&mut self, number: u32) -> Result<(), StoreFailure> {
+        if self.created.get()
+            && let Some(statement) = sql_schema::renumber(self.schema.get(), number)
+        {
+            self.change(&statement, Vec::new())?;
+        }
+        self.schema.set(Some(number));
+        Ok(())
     }
 
     fn is_empty(&self) -> Result<bool, StoreFailure> {

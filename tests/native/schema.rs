@@ -29,6 +29,7 @@ use selvedge::records::operations::failure::{FailureRecord, FailureTotals, Pause
 use selvedge::records::operations::fault::FaultRecord;
 use selvedge::records::operations::limit::{FailingRecord, LimitRecord};
 use selvedge::records::operations::metrics::CountersRecord;
+use selvedge::records::operations::migration::MigrationRecord;
 use selvedge::records::operations::notice::digest::DigestRecord;
 use selvedge::records::operations::notice::{Failure, NoticeKind, NoticeRecord, ScanStateRecord, WebhookQueueRecord};
 use selvedge::records::operations::policies::{CalendarRecord, FindingRecord, PolicyRecord, ShadowRecord};
@@ -140,6 +141,7 @@ fn golden_examples_round_trip_and_every_record_has_one() {
         golden::<ClockRecord>(),
         golden::<WithinRecord>(),
         golden::<MadeRecord>(),
+        golden::<MigrationRecord>(),
     ]);
     let folders = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap());
     let folders = folders.filter(|entry| entry.path().is_dir()).map(|entry| entry.file_name().into_string().unwrap());

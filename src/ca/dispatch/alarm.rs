@@ -8,7 +8,6 @@ use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
 use crate::store::Kv;
-use crate::values::Time;
 use core::time::Duration;
 use std::rc::Rc;
 
@@ -31,6 +30,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     }
 
     async fn run_due(self: Rc<Self>) -> Result<(), Problem> {
+        if self.running.newer.get().is_some() {
+            self.look_again();
+            return Ok(());
+        }
         if self.running.restoring.get() {
             // The end of the restore sets the next one.
             return Ok(());
@@ -48,11 +51,12 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
             Kind::TestCa(ca) => [apart(ca.do_due_of_ca()).await?, None, None],
             _ => [None; 3],
         };
+        let next_step = apart(self.migrate()).await?;
         let (jobs, of_others) = self.transact(|txn| Ok(txn.list_readable::<JobRecord>(None, JOBS)?))?;
         let next_job = jobs.into_iter().map(|(_, job)| job.due).min();
         let next_look = (of_others > 0).then(|| self.ports.now().plus(LOOK_AGAIN));
-        let others = [next_purge, next_job, next_look];
-        let next: Option<Time> = of_kind.into_iter().chain(others).flatten().min();
+        let others = [next_purge, next_job, next_look, next_step];
+        let next = of_kind.into_iter().chain(others).flatten().min();
         match next {
             Some(at) => self.ports.wake_at(at),
             None => self.with_storage(|kv| {

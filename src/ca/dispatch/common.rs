@@ -6,6 +6,7 @@ use crate::ca::runtime::message::{InBackup, Message, write_json};
 use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::ca::runtime::restoring::{EndRestore, ImportRows, MarkRestore, ShowRestore, UndoRestore, restoring};
+use crate::ca::runtime::schema::ShowSchema;
 use crate::ca::runtime::within::{EndPartition, FollowClock};
 use crate::records::Problem;
 use crate::store::Kv;
@@ -15,7 +16,14 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// Answers an ask that partitions of every kind handle; `None` for others.
     ///
     /// A partition that is being restored refuses the others.
+    /// So does one that a newer release has stored, but for its schema number.
     pub(in crate::ca) fn handle_common(&self, message: &Message) -> Option<Result<Box<RawValue>, Problem>> {
+        if message.ask == ShowSchema::NAME {
+            return Some(self.schema().and_then(|state| write_json(&state)));
+        }
+        if let Some(refusal) = self.refusal() {
+            return Some(Err(refusal));
+        }
         let done = match message.ask.as_str() {
             ShowRestore::NAME => self.restore_state().and_then(|state| write_json(&state)),
             MarkRestore::NAME => done(message.read(), |MarkRestore(record)| self.mark_restore(&record)),

@@ -23,6 +23,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// # Errors
     /// When the storage fails.
     pub fn resume(self: &Rc<Self>) -> Result<(), Problem> {
+        self.learn_schema()?;
+        if self.running.newer.get().is_some() {
+            return Ok(());
+        }
         self.learn_restore()?;
         if self.running.restoring.get() {
             return Ok(());

@@ -178,6 +178,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
 
     /// Answers a client's POST, given its path, its JWS and the id of the request.
     pub async fn post(self: Rc<Self>, path: &str, body: &str, request: &str) -> PostReply {
+        if let Some(refusal) = self.refusal() {
+            self.log(&refusal);
+            return PostReply::Unsigned(refusal);
+        }
         if self.running.restoring.get() {
             return PostReply::Unsigned(restoring());
         }

@@ -42,6 +42,8 @@ pub struct Facts {
     pub internal: u64,
     /// Admin tokens with their end.
     pub tokens: Vec<(String, Time)>,
+    /// Partitions that a newer release has stored, with their schema numbers.
+    pub newer: Vec<(String, u32)>,
 }
 
 /// The time before its end at which a token is reported.
@@ -51,6 +53,7 @@ impl Facts {
     /// Returns the findings, the gravest first.
     pub fn judge(&self) -> Vec<Finding> {
         let mut found: Vec<Finding> = self.problems.iter().map(|problem| reported(problem)).collect();
+        found.extend(self.newer.iter().map(|(name, schema)| newer(name, *schema)));
         found.extend(self.root.iter().filter_map(|(name, end)| issuers::root(name, *end, self.now)));
         found.extend(self.root_list.and_then(|end| issuers::root_list(end, self.now)));
         found.extend(issuers::issuers(&self.issuers, self.longest, self.now));
@@ -110,6 +113,13 @@ impl Facts {
 pub fn reported(problem: &str) -> Finding {
     let what = format!("the authority reports: {}", problem.trim_end_matches('.'));
     Finding::new("configuration", Severity::Wrong, what, "fix it, then `selvedge deploy`")
+}
+
+/// The finding about a partition that a newer release has stored.
+fn newer(name: &str, schema: u32) -> Finding {
+    let what = format!("{name} was stored by a newer release, with schema {schema}: this release refuses it");
+    let todo = "deploy the release that ran before, or a later one; nothing of it is lost";
+    Finding::new("schema-newer", Severity::Wrong, what, todo)
 }
 
 /// The finding about notices that were given up.
@@ -172,6 +182,7 @@ mod tests {
             failures: (0, 0),
             internal: 0,
             tokens: vec![("ada".to_owned(), NOW.plus(TOKEN_ENDS + Duration::from_millis(1)))],
+            newer: Vec::new(),
         }
     }
 
@@ -192,6 +203,8 @@ mod tests {
             Severity::Due,
             "11 certificates expire unrenewed, in the last sixth of the lifetime; the first is a.test, 2027-01-16",
         );
+        let newer = vec![("ledger/x".to_owned(), 3)];
+        only(&Facts { newer, ..good() }, "schema-newer", Severity::Wrong, "ledger/x was stored by a newer release");
         only(&Facts { paused: 1, ..good() }, "names-paused", Severity::Due, "1 name is paused");
         only(&Facts { internal: 2, ..good() }, "failures-internal", Severity::Due, "2 failures of the CA");
         only(&Facts { failures: (3, 1), ..good() }, "failures", Severity::Note, "3 kinds of failure of 1 account");

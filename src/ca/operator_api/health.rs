@@ -11,7 +11,9 @@ use crate::ca::ledger::kind::LedgerAt;
 use crate::ca::notices::delivery::{CountNotices, NoticeStore};
 use crate::ca::partitions::failures::kind::FailuresAt;
 use crate::ca::partitions::failures::list::{FailureSummary, SummarizeFailures};
+use crate::ca::runtime::ask::{Address, Ask};
 use crate::ca::runtime::ports::Ports;
+use crate::ca::runtime::schema::ShowSchema;
 use crate::pki::{IssuerSlot, profile};
 use crate::records::Problem;
 use crate::records::ledger::census::{Census, DAYS_LEFT};
@@ -53,8 +55,11 @@ pub async fn look<P: Ports>(ports: &P) -> Result<Health, Problem> {
     let (mut census, mut counted, mut counting) = (Census::default(), Some(now), false);
     let (mut waiting, mut given_up) = (0_u64, 0_u64);
     let mut ledgers = Vec::new();
+    let mut newer = Vec::new();
     for slot in settings.issuers.slots() {
-        let state = ports.ask(&LedgerAt::from(slot.issuer.id()), &InspectLedger).await?;
+        let Some(state) = seen(ports, &LedgerAt::from(slot.issuer.id()), &InspectLedger, &mut newer).await? else {
+            continue;
+        };
         let active = settings.issuers.active(now).id() == slot.issuer.id();
         let facts = issuer_facts(slot, active, &state);
         ledgers.extend(active.then(|| (facts.named(), state.size)));
@@ -68,9 +73,10 @@ pub async fn look<P: Ports>(ports: &P) -> Result<Health, Problem> {
         waiting = waiting.saturating_add(state.notices.waiting);
         given_up = given_up.saturating_add(state.notices.given_up);
     }
-    let notices = ports.ask(&NoticeStore::Operations, &CountNotices).await?;
+    let notices = seen(ports, &NoticeStore::Operations, &CountNotices, &mut newer).await?.unwrap_or_default();
     late.extend(notices.due.map(|due| ("operations".to_owned(), due)));
-    let failures = ports.ask(&FailuresAt, &SummarizeFailures { since: now.minus(RECENT) }).await?;
+    let summarize = SummarizeFailures { since: now.minus(RECENT) };
+    let failures = seen(ports, &FailuresAt, &summarize, &mut newer).await?.unwrap_or_default();
     let facts = Facts {
         now,
         longest: profile::all().iter().map(|profile| profile.validity).max().unwrap_or_default(),
@@ -88,9 +94,28 @@ pub async fn look<P: Ports>(ports: &P) -> Result<Health, Problem> {
         failures: (failures.of_accounts(), failures.accounts),
         internal: failures.internal(),
         tokens: settings.admin.all().iter().filter_map(|token| Some((token.name.clone(), token.until?))).collect(),
+        newer,
     };
     let waiting = waiting.saturating_add(notices.waiting);
     Ok(Health { findings: facts.judge(), facts, census, counted, counting, waiting, failures, oldest_crls })
+}
+
+/// Asks a partition. `None` for one that a newer release has stored, which is added to `newer`.
+async fn seen<P: Ports, A: Ask>(
+    ports: &P,
+    at: &A::At,
+    ask: &A,
+    newer: &mut Vec<(String, u32)>,
+) -> Result<Option<A::Reply>, Problem> {
+    let problem = match ports.ask(at, ask).await {
+        Ok(reply) => return Ok(Some(reply)),
+        Err(problem) if problem.status == 503 => problem,
+        Err(problem) => return Err(problem),
+    };
+    let state = ports.ask(&at.partition(), &ShowSchema).await?;
+    let Some(stored) = state.stored.filter(|stored| *stored > state.reads) else { return Err(problem) };
+    newer.push((at.partition().name(), stored));
+    Ok(None)
 }
 
 fn issuer_facts(slot: &IssuerSlot, active: bool, state: &LedgerState) -> IssuerFacts {

@@ -4,6 +4,7 @@ use super::ask::{Address, Ask};
 use super::hosted::{HostedCa, HostedCas};
 use super::memory::Memory;
 use super::message::{Message, PartitionId, PostReply, Reply, read_json};
+use super::migrations::{Migration, migrations_of};
 use crate::ca::config::receivers::Mail;
 use crate::ca::config::settings::Settings;
 use crate::ca::config::webhook::WebhookRequest;
@@ -156,6 +157,11 @@ pub trait PartitionPorts: Ports {
     /// # Errors
     /// When the crypto provider fails.
     async fn sign_with(&self, pkcs8: &[u8], message: &[u8]) -> Result<Vec<u8>, CryptoFailure>;
+
+    /// Returns the migrations of a partition, the oldest first.
+    fn migrations(&self, of: &PartitionId) -> &'static [Migration] {
+        migrations_of(of)
+    }
 
     /// Returns the number of the next nonce of this partition, unique in all its time.
     ///

@@ -10,7 +10,7 @@ use super::ports::PartitionPorts;
 use crate::records::operations::audit::{AuditHead, AuditRecord, Event};
 use crate::records::operations::restore::{RestoreRecord, WholeRestore};
 use crate::records::{Kind, Problem};
-use crate::store::{Key, Kv, Record, Table, Write, key_of};
+use crate::store::{FIRST_SCHEMA, Key, Kv, Record, Table, Write, key_of};
 use crate::values::Time;
 use serde::{Deserialize, Serialize};
 
@@ -160,7 +160,11 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
         let replaced = match self.mark()? {
             Some(found) if found.backup == record.backup => Vec::new(),
             Some(found) => return Err(other(&found)),
-            None => self.own_rows()?.ok_or_else(|| occupied(&self.id))?,
+            None => {
+                let rows = self.own_rows()?.ok_or_else(|| occupied(&self.id))?;
+                self.restore_schema()?;
+                rows
+            }
         };
         let entries = u64::try_from(replaced.len().saturating_sub(1)).unwrap_or(u64::MAX);
         let mut record = record.clone();
@@ -169,6 +173,16 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
         }
         let writes = replaced.into_iter().map(|key| (key, Write::Delete)).collect();
         self.write_marked(&record, writes, None)
+    }
+
+    /// Lets all migrations run after the restore.
+    ///
+    /// The backup's rows may be of an older release.
+    fn restore_schema(&self) -> Result<(), Problem> {
+        self.with_storage(|kv| match kv.schema()? {
+            Some(FIRST_SCHEMA) => Ok(()),
+            _ => kv.set_schema(FIRST_SCHEMA),
+        })
     }
 
     fn write_marked(
@@ -193,7 +207,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
         let mark = match self.mark()? {
             Some(found) if found.backup == ask.backup => found,
             Some(found) => return Err(other(&found)),
-            None if self.with_storage(|kv| kv.is_empty())? => RestoreRecord { backup: ask.backup, whole: None },
+            None if self.with_storage(|kv| kv.is_empty())? => {
+                self.restore_schema()?;
+                RestoreRecord { backup: ask.backup, whole: None }
+            }
             None => return Err(occupied(&self.id)),
         };
         let purge = ask.rows.iter().filter_map(|row| row.expires).min().map(|at| at.plus(self.purge_slack()));

@@ -27,6 +27,8 @@ pub struct Running {
     pub ended: Cell<bool>,
     /// Whether the test CA of the partition knows it.
     pub joined: Cell<bool>,
+    /// The schema number of the partition, if it is newer than this release reads.
+    pub newer: Cell<Option<u32>>,
 }
 
 impl Running {

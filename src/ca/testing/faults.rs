@@ -184,6 +184,14 @@ impl Kv for SharedKv {
         self.rows.borrow().size()
     }
 
+    fn schema(&self) -> Result<Option<u32>, StoreFailure> {
+        self.operate("schema", |rows| rows.schema())
+    }
+
+    fn set_schema(&mut self, number: u32) -> Result<(), StoreFailure> {
+        self.operate("set_schema", |rows| rows.set_schema(number))
+    }
+
     fn is_empty(&self) -> Result<bool, StoreFailure> {
         self.operate("is_empty", |rows| rows.is_empty())
     }

@@ -15,6 +15,7 @@ use crate::ca::runtime::apart::apart;
 use crate::ca::runtime::hosted::{HostedCa, HostedCas};
 use crate::ca::runtime::memory::Memory;
 use crate::ca::runtime::message::{Message, PartitionId, PostReply, Reply};
+use crate::ca::runtime::migrations::{Migration, migrations_of};
 use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::{Forwarded, NewKey, PartitionPorts, Ports, Task};
 use crate::ca::runtime::problems::ended;
@@ -197,7 +198,7 @@ impl Ports for WorldPorts {
     }
 
     async fn call(&self, to: &PartitionId, message: &Message) -> Result<Reply, Problem> {
-        let extended = self.world.state.extends.get();
+        let extended = self.world.state.release.extends.get();
         let (sent, to) = (crossed(message, extended), self.addressed(to));
         let answer =
             self.at(&to, needs_hosted(message), async |partition| crossed(&partition.handle(sent).await, extended));
@@ -211,7 +212,7 @@ impl Ports for WorldPorts {
         request: &str,
     ) -> Result<Forwarded<Response>, Problem> {
         let to = self.addressed(&PartitionId::Account(to.clone()));
-        let extended = self.world.state.extends.get();
+        let extended = self.world.state.release.extends.get();
         let answer =
             self.at(&to, true, async |partition| crossed(&partition.post(path, body, request).await, extended));
         Ok(match self.make(POST, answer).await? {
@@ -295,6 +296,10 @@ impl PartitionPorts for WorldPorts {
                 *self.world.state.alarms_set.borrow_mut().entry(name.clone()).or_default() += 1;
             }
         }
+    }
+
+    fn migrations(&self, of: &PartitionId) -> &'static [Migration] {
+        self.world.state.release.migrations.get().map_or_else(|| migrations_of(of), |migrations| migrations(of))
     }
 
     fn cancel_alarm(&self) {

@@ -2,8 +2,20 @@
 
 use super::world::World;
 use crate::ca::runtime::message::{Message, Reply};
+use crate::ca::runtime::migrations::Migrations;
+use crate::store::Kv;
 use serde_json::Value;
 use serde_json::value::RawValue;
+use std::cell::Cell;
+
+/// What another release does otherwise.
+#[derive(Clone, Default)]
+pub struct OtherRelease {
+    /// Whether messages have members that this release does not know.
+    pub extends: Cell<bool>,
+    /// Its migrations; this release's by default.
+    pub migrations: Cell<Option<Migrations>>,
+}
 
 /// Members with maps, or with what a client or an operator wrote.
 const OPAQUE: [&str; 11] =
@@ -44,7 +56,18 @@ impl World {
 
     /// Lets all messages and replies have members that this release does not know.
     pub fn extend_messages(&self) {
-        self.state.extends.set(true);
+        self.state.release.extends.set(true);
+    }
+
+    /// Restarts the CA with another release's migrations.
+    pub fn update(&self, migrations: Migrations) {
+        self.state.release.migrations.set(Some(migrations));
+        self.restart();
+    }
+
+    /// The schema number of a partition; `None` without a database.
+    pub fn schema(&self, partition: &str) -> Option<u32> {
+        self.storage(partition).copy().schema().expect("a map can be read")
     }
 
     /// Sends a partition a message of any name and body.

@@ -294,7 +294,12 @@ impl World {
     pub(super) fn storage(&self, name: &str) -> SharedKv {
         let empty =
             || SharedKv::new(name, MemoryKv::default(), self.state.store.clone(), self.state.operations.clone());
-        self.state.partitions.borrow_mut().entry(name.to_owned()).or_insert_with(empty).clone()
+        let mut partitions = self.state.partitions.borrow_mut();
+        if !partitions.contains_key(name) && self.state.release.migrations.get().is_some() {
+            // Its first message brings it into memory, and it learns its schema.
+            self.state.lost.borrow_mut().insert(name.to_owned());
+        }
+        partitions.entry(name.to_owned()).or_insert_with(empty).clone()
     }
 
     /// One step, which lets others run when the world is cooperative.

@@ -6,6 +6,7 @@ use super::network::Network;
 use super::operations::Operations;
 use super::receiver;
 use super::receiver::Receiver;
+use super::releases::OtherRelease;
 use super::secrets::Secrets;
 use crate::ca::account::activity::ActivityRecord;
 use crate::ca::config::settings::Settings;
@@ -78,9 +79,8 @@ pub(super) struct State {
     pub(super) lines: RefCell<Vec<String>>,
     nonces: RefCell<BTreeSet<String>>,
     pub(super) memory: Memory,
-    /// Whether messages have members of the next release.
-    pub(super) extends: Cell<bool>,
     pub(super) hosted_cas: HostedCas,
+    pub(super) release: OtherRelease,
 }
 
 /// The keys and tokens of a world with these settings.
@@ -163,8 +163,8 @@ impl World {
             lines: RefCell::default(),
             nonces: RefCell::default(),
             memory: Memory::default(),
-            extends: Cell::default(),
             hosted_cas: HostedCas::default(),
+            release: OtherRelease::default(),
         };
         let keys = Rc::new(vec![authority().1.key.clone()]);
         let settings = settings();
@@ -226,8 +226,8 @@ impl World {
             lines: RefCell::default(),
             nonces: old.nonces.clone(),
             memory: old.memory.clone(),
-            extends: old.extends.clone(),
             hosted_cas: HostedCas::default(),
+            release: old.release.clone(),
         };
         Self { state: Rc::new(state), ..self.clone() }
     }

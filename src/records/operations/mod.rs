@@ -9,6 +9,7 @@ pub mod failure;
 pub mod fault;
 pub mod limit;
 pub mod metrics;
+pub mod migration;
 pub mod notice;
 pub mod policies;
 pub mod proof;
