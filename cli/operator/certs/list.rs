@@ -102,7 +102,7 @@ pub fn run(client: &Client, at: &Target, options: &Options, now: Time) -> Result
     Ok(())
 }
 
-/// Removes control characters but those of CSV, and escapes characters that reorder text or have no width.
+/// Removes control characters, and escapes those that reorder text or have no width.
 fn visible(rows: &str) -> String {
     let mut out = String::with_capacity(rows.len());
     for c in rows.chars().filter(|c| !c.is_control() || "\r\n\t".contains(*c)) {
