@@ -309,11 +309,10 @@ impl<'a, K: Kv> Txn<'a, K> {
         let wake = earliest(self.wake, purge);
         let deletes = writes.iter().all(|(_, write)| matches!(write, Write::Delete));
         let only_deleted = deletes && !writes.is_empty() && wake.is_none();
-        let wrote = !writes.is_empty();
-        if wrote {
+        if !writes.is_empty() {
             self.kv.apply(writes, purge)?;
         }
-        Ok(Committed { wake, only_deleted, wrote })
+        Ok(Committed { wake, only_deleted })
     }
 
     /// The rows to be written.
@@ -354,8 +353,6 @@ pub struct Committed {
     pub wake: Option<Time>,
     /// Whether it only deleted, so that the partition may be empty.
     pub only_deleted: bool,
-    /// Whether it wrote or deleted rows.
-    pub wrote: bool,
 }
 
 fn earliest(a: Option<Time>, b: Option<Time>) -> Option<Time> {

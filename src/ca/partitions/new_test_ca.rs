@@ -1,6 +1,6 @@
 //! The making of a test CA: its place in the list, and its partition.
 
-use super::test_ca::{FoundTestCa, TestCaAt};
+use super::test_ca::{EndTestCa, FoundTestCa, TestCaAt};
 use super::test_cas::{ADDRESS, ReleaseTestCa, ReserveTestCa, TestCasAt};
 use crate::ca::http::address::ClientAddress;
 use crate::ca::runtime::ports::Ports;
@@ -45,7 +45,8 @@ pub async fn make<P: Ports>(
     match ports.ask(&TestCaAt(Some(id.clone())), &FoundTestCa { made, ends, always_valid }).await {
         Ok(authority) => Ok((id, authority)),
         Err(problem) => {
-            // If that fails too, the entry expires.
+            // It may have been made. If these fail too, it ends by itself, and the entry expires.
+            let _ = ports.ask(&TestCaAt(Some(id.clone())), &EndTestCa).await;
             let _ = ports.ask(&TestCasAt, &ReleaseTestCa(id)).await;
             Err(problem)
         }

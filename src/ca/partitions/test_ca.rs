@@ -149,11 +149,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> TestCa<P, K> {
             not_after: plan.not_after,
             ending: false,
         };
-        self.transact(|txn| {
-            txn.put("", &record)?;
-            txn.wake_at(ends);
-            Ok(())
-        })?;
+        // Before it is stored, so that no crash leaves it without an end.
+        self.ports.wake_at(ends);
+        self.transact(|txn| Ok(txn.put("", &record)?))?;
         Ok(authority)
     }
 

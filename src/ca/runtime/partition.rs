@@ -5,7 +5,7 @@ use super::ports::PartitionPorts;
 use super::problems::ended;
 use super::running::Running;
 use crate::records::Problem;
-use crate::store::{Kv, StoreFailure, Txn};
+use crate::store::{Kv, StoreFailure, Txn, Write};
 use crate::values::Id;
 use core::time::Duration;
 use std::cell::RefCell;
@@ -63,14 +63,18 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
             txn.delete_by(self.ports.now().plus(longest).plus(longest));
         }
         let value = act(&mut txn)?;
-        let committed = txn.commit_noting(|writes| self.running.watches.note(writes))?;
+        let committed = txn.commit_noting(|writes| {
+            self.running.watches.note(writes);
+            // Before them, so that no crash leaves rows without it.
+            if writes.iter().any(|(_, write)| matches!(write, Write::Put { .. })) {
+                self.ports.wake_at_end();
+            }
+        })?;
         if let Some(at) = committed.wake {
             self.ports.wake_at(at);
         }
         if committed.only_deleted {
             self.clear_if_empty(&mut kv);
-        } else if committed.wrote {
-            self.ports.wake_at_end();
         }
         Ok(value)
     }

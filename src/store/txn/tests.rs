@@ -42,7 +42,7 @@ fn commit_stores_and_returns_the_earliest_expiry() {
     let mut txn = Txn::begin(&mut kv);
     txn.put("a", &note("one", Some(50))).unwrap();
     txn.put("b", &note("two", Some(40))).unwrap();
-    assert_eq!(txn.commit().unwrap(), Committed { wake: Some(Time::from_secs(40)), only_deleted: false, wrote: true });
+    assert_eq!(txn.commit().unwrap(), Committed { wake: Some(Time::from_secs(40)), only_deleted: false });
     assert_eq!(kv.rows().count(), 2);
     assert_eq!(kv.purge(Time::from_secs(40), Duration::from_secs(5)).unwrap(), Some(Time::from_secs(55)));
     assert_eq!(kv.rows().map(|(key, ..)| key.to_owned()).collect::<Vec<_>>(), ["note/a"]);
