@@ -35,6 +35,8 @@ pub struct WorkerConfig {
     pub built: bool,
     /// Cloudflare's cache in front of the Worker.
     pub cache: CacheConfig,
+    /// The names of bindings that send e-mails.
+    pub mailers: Vec<String>,
     compatibility_date: Option<String>,
     compatibility_flags: Vec<String>,
     objects: Vec<ObjectBinding>,
@@ -121,6 +123,8 @@ struct File {
     #[serde(default)]
     compatibility_flags: Vec<String>,
     #[serde(default)]
+    send_email: Vec<Mailer>,
+    #[serde(default)]
     durable_objects: DurableObjects,
     #[serde(default)]
     migrations: Vec<Migration>,
@@ -137,6 +141,11 @@ struct CacheTable {
 #[derive(Deserialize)]
 struct Export {
     cache: Option<CacheTable>,
+}
+
+#[derive(Deserialize)]
+struct Mailer {
+    name: String,
 }
 
 #[derive(Default, Deserialize)]
@@ -197,6 +206,7 @@ impl WorkerConfig {
             main: read.main,
             built: read.build.is_some(),
             cache: CacheConfig { enabled: read.cache.enabled, entrypoints: entrypoints.collect() },
+            mailers: read.send_email.into_iter().map(|binding| binding.name).collect(),
             compatibility_date: read.compatibility_date,
             compatibility_flags: read.compatibility_flags,
             objects: read.durable_objects.bindings,

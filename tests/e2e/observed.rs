@@ -81,6 +81,11 @@ pub struct Envelope<R> {
 impl Observed {
     /// Starts, over plain http, with the state and configuration of a server, which is stopped.
     pub fn start(server: Server) -> Self {
+        Self::start_with(server, |config| config)
+    }
+
+    /// The same with a changed configuration.
+    pub fn start_with(server: Server, change: impl FnOnce(String) -> String) -> Self {
         let pid = server.facts["workerd_pid"].as_u64().unwrap();
         let line = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap();
         let mut arguments: Vec<String> = line.split_terminator('\0').skip(1).map(str::to_owned).collect();
@@ -91,7 +96,7 @@ impl Observed {
         let entry = format!("(name = \"observed.js\", esModule = embed {ENTRY:?}),\n (name = \"index.js\"");
         assert_eq!(config.matches("(name = \"index.js\"").count(), 1);
         let observed = state.join("observed.capnp");
-        std::fs::write(&observed, config.replace("(name = \"index.js\"", &entry)).unwrap();
+        std::fs::write(&observed, change(config.replace("(name = \"index.js\"", &entry))).unwrap();
         *arguments.last_mut().unwrap() = observed.to_str().unwrap().to_owned();
         let child = run(&program, &arguments, port);
         let agent = ureq::Agent::config_builder().http_status_as_error(false).build().new_agent();

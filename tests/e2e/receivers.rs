@@ -1,5 +1,6 @@
-//! Notices for people on workerd: to Slack, Teams, ntfy, and without a binding for mails.
+//! Notices for people on workerd: Slack, Teams, ntfy, and a double of the mail binding.
 
+use super::observed::Observed;
 use crate::common::companion::companion;
 use crate::common::server::{Server, free_port};
 use axum::Router;
@@ -61,4 +62,52 @@ fn receivers_get_their_forms_and_a_missing_binding_is_named() {
     assert_eq!((&all[1].3["type"], &card["content"]["type"]), (&json!("message"), &json!("AdaptiveCard")));
     assert_eq!(card["content"]["body"][1]["inlines"][0]["type"], "TextRun");
     assert_eq!((&all[2].3["topic"], &all[2].3["priority"]), (&json!("my-ca"), &json!(3)));
+}
+
+/// The double of Cloudflare's binding for mails.
+const MAIL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/mail.js");
+
+/// The result of a test mail to this address, and what arrived.
+fn mailed(to: &str) -> (Value, Vec<Value>) {
+    let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
+    let set = format!("EMAIL_TO={to}");
+    let server = Server::start_with(folder.path(), 0, &["--plain-http", "--set", &set]);
+    let token = std::fs::read_to_string(server.fact("admin_token")).unwrap();
+    let arrived = Arrived::default();
+    let _receiver = receive(&arrived, port);
+    let worker = Observed::start_with(server, |config| {
+        let binding =
+            "      bindings = [\n        (name = \"EMAIL\", service = (name = \"mail\", entrypoint = \"Mail\")),\n";
+        let service = format!(
+            "  services = [\n    (name = \"mail\", worker = (modules = [(name = \"mail.js\", esModule = embed {MAIL:?})], \
+             compatibilityDate = \"2024-09-23\", bindings = [(name = \"RECEIVER\", text = \"http://127.0.0.1:{port}/mail\")])),\n"
+        );
+        assert!(config.matches("      bindings = [\n").count() == 1 && config.matches("  services = [\n").count() == 1);
+        config.replace("      bindings = [\n", binding).replace("  services = [\n", &service)
+    });
+    let mut answer = ureq::post(worker.url("/admin/v1/notices/test"))
+        .header("Authorization", format!("Bearer {}", token.trim()))
+        .content_type("application/json")
+        .send("{}")
+        .unwrap();
+    let said: Value = serde_json::from_str(&answer.body_mut().read_to_string().unwrap()).unwrap();
+    let arrived = arrived.lock().unwrap().iter().map(|(.., body)| body.clone()).collect();
+    (said["receivers"][0].clone(), arrived)
+}
+
+#[test]
+fn mail_is_sent_by_the_binding_and_its_refusal_is_shown() {
+    let (result, arrived) = mailed("ops@example.org security@example.org");
+    assert_eq!(result, json!({ "receiver": "email", "status": 200, "error": null }));
+    assert_eq!(arrived.len(), 1);
+    let mail = &arrived[0];
+    assert_eq!(mail["to"], json!(["ops@example.org", "security@example.org"]));
+    assert_eq!(mail["from"], "selvedge@127.0.0.1");
+    let subject = mail["subject"].as_str().unwrap();
+    assert!(subject.starts_with("Selvedge 127.0.0.1:") && subject.ends_with(": 1 notice"), "{subject}");
+    assert!(mail["text"].as_str().unwrap().starts_with("test of the notices of http://127.0.0.1:"), "{mail}");
+    assert!(mail["html"].as_str().unwrap().contains("<li>test of the notices of http://"), "{mail}");
+    let (result, arrived) = mailed("unknown@example.org");
+    assert!(result["error"].as_str().unwrap().contains("E_RECIPIENT_NOT_ALLOWED"), "{result}");
+    assert!(arrived.is_empty());
 }

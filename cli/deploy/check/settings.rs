@@ -13,6 +13,9 @@ use crate::ceremony::issuer_file;
 use crate::common::worker_config::{EXAMPLE_BASE_URL, WorkerConfig};
 use crate::deploy::ca_files::CaFiles;
 
+/// The binding by which the Worker sends mails.
+const MAILER: &str = "EMAIL";
+
 /// Cloudflare's limit for a variable, in bytes.
 const MAX_VARIABLE_BYTES: usize = 5 * 1024;
 
@@ -56,6 +59,7 @@ pub fn check(files: &CaFiles, config: &WorkerConfig, now: Time, found: &mut Vec<
 pub fn check_for_cloudflare(config: &WorkerConfig, found: &mut Vec<Finding>) {
     address::check(config, found);
     cache(config, found);
+    mailer(config, found);
     let file = config.file().display();
     for (name, text) in
         config.vars.iter().map(|(name, var)| (name, var.text())).filter(|(_, text)| text.len() > MAX_VARIABLE_BYTES)
@@ -63,6 +67,16 @@ pub fn check_for_cloudflare(config: &WorkerConfig, found: &mut Vec<Finding>) {
         found.push(Finding::wrong(
             format!("{name} in {file} is {} bytes long; Cloudflare's limit is {MAX_VARIABLE_BYTES}", text.len()),
             "Shorten it; a chain by shorter names and elliptic curves instead of RSA",
+        ));
+    }
+}
+
+/// Checks that mails have a binding that sends them.
+fn mailer(config: &WorkerConfig, found: &mut Vec<Finding>) {
+    if config.var("EMAIL_TO").is_some() && !config.mailers.iter().any(|name| name == MAILER) {
+        found.push(Finding::wrong(
+            format!("{} sets EMAIL_TO and has no binding {MAILER} that sends mails", config.file().display()),
+            format!("Add [[send_email]] with name = \"{MAILER}\", or remove EMAIL_TO"),
         ));
     }
 }

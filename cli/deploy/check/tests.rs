@@ -13,6 +13,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 mod cache;
+mod mailer;
 mod root_crl;
 
 const NOW: Time = Time::from_secs(1_795_521_600);
