@@ -40,6 +40,8 @@ pub struct Facts {
     pub failures: (u64, u64),
     /// Those among them that were the server's.
     pub internal: u64,
+    /// Actions that wait for a second person.
+    pub approvals: u64,
     /// Admin tokens with their end.
     pub tokens: Vec<(String, Time)>,
     /// Partitions that a newer release has stored, with their schema numbers.
@@ -62,6 +64,7 @@ impl Facts {
         found.extend(self.late.iter().filter_map(|(name, due)| late(name, *due, self.now)));
         found.extend(undelivered(self.given_up));
         found.extend(self.of_clients());
+        found.extend(approvals(self.approvals));
         found.extend(self.tokens.iter().filter_map(|(name, end)| token(name, *end, self.now)));
         if self.registration_open {
             let what = "accounts can be created without an external account key";
@@ -129,6 +132,14 @@ pub fn undelivered(given_up: u64) -> Option<Finding> {
     (given_up > 0).then(|| Finding::new("notices-undelivered", Severity::Due, what, todo).counted(given_up))
 }
 
+/// The finding about actions that wait for a second person.
+fn approvals(waiting: u64) -> Option<Finding> {
+    let verb = if waiting == 1 { "waits" } else { "wait" };
+    let what = format!("{} {verb} for a second person", number(waiting, "action"));
+    let todo = "`selvedge approvals list` lists them, `selvedge approvals confirm ID` runs one";
+    (waiting > 0).then(|| Finding::new("approvals-waiting", Severity::Note, what, todo).counted(waiting))
+}
+
 /// The finding about a token that ends soon, or has ended.
 fn token(name: &str, end: Time, now: Time) -> Option<Finding> {
     let todo = "`selvedge token remove NAME`, `selvedge token new NAME` where it is still needed, then `selvedge deploy \
@@ -181,6 +192,7 @@ mod tests {
             paused: 0,
             failures: (0, 0),
             internal: 0,
+            approvals: 0,
             tokens: vec![("ada".to_owned(), NOW.plus(TOKEN_ENDS + Duration::from_millis(1)))],
             newer: Vec::new(),
         }
@@ -208,6 +220,7 @@ mod tests {
         only(&Facts { paused: 1, ..good() }, "names-paused", Severity::Due, "1 name is paused");
         only(&Facts { internal: 2, ..good() }, "failures-internal", Severity::Due, "2 failures of the CA");
         only(&Facts { failures: (3, 1), ..good() }, "failures", Severity::Note, "3 kinds of failure of 1 account");
+        only(&Facts { approvals: 2, ..good() }, "approvals-waiting", Severity::Note, "2 actions wait for a second");
         let of = |end: Time| vec![("ada".to_owned(), end)];
         let says = "the admin token \"ada\" ends on 2027-01-29";
         only(&Facts { tokens: of(NOW.plus(TOKEN_ENDS)), ..good() }, "token-ending", Severity::Due, says);

@@ -12,6 +12,8 @@ use crate::ca::notices::delivery::{CountNotices, NoticeStore};
 use crate::ca::partitions::failures::kind::FailuresAt;
 use crate::ca::partitions::failures::list::{FailureSummary, SummarizeFailures};
 use crate::ca::runtime::ask::{Address, Ask};
+use crate::ca::partitions::operations::approvals::ListApprovals;
+use crate::ca::partitions::operations::kind::OperationsAt;
 use crate::ca::runtime::ports::Ports;
 use crate::ca::runtime::schema::ShowSchema;
 use crate::pki::{IssuerSlot, profile};
@@ -75,6 +77,8 @@ pub async fn look<P: Ports>(ports: &P) -> Result<Health, Problem> {
     }
     let notices = seen(ports, &NoticeStore::Operations, &CountNotices, &mut newer).await?.unwrap_or_default();
     late.extend(notices.due.map(|due| ("operations".to_owned(), due)));
+    let approvals = waiting_approvals(ports, &mut newer).await?;
+    newer.dedup();
     let summarize = SummarizeFailures { since: now.minus(RECENT) };
     let failures = seen(ports, &FailuresAt, &summarize, &mut newer).await?.unwrap_or_default();
     let facts = Facts {
@@ -93,6 +97,7 @@ pub async fn look<P: Ports>(ports: &P) -> Result<Health, Problem> {
         paused: failures.paused,
         failures: (failures.of_accounts(), failures.accounts),
         internal: failures.internal(),
+        approvals,
         tokens: settings.admin.all().iter().filter_map(|token| Some((token.name.clone(), token.until?))).collect(),
         newer,
     };
@@ -116,6 +121,16 @@ async fn seen<P: Ports, A: Ask>(
     let Some(stored) = state.stored.filter(|stored| *stored > state.reads) else { return Err(problem) };
     newer.push((at.partition().name(), stored));
     Ok(None)
+}
+
+/// Returns the number of actions that wait for a second person.
+async fn waiting_approvals<P: Ports>(ports: &P, newer: &mut Vec<(String, u32)>) -> Result<u64, Problem> {
+    if !ports.settings().four_eyes.is_on() {
+        return Ok(0);
+    }
+    let all = seen(ports, &OperationsAt, &ListApprovals, newer).await?.unwrap_or_default();
+    let waiting = all.iter().filter(|record| record.state(ports.now()) == "pending").count();
+    Ok(u64::try_from(waiting).unwrap_or(u64::MAX))
 }
 
 fn issuer_facts(slot: &IssuerSlot, active: bool, state: &LedgerState) -> IssuerFacts {

@@ -44,6 +44,9 @@ fn recorded(operator: &Operator, n: usize) -> Vec<String> {
 fn policy_is_put_in_force_by_two_persons_and_both_are_recorded() {
     let (ada, ben, _) = guarded("policy");
     let id = waits(ada.post("policy?note=narrow", &json!({ "allow": ["a.test"] })));
+    let findings = ben.see("health")["findings"].as_array().unwrap().clone();
+    let waiting = findings.iter().find(|one| one["id"] == "approvals-waiting").unwrap();
+    assert_eq!((&waiting["count"], &waiting["severity"]), (&1.into(), &"note".into()));
     assert_eq!(ada.see("policy")["in_force"]["version"], 0, "nothing changed yet");
     let shown = ben.see(&format!("approvals/{id}"));
     assert_eq!((&shown["action"], &shown["body"]["allow"]), (&"policy.put".into(), &json!(["a.test"])));
