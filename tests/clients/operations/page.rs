@@ -1,6 +1,6 @@
 //! The operators' page in a real browser: first screen, every view, hostile texts, faults.
 
-use super::desk::{Desk, delay_lists, stock, trouble};
+use super::desk::{Customer, Desk, delay_lists, stock, trouble};
 use super::fixture::Fixture;
 use crate::browser::axe::axe;
 use crate::common::server::Server;
@@ -200,6 +200,48 @@ fn page_works_by_keyboard_without_script_and_without_the_authority() {
     desk.browser.refresh();
     assert!(desk.browser.find("main").text().contains("This page needs JavaScript"));
     desk.browser.screenshot("page/no-script.png");
+}
+
+#[test]
+fn pages_for_users_share_the_style_and_agree_to_terms() {
+    let set = |version: u8| format!("TERMS_OF_SERVICE=https://ca.example/terms/{version}");
+    let mut desk = Desk::new();
+    let Fixture { mut server, folder } = desk.fixture.take().unwrap();
+    server.add_arguments(&["--set", &set(1), "--set", "TERMS_CHANGE=refuse"]);
+    desk.fixture = Some(Fixture { server: server.restart(), folder });
+    let customer = Customer::new(desk.fixture());
+    let Fixture { mut server, folder } = desk.fixture.take().unwrap();
+    server.add_arguments(&["--set", &set(2)]);
+    desk.fixture = Some(Fixture { server: server.restart(), folder });
+    let (accepted, refused) = customer.order(&["a.corp.test"], json!({}));
+    assert!(!accepted && refused["type"].as_str().unwrap().ends_with("userActionRequired"), "{refused}");
+    let terms = refused["instance"].as_str().unwrap();
+    let pages = [
+        ("landing", format!("{}/", desk.origin)),
+        ("error", format!("{}/nothing", desk.origin)),
+        ("terms", terms.to_owned()),
+    ];
+    for (name, url) in &pages {
+        desk.browser.open(url);
+        for (width, height, dark) in [(390, 844, true), (1280, 800, false)] {
+            desk.browser.set_window(width, height);
+            desk.browser.set_dark(dark);
+            assert!(desk.fits(), "{name}: wider than {width}");
+            assert_eq!(axe(&desk.browser), [""; 0], "{name}, dark: {dark}");
+            desk.browser.screenshot(format!("page/users/{name}-{width}.png"));
+        }
+    }
+    // Another button of the same form: the refusal is a page too.
+    desk.browser.execute("document.querySelector('button').value = 'no'", &[]);
+    desk.browser.find("button").click();
+    desk.browser.wait_until("the refusal", || desk.text().contains("The form does not say agree=yes"));
+    desk.browser.open(terms);
+    desk.browser.find("button").click();
+    desk.browser.wait_until("the thanks", || desk.text().contains("You agreed to the terms of service."));
+    assert!(customer.order(&["a.corp.test"], json!({})).0);
+    // The status 404 of the unknown page, and 400 of the wrong button, are errors to the browser.
+    let others = desk.complaints().into_iter().filter(|text| !text.contains("/nothing") && !text.contains("/terms/"));
+    assert_eq!(others.count(), 0);
 }
 
 /// Replaces answers of the CA, by the ends of their paths.
