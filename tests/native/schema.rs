@@ -1,5 +1,6 @@
 //! Holds the stored records against `kv-schema/`.
 
+use crate::versions::examples::{without_each_optional, without_example};
 use selvedge::ca::account::activity::ActivityRecord;
 use selvedge::ca::config::admin_tokens::AdminTokens;
 use selvedge::ca::config::external_accounts::ExternalAccounts;
@@ -75,14 +76,31 @@ fn documented_table(prefix: &str) -> Table {
     }
 }
 
-/// Reads a golden example as its type and writes it back.
+/// The golden example of a record, and further ones for members that exclude each other.
+fn examples(prefix: &str) -> Vec<Value> {
+    let mut all = vec![read(prefix, "golden.json")];
+    if folder().join(prefix).join("more.json").exists() {
+        all.extend(read(prefix, "more.json").as_array().unwrap().iter().cloned());
+    }
+    all
+}
+
+/// Reads golden examples as their type and writes them back.
 fn golden<R: Record>() -> String {
-    let example = read(R::PREFIX, "golden.json");
-    check(R::PREFIX, &example);
-    let record: R = serde_json::from_value(example.clone()).unwrap();
-    assert_eq!(serde_json::to_value(&record).unwrap(), example, "{}", R::PREFIX);
-    // Purging scans one table only.
-    assert!(record.expires().is_none() || R::TABLE == Table::Expiring, "{}", R::PREFIX);
+    let (schema, examples) = (read(R::PREFIX, "schema.json"), examples(R::PREFIX));
+    for example in &examples {
+        check(R::PREFIX, example);
+        let record: R = serde_json::from_value(example.clone()).unwrap();
+        assert_eq!(serde_json::to_value(&record).unwrap(), *example, "{}", R::PREFIX);
+        // Purging scans one table only.
+        assert!(record.expires().is_none() || R::TABLE == Table::Expiring, "{}", R::PREFIX);
+        for (member, without) in without_each_optional(&schema, example) {
+            let read = serde_json::from_value::<R>(without);
+            assert!(read.is_ok(), "{}: {member} is optional in the schema, and required by the type", R::PREFIX);
+        }
+    }
+    let missing = without_example(R::PREFIX, &schema, &examples);
+    assert!(missing.is_empty(), "no example (golden.json, more.json) has {missing:?}");
     assert_eq!(documented_table(R::PREFIX), R::TABLE, "{}", R::PREFIX);
     R::PREFIX.to_owned()
 }
