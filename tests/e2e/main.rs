@@ -25,6 +25,8 @@ mod many;
 mod observed;
 mod reach;
 mod receivers;
+mod release_fixture;
+mod releases;
 mod retrying_client;
 mod revocations;
 mod rows;
