@@ -143,24 +143,23 @@ pub fn trouble(fixture: &Fixture) {
     assert_eq!(fixture.selvedge(&["failures"])["failures"].as_array().unwrap().len(), 30);
 }
 
-/// Makes all CRLs of a stopped server late by two hours.
-pub fn delay_lists(state: &Path) {
+/// Makes a CRL of a stopped server late by two hours.
+///
+/// An unreadable entry keeps it from being signed.
+pub fn delay_list(state: &Path) {
     let script = "import json, pathlib, sqlite3, sys, time
 changed = 0
 for path in pathlib.Path(sys.argv[1]).rglob('*.sqlite'):
     base = sqlite3.connect(path)
-    for table in ('kv', 'kept', 'sorted'):
-        if not base.execute('SELECT 1 FROM sqlite_master WHERE name = ?', (table,)).fetchone():
-            continue
-        for key, value in base.execute(f\"SELECT key, value FROM {table} WHERE key LIKE 'shard/%'\").fetchall():
-            record = json.loads(value)
-            if record.get('due'):
-                record['due'] = int((time.time() - 7200) * 1000)
-                base.execute(f'UPDATE {table} SET value = ? WHERE key = ?', (json.dumps(record), key))
-                changed += 1
+    if base.execute(\"SELECT 1 FROM sqlite_master WHERE name = 'kv'\").fetchone():
+        for key, value in base.execute(\"SELECT key, value FROM kv WHERE key LIKE 'shard/%' LIMIT 1\").fetchall():
+            record = dict(json.loads(value), due=int((time.time() - 7200) * 1000))
+            base.execute('UPDATE kv SET value = ? WHERE key = ?', (json.dumps(record), key))
+            base.execute('INSERT INTO kv (key, value) VALUES (?, ?)', (key.replace('shard', 'revoked') + '/00', '{}'))
+            changed += 1
     base.commit()
     base.close()
-assert changed, 'no list is there'";
+assert changed == 1, changed";
     run(Command::new("python3").args(["-c", script]).arg(state));
 }
 

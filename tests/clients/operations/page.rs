@@ -1,6 +1,6 @@
 //! The operators' page in a real browser: first screen, every view, hostile texts, faults.
 
-use super::desk::{Customer, Desk, delay_lists, stock, trouble};
+use super::desk::{Customer, Desk, delay_list, stock, trouble};
 use super::fixture::Fixture;
 use crate::browser::axe::axe;
 use crate::common::server::Server;
@@ -49,7 +49,7 @@ fn newcomer_finds_three_troubles_on_the_first_screen_and_a_cause_in_two_clicks()
     let mut desk = Desk::new();
     trouble(desk.fixture());
     let Fixture { server, folder } = desk.fixture.take().unwrap();
-    desk.fixture = Some(Fixture { server: server.restart_after(delay_lists), folder });
+    desk.fixture = Some(Fixture { server: server.restart_after(delay_list), folder });
     desk.sign_in();
     let seen = desk.first_screen();
     desk.browser.screenshot("page/first-screen.png");
