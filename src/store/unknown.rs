@@ -6,7 +6,6 @@
 
 use super::{Record, StoreFailure};
 use serde_json::Value;
-use std::io;
 
 /// Adds the unknown members of a stored record to its replacement; `None` without any.
 ///
@@ -18,16 +17,21 @@ pub fn keep_unknown<R: Record>(stored: &str, json: &str) -> Result<Option<String
     }
     // What cannot be read is replaced as a whole.
     let Ok(record) = serde_json::from_str::<R>(stored) else { return Ok(None) };
-    // It would be written as it is stored: the usual case costs no more than this.
-    if serde_json::to_writer(Expected(stored.as_bytes()), &record).is_ok() {
-        return Ok(None);
-    }
-    let failed = |error: serde_json::Error| StoreFailure::Failed(format!("writing {}: {error}", R::PREFIX));
-    let stored: Value = serde_json::from_str(stored).map_err(failed)?;
-    let known = serde_json::to_value(&record).map_err(failed)?;
-    let mut new: Value = serde_json::from_str(json).map_err(failed)?;
-    add_unknown(&mut new, &stored, &known);
-    serde_json::to_string(&new).map(Some).map_err(failed)
+    let known = serde_json::to_string(&record).map_err(failed)?;
+    // It is written as it is stored: the usual case ends here.
+    if known == stored { Ok(None) } else { merged(stored, &known, json).map(Some) }
+}
+
+/// Returns `json` with what `stored` has and `known` has not.
+fn merged(stored: &str, known: &str, json: &str) -> Result<String, StoreFailure> {
+    let read = |text: &str| serde_json::from_str::<Value>(text).map_err(failed);
+    let mut new = read(json)?;
+    add_unknown(&mut new, &read(stored)?, &read(known)?);
+    serde_json::to_string(&new).map_err(failed)
+}
+
+fn failed(error: serde_json::Error) -> StoreFailure {
+    StoreFailure::Failed(format!("keeping what is unknown of a record: {error}"))
 }
 
 /// Adds to `new` what `stored` has and `known` has not, at every depth.
@@ -73,20 +77,6 @@ fn is_same(one: &Value, other: &Value) -> bool {
         (Value::Object(one), Value::Object(other)) => one.iter().next() == other.iter().next(),
         (Value::Array(one), Value::Array(other)) => one.first() == other.first(),
         _ => false,
-    }
-}
-
-/// Takes these bytes only, and fails with the first that differs.
-struct Expected<'a>(&'a [u8]);
-
-impl io::Write for Expected<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 = self.0.strip_prefix(bytes).ok_or(io::ErrorKind::InvalidData)?;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 
