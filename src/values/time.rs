@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 #[serde(transparent)]
 pub struct Time(u64);
 
+/// Difference from which a clock counts as having leaped.
+pub const LEAP: Duration = Duration::from_secs(3600);
+
 impl Time {
     /// The instant `ms` milliseconds after the Unix epoch.
     pub const fn from_millis(ms: u64) -> Self {
@@ -44,6 +47,18 @@ impl Time {
     /// The duration from this instant until `later`; zero when `later` is past.
     pub fn until(self, later: Time) -> Duration {
         Duration::from_millis(later.0.saturating_sub(self.0))
+    }
+
+    /// Whether `now` is at most `age` after this instant. One in the future is of a clock that went back.
+    pub fn is_within(self, age: Duration, now: Self) -> bool {
+        self <= now && now < self.plus(age)
+    }
+
+    /// Whether the thing of this lifetime that ends at this instant has ended.
+    ///
+    /// One whose end is further ahead than its lifetime has, too: it is of a clock that went back.
+    pub fn has_ended(self, life: Duration, now: Self) -> bool {
+        now >= self || self > now.plus(life).plus(LEAP)
     }
 
     /// Formats as [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339) in UTC with whole seconds: `2026-11-24T13:00:00Z`.
@@ -231,5 +246,15 @@ mod tests {
         assert_eq!(t.until(Time::from_secs(9)), Duration::ZERO);
         assert_eq!(t.plus(Duration::from_millis(5)).millis(), 10_005);
         assert_eq!(t.plus(Duration::MAX).millis(), u64::MAX);
+    }
+
+    #[test]
+    fn times_of_a_clock_that_went_back_are_recognized() {
+        let (at, age) = (Time::from_secs(100_000), Duration::from_secs(10));
+        let later = |secs| at.plus(Duration::from_secs(secs));
+        assert!(at.is_within(age, at) && at.is_within(age, later(9)) && !at.is_within(age, later(10)));
+        assert!(!later(1).is_within(age, at));
+        assert!(later(10).has_ended(age, later(10)) && !later(10).has_ended(age, at));
+        assert!(!later(3610).has_ended(age, at) && later(3611).has_ended(age, at));
     }
 }

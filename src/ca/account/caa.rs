@@ -36,7 +36,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     fn is_due(&self, authorization: &AuthorizationRecord) -> bool {
         let now = self.ports.now();
         self.ports.settings().caa.applies_to(&authorization.identifier)
-            && authorization.caa_checked.is_none_or(|at| at.plus(MAX_CAA_AGE) <= now)
+            && authorization.caa_checked.is_none_or(|at| !at.is_within(MAX_CAA_AGE, now))
     }
 
     /// Returns the authorizations of an order that need a CAA check before it is finalized.

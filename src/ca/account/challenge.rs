@@ -68,7 +68,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
             return self.begin_unrecorded(txn, job).map(Some);
         }
         // The job waits for its next try, and the client is ready now. A running try is not interrupted.
-        let waiting = txn.get::<JobRecord>(&work.name())?.filter(|job| job.waiting && job.due > now);
+        let waiting = txn.get::<JobRecord>(&work.name())?.filter(|job| job.waiting && job.due_at(now) > now);
         waiting.map(|job| self.hold(txn, job)).transpose()
     }
 

@@ -1,6 +1,7 @@
 //! Redemption of the account's nonces ([RFC 8555 §6.5](https://www.rfc-editor.org/rfc/rfc8555#section-6.5)).
 
 use super::kind::Account;
+use crate::ca::partitions::nonce;
 use crate::ca::partitions::nonce::Redeem;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::acme::nonce::NonceNumber;
@@ -17,8 +18,21 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
             if txn.get::<AccountRecord>("")?.is_none() {
                 return Ok(false);
             }
+            self.heed_clock(txn)?;
             self.redeem_nonce(txn, nonce)
         })
+    }
+
+    /// Lets nonces issued from now on count, if the clock was ahead and went back.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(in crate::ca) fn heed_clock(&self, txn: &mut Txn<'_, K>) -> Result<(), Problem> {
+        let mut activity = self.activity(txn)?;
+        if activity.nonces.heed_clock(nonce::latest_expiry(&self.ports)) {
+            txn.put("", &activity)?;
+        }
+        Ok(())
     }
 
     /// Marks a nonce of this account as used. Returns `false` if it was used before.

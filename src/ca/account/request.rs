@@ -70,6 +70,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         *signed = true;
         let counted = self.count_request();
         let nonce = nonce?;
+        self.transact(|txn| self.heed_clock(txn))?;
         let nonce = if nonce.home == Home::Account(id.clone()) {
             Some(nonce)
         } else {

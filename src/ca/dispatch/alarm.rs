@@ -53,8 +53,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
         };
         let next_step = apart(self.migrate()).await?;
         let (jobs, of_others) = self.transact(|txn| Ok(txn.list_readable::<JobRecord>(None, JOBS)?))?;
-        let next_job = jobs.into_iter().map(|(_, job)| job.due).min();
-        let next_look = (of_others > 0).then(|| self.ports.now().plus(LOOK_AGAIN));
+        let now = self.ports.now();
+        let next_job = jobs.into_iter().map(|(_, job)| job.due_at(now)).min();
+        let next_look = (of_others > 0).then(|| now.plus(LOOK_AGAIN));
         let others = [next_purge, next_job, next_look, next_step];
         let next = of_kind.into_iter().chain(others).flatten().min();
         match next {

@@ -40,7 +40,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
             }
             for (name, job) in jobs {
                 let waits = job.waiting && matches!(job.work, Work::Validate(..));
-                let due = if waits { job.due } else { job.due.min(now.plus(job.pause())) };
+                let due = if waits { job.due_at(now) } else { job.due.min(now.plus(job.pause())) };
                 if due < job.due {
                     txn.put(&name, &JobRecord { due, ..job })?;
                 }

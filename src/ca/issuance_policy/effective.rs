@@ -103,7 +103,7 @@ pub async fn in_force<P: Ports>(ports: &P) -> Result<Rc<InForce>, Problem> {
     }
     let known = memory.policies();
     if let Some((at, found)) = &known
-        && now < at.plus(POLICY_AGE)
+        && at.is_within(POLICY_AGE, now)
     {
         return Ok(found.clone());
     }
@@ -116,7 +116,7 @@ pub async fn in_force<P: Ports>(ports: &P) -> Result<Rc<InForce>, Problem> {
             memory.keep_policies(found.clone(), now);
             Ok(found)
         }
-        (Err(problem), Some((at, found))) if now < at.plus(MAX_STALE_AGE) => {
+        (Err(problem), Some((at, found))) if at.is_within(MAX_STALE_AGE, now) => {
             ports.log(&format!("the policy of {} decides still: {}", at.rfc3339(), problem.log.unwrap_or_default()));
             Ok(found)
         }

@@ -91,7 +91,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     /// Takes a step of the census, and stores it unless another step was faster.
     async fn count_on(&self, before: CensusRecord) -> Result<CensusRecord, Problem> {
         let now = self.ports.now();
-        let begun = before.next.clone();
+        // A count of a time in the future is of a clock that went back.
+        let begun = before.next.clone().filter(|step| step.at <= now);
         let begun = begun.unwrap_or_else(|| CensusStep {
             at: now,
             after: Serial::first_of(earliest_end(now)),

@@ -207,8 +207,16 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         let Some(issuer) = self.issuer_of_ledger().filter(|_| self.ports.settings().sends_notices()) else {
             return Ok(None);
         };
-        let Some(state) = self.transact(|txn| Ok(txn.get::<ScanStateRecord>("")?))? else { return Ok(None) };
         let now = self.ports.now();
+        let state = self.transact(|txn| {
+            let Some(stored) = txn.get::<ScanStateRecord>("")? else { return Ok(None) };
+            let state = stored.clone().at(now, SCAN_INTERVAL);
+            if state != stored {
+                put_scan_state(txn, &state)?;
+            }
+            Ok(Some(state))
+        })?;
+        let Some(state) = state else { return Ok(None) };
         if state.due > now {
             return Ok(Some(state.due));
         }

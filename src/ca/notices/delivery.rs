@@ -31,6 +31,9 @@ const MAX_DURATION: Duration = Duration::from_secs(15);
 /// Pause of all deliveries after the receiver did not answer.
 const PAUSE: Duration = Duration::from_secs(5);
 
+/// Longest time for which a notice waits for its next delivery.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
+
 /// Number of notices that are counted.
 const MAX_COUNTED: usize = 5_000;
 
@@ -156,7 +159,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Notices<'_, P, K> {
         let webhook = self.0.ports.settings().webhook.is_some();
         let first = if webhook { txn.list::<WebhookQueueRecord>(None, 1)? } else { Vec::new() };
         let first = first.first().and_then(|(id, WebhookQueueRecord {})| parse_queue_id(id));
-        let first = first.map(|(next, _)| next.max(earliest));
+        let first = first.map(|(next, _)| if next > earliest.plus(LONGEST_WAIT) { earliest } else { next.max(earliest) });
         match [first, Digests(self.0).due(txn)?].into_iter().flatten().min() {
             Some(next) => self.0.schedule(txn, Work::Notify, next),
             None => {
@@ -205,7 +208,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Notices<'_, P, K> {
         let now = self.0.ports.now();
         for (row, WebhookQueueRecord {}) in txn.list::<WebhookQueueRecord>(None, PAGE)? {
             let Some((next, id)) = parse_queue_id(&row) else { continue };
-            if next > now {
+            // One further ahead than any waits is of a clock that went back.
+            if next > now && next <= now.plus(LONGEST_WAIT) {
                 break;
             }
             match txn.get::<NoticeRecord>(id)?.filter(|notice| notice.next() == Some(next)) {

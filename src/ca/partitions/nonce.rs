@@ -69,7 +69,7 @@ impl From<&Nonce> for Redeem {
 
 asks! {
     NonceShard at NonceShardAt, |shard, ask|
-    + Redeem = shard.transact(|txn| redeem(txn, &ask, shard.ports.now()));
+    + Redeem = shard.transact(|txn| redeem(txn, &ask, (shard.ports.now(), latest_expiry(&shard.ports))));
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> NonceShard<P, K> {
@@ -108,13 +108,16 @@ pub async fn redeem_remotely<P: Ports>(ports: &P, nonce: &Nonce) -> Result<(), P
 
 /// Marks a nonce without an account as used. Returns `false` if it was used before.
 ///
+/// `latest` is when a nonce issued now expires.
+///
 /// # Errors
 /// When the storage fails.
-pub fn redeem<K: Kv>(txn: &mut Txn<'_, K>, nonce: &Redeem, now: Time) -> Result<bool, Problem> {
+pub fn redeem<K: Kv>(txn: &mut Txn<'_, K>, nonce: &Redeem, (now, latest): (Time, Time)) -> Result<bool, Problem> {
     let Some(number) = NonceNumber::of(&nonce.name) else { return Ok(false) };
     let mut redeemed = txn.get::<RedeemedNonces>("")?.unwrap_or_default();
+    let ahead = redeemed.heed_clock(latest);
     let first = redeemed.redeem(number, nonce.expires, now);
-    if first {
+    if first || ahead {
         txn.put("", &redeemed)?;
     }
     Ok(first)

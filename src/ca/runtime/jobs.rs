@@ -7,6 +7,7 @@ use super::ports::{PartitionPorts, Task};
 use super::running::LEASE;
 use crate::records::Problem;
 use crate::store::{Kv, Record, Table, Txn};
+use crate::values::time::LEAP;
 use crate::values::{Id, Time};
 use core::future::poll_fn;
 use core::pin::pin;
@@ -33,6 +34,9 @@ pub(in crate::ca) const TICK: Duration = Duration::from_secs(1);
 
 /// Time during which one alarm takes jobs. Workers ends an alarm after 15 minutes.
 pub(in crate::ca) const TAKING: Duration = Duration::from_secs(600);
+
+/// Longest time for which notices wait for their next delivery.
+const LONGEST_NOTIFY: Duration = Duration::from_secs(24 * 3600);
 
 /// The work of a job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,6 +124,12 @@ impl JobRecord {
     /// A job whose first run has begun. `due` is the end of its lease, or its next start.
     pub(in crate::ca) fn begun(work: Work, due: Time) -> Self {
         Self { work, due, attempts: 1, ended: 0, waiting: false }
+    }
+
+    /// Returns when it is due, seen at `now`. If that is later than any job waits, the clock went back: then it is now.
+    pub fn due_at(&self, now: Time) -> Time {
+        let longest = if self.work == Work::Notify { LONGEST_NOTIFY } else { LEAP };
+        if self.due > now.plus(longest) { now } else { self.due }
     }
 
     /// Returns the delay after a restart. Zero, except for a key to block that was begun often: it is retried without
@@ -222,7 +232,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     pub fn take(&self, name: &str) -> Result<Option<JobRecord>, Problem> {
         let now = self.ports.now();
         self.transact(|txn| {
-            let job = txn.get::<JobRecord>(name)?.filter(|job| job.due <= now);
+            let job = txn.get::<JobRecord>(name)?.filter(|job| job.due_at(now) <= now);
             job.map(|job| self.hold(txn, job)).transpose()
         })
     }
@@ -238,12 +248,16 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
         .await;
     }
 
-    /// Returns the recorded jobs, without those of another release, which wait for it.
+    /// Returns the recorded jobs, each with the time when it is due as seen now.
+    ///
+    /// Those of another release wait for it.
     ///
     /// # Errors
     /// When the storage fails.
     pub(in crate::ca) fn jobs(&self) -> Result<Vec<(String, JobRecord)>, Problem> {
-        self.transact(|txn| Ok(txn.list_readable::<JobRecord>(None, JOBS)?.0))
+        let now = self.ports.now();
+        let seen = |(name, job): (String, JobRecord)| (name, JobRecord { due: job.due_at(now), ..job });
+        self.transact(|txn| Ok(txn.list_readable::<JobRecord>(None, JOBS)?.0.into_iter().map(seen).collect()))
     }
 
     /// Runs the task of a begun job for at most `patience`. Returns whether it ended; the host completes a longer one in

@@ -136,7 +136,7 @@ impl Memory {
 
     /// Whether counts or failures are due to be sent. After `true` the caller must send them.
     pub fn flush_is_due(&self, now: Time) -> bool {
-        let due = self.flushed.get().is_none_or(|at| now >= at.plus(FLUSH_INTERVAL)) && self.has_counts();
+        let due = self.flushed.get().is_none_or(|at| !at.is_within(FLUSH_INTERVAL, now)) && self.has_counts();
         if due {
             self.flushed.set(Some(now));
         }
@@ -154,13 +154,13 @@ impl Memory {
     pub fn list(&self, issuer: &str, shard: u16, now: Time) -> Option<Option<CrlRecord>> {
         let lists = self.lists.borrow();
         let (at, list) = lists.get(&(issuer.to_owned(), shard))?;
-        (now < at.plus(CRL_AGE)).then(|| list.clone())
+        (at.is_within(CRL_AGE, now)).then(|| list.clone())
     }
 
     /// Caches the CRL of this issuer's shard, or its absence, for a second. Skipped when the cache is full.
     pub fn keep_list(&self, issuer: &str, shard: u16, list: Option<&CrlRecord>, now: Time) {
         let mut lists = self.lists.borrow_mut();
-        lists.retain(|_, (at, _)| now < at.plus(CRL_AGE));
+        lists.retain(|_, (at, _)| at.is_within(CRL_AGE, now));
         let length = |list: Option<&CrlRecord>| list.map_or(0, |list| list.der.len());
         let size: usize = lists.values().map(|(_, list)| length(list.as_ref())).sum();
         if size + length(list) <= MAX_CRL_SIZE {
@@ -178,7 +178,7 @@ impl Memory {
 
     /// Whether a name was found absent less than a minute ago.
     pub fn is_absent(&self, name: &str, now: Time) -> bool {
-        self.absent.borrow().get(name).is_some_and(|at| now < at.plus(ABSENCE_AGE))
+        self.absent.borrow().get(name).is_some_and(|at| at.is_within(ABSENCE_AGE, now))
     }
 
     /// Remembers a name as absent for a minute. Only for names that cannot be guessed before they exist: one created
@@ -186,7 +186,7 @@ impl Memory {
     pub fn keep_absent(&self, name: String, now: Time) {
         let mut absent = self.absent.borrow_mut();
         if absent.len() >= MAX_ABSENT {
-            absent.retain(|_, at| now < at.plus(ABSENCE_AGE));
+            absent.retain(|_, at| at.is_within(ABSENCE_AGE, now));
         }
         if absent.len() < MAX_ABSENT {
             absent.insert(name, now);
@@ -195,7 +195,11 @@ impl Memory {
 
     /// Returns the overview of issuers, if cached.
     pub fn overview(&self, now: Time) -> Option<Value> {
-        self.overview.borrow().as_ref().filter(|(at, _)| now < at.plus(CRL_AGE)).map(|(_, overview)| overview.clone())
+        self.overview
+            .borrow()
+            .as_ref()
+            .filter(|(at, _)| at.is_within(CRL_AGE, now))
+            .map(|(_, overview)| overview.clone())
     }
 
     /// Caches the overview of issuers for a second. Many anonymous requests then do not reach the ledgers.
@@ -205,7 +209,7 @@ impl Memory {
 
     /// Returns the text of the gauges, if cached.
     pub fn gauges(&self, now: Time) -> Option<String> {
-        self.gauges.borrow().as_ref().filter(|(at, _)| now < at.plus(GAUGES_AGE)).map(|(_, text)| text.clone())
+        self.gauges.borrow().as_ref().filter(|(at, _)| at.is_within(GAUGES_AGE, now)).map(|(_, text)| text.clone())
     }
 
     /// Caches the text of the gauges for some seconds, however often they are read.
@@ -215,7 +219,7 @@ impl Memory {
 
     /// Returns the file of all CRLs, if cached.
     pub fn bundle(&self, now: Time) -> Option<String> {
-        self.bundle.borrow().as_ref().filter(|(at, _)| now < at.plus(CRL_AGE)).map(|(_, text)| text.clone())
+        self.bundle.borrow().as_ref().filter(|(at, _)| at.is_within(CRL_AGE, now)).map(|(_, text)| text.clone())
     }
 
     /// Caches the file of all CRLs for a second, unless it is too long.
@@ -241,14 +245,14 @@ impl Memory {
     /// Returns the cached rule of an external account key.
     pub fn key_rule(&self, kid: &str, now: Time) -> Option<Rc<KeyRule>> {
         let rules = self.key_rules.borrow();
-        rules.get(kid).filter(|(at, _)| now < at.plus(POLICY_AGE)).map(|(_, rule)| rule.clone())
+        rules.get(kid).filter(|(at, _)| at.is_within(POLICY_AGE, now)).map(|(_, rule)| rule.clone())
     }
 
     /// Caches the rule of an external account key.
     pub fn keep_key_rule(&self, kid: &str, rule: Rc<KeyRule>, now: Time) {
         let mut rules = self.key_rules.borrow_mut();
         if rules.len() >= MAX_KEYS {
-            rules.retain(|_, (at, _)| now < at.plus(POLICY_AGE));
+            rules.retain(|_, (at, _)| at.is_within(POLICY_AGE, now));
         }
         if rules.len() < MAX_KEYS {
             rules.insert(kid.to_owned(), (now, rule));

@@ -48,19 +48,24 @@ impl Running {
         self.failed.set(true);
     }
 
+    /// Whether a run that began then may go on. One in the future began before the clock went back.
+    fn may_go_on(begun: Time, now: Time) -> bool {
+        begun <= now.plus(LEASE) && now < begun.plus(LEASE)
+    }
+
     /// Whether a run of this job goes on. The platform cuts a run off when its client leaves: no run outlasts a lease.
     pub fn has(&self, name: &str, now: Time) -> bool {
-        self.begun.borrow().get(name).is_some_and(|begun| begun.plus(LEASE) > now)
+        self.begun.borrow().get(name).is_some_and(|begun| Self::may_go_on(*begun, now))
     }
 
     /// Whether a run failed or was cut off since [`Running::settle`].
     pub fn is_interrupted(&self, now: Time) -> bool {
-        self.failed.get() || self.begun.borrow().values().any(|begun| begun.plus(LEASE) <= now)
+        self.failed.get() || self.begun.borrow().values().any(|begun| !Self::may_go_on(*begun, now))
     }
 
     /// Forgets failed runs and those that were cut off.
     pub fn settle(&self, now: Time) {
         self.failed.set(false);
-        self.begun.borrow_mut().retain(|_, begun| begun.plus(LEASE) > now);
+        self.begun.borrow_mut().retain(|_, begun| Self::may_go_on(*begun, now));
     }
 }

@@ -126,7 +126,8 @@ fn read<R: Record + Default>(row: Option<&str>) -> R {
 
 /// Whether a write redeems a nonce, or refuses all of before, as a restore does.
 fn redeems(before: &RedeemedNonces, after: &RedeemedNonces) -> bool {
-    let refuses = after.floor > before.floor && after.series == before.series;
+    // A clock that went back lowers the floor, to that of nonces issued now.
+    let refuses = after.floor != before.floor && after.series == before.series;
     refuses
         || after.series.iter().any(|series| {
             let mut known = before.series.iter().filter(|known| known.id == series.id);

@@ -300,6 +300,11 @@ impl World {
         self.state.now.set(self.now().plus(time));
     }
 
+    /// Sets the clock, in either direction, without alarms.
+    pub fn set_clock(&self, to: Time) {
+        self.state.now.set(to);
+    }
+
     /// Lines of the operator's log.
     pub fn log(&self) -> Vec<String> {
         self.state.log.borrow().clone()

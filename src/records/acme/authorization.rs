@@ -178,8 +178,10 @@ impl AuthorizationRecord {
     /// The status at `now`.
     pub fn status(&self, now: Time) -> AuthorizationStatus {
         match self.state {
-            AuthorizationStatus::Pending if now >= self.expires => AuthorizationStatus::Invalid,
-            AuthorizationStatus::Valid if now >= self.expires => AuthorizationStatus::Expired,
+            AuthorizationStatus::Pending if self.expires.has_ended(PENDING_LIFETIME, now) => {
+                AuthorizationStatus::Invalid
+            }
+            AuthorizationStatus::Valid if self.expires.has_ended(VALID_LIFETIME, now) => AuthorizationStatus::Expired,
             state => state,
         }
     }

@@ -14,7 +14,7 @@ use sha2::Sha256;
 pub const LIFETIME: Duration = Duration::from_secs(2 * 3600);
 
 /// Maximum clock difference between isolates, which run on many machines.
-const SKEW: Duration = Duration::from_secs(60);
+pub const SKEW: Duration = Duration::from_secs(60);
 
 /// Label that separates this use of the key.
 const PURPOSE: &[u8] = b"selvedge nonce v1\0";

@@ -137,7 +137,7 @@ impl OrderRecord {
         if self.issuance.is_some() {
             return OrderStatus::Processing;
         }
-        if now >= self.expires || authorizations.len() != self.authorizations.len() {
+        if self.expires.has_ended(LIFETIME, now) || authorizations.len() != self.authorizations.len() {
             return OrderStatus::Invalid;
         }
         let mut status = OrderStatus::Ready;
@@ -174,7 +174,7 @@ impl OrderRecord {
     fn generic_failure(&self, authorizations: &[AuthorizationRecord], now: Time) -> &'static str {
         if self.canceled {
             "The order was canceled when its account was deactivated."
-        } else if now >= self.expires {
+        } else if self.expires.has_ended(LIFETIME, now) {
             "The order expired before it was finalized. Place a new one."
         } else if authorizations.iter().any(|a| a.status(now) == AuthorizationStatus::Deactivated) {
             "An authorization of this order was deactivated. Place a new order."

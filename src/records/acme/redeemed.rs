@@ -3,7 +3,7 @@
 //! Nonces are numbered. Clients use nearly all of them, in about the order of their issue, so the numbers of the redeemed
 //! ones are a few ranges. A row for each nonce would be written, and deleted again after two hours.
 
-use super::nonce::NonceNumber;
+use super::nonce::{NonceNumber, SKEW};
 use crate::store::{Record, Table};
 use crate::values::{Time, b64};
 use serde::{Deserialize, Serialize};
@@ -81,6 +81,17 @@ impl RedeemedNonces {
         let refused = self.floor.is_some_and(|floor| floor >= expiry);
         self.floor = self.floor.max(Some(expiry));
         !refused
+    }
+
+    /// Lowers a floor that is later than any nonce issued by now may expire. Returns whether it was.
+    ///
+    /// Then the clock was ahead and went back. All nonces issued until now stay refused.
+    pub fn heed_clock(&mut self, latest: Time) -> bool {
+        let ahead = self.floor.is_some_and(|floor| floor > latest.plus(SKEW));
+        if ahead {
+            self.floor = Some(latest);
+        }
+        ahead
     }
 
     /// The number of redeemed nonces that are stored.

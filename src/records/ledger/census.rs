@@ -218,7 +218,7 @@ impl CensusRecord {
     pub fn is_due(&self, now: Time) -> bool {
         let counted = u32::try_from(self.counts.total()).unwrap_or(u32::MAX);
         let fresh = FRESH.max(FRESH_PER_CERTIFICATE.saturating_mul(counted));
-        self.next.is_some() || self.at.is_none_or(|at| at.plus(fresh) <= now)
+        self.next.is_some() || self.at.is_none_or(|at| !at.is_within(fresh, now))
     }
 }
 

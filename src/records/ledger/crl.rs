@@ -317,6 +317,29 @@ mod tests {
     }
 
     #[test]
+    fn clock_that_went_back_makes_a_crl_due_at_once() {
+        let signed = ShardRecord { due: Some(NOW.plus(RENEWED)), ..shard() }.signed_at(NOW);
+        assert_eq!(signed.due_at(NOW), Some(NOW.plus(RENEWED)));
+        let before = NOW.minus(DAY);
+        assert_eq!(signed.due_at(before), Some(before), "a list of tomorrow");
+        let over = ShardRecord { due: None, ..signed.clone() };
+        assert_eq!(over.due_at(over.until.plus(DAY * 3)), None);
+        assert_eq!(over.due_at(NOW), Some(NOW), "its certificates have not expired");
+        let revoked = ShardRecord { entries: 1, ..signed }.with_revocation(before, GATHERED);
+        assert_eq!(revoked.due, Some(before.plus(GATHERED)));
+    }
+
+    #[test]
+    fn entries_are_dropped_only_on_a_steady_clock() {
+        let daily = |days: u32| (0..=days).fold(shard(), |shard, day| shard.signed_at(NOW.plus(DAY * day)));
+        let expired = NOW.minus(DAY * 2);
+        assert!(!daily(6).may_drop(expired) && daily(7).may_drop(expired));
+        assert!(!daily(7).may_drop(NOW.plus(DAY * 6)), "no regular list has had it");
+        let leap = daily(7).signed_at(NOW.plus(DAY * 372));
+        assert!(!leap.may_drop(expired) && !leap.signed_at(NOW.plus(DAY * 8)).may_drop(expired), "ahead, and back");
+    }
+
+    #[test]
     fn crl_numbers_rise_with_any_clock() {
         let shard = ShardRecord { number: NOW.millis(), ..shard() };
         assert_eq!(shard.next_number(NOW.minus(DAY)), NOW.millis() + 1);

@@ -1,6 +1,7 @@
 //! A CA over years: what is pruned, what it costs, what a wrong clock does.
 
 mod arithmetic;
+mod clocks;
 mod pruning;
 mod simulation;
 

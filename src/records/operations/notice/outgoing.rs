@@ -2,6 +2,7 @@
 
 use crate::store::{Record, Table};
 use crate::values::Time;
+use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 /// Start of the downward count of milliseconds in ids. Its 15 digits last until the year 33658.
@@ -57,6 +58,16 @@ pub struct ScanCursor {
     pub at: Time,
     /// The last scanned entry of the expiry index.
     pub after: String,
+}
+
+impl ScanStateRecord {
+    /// The state seen at `now`. If the clock went back, times in the future are now.
+    #[must_use]
+    pub fn at(self, now: Time, interval: Duration) -> Self {
+        let due = if self.due > now.plus(interval) { now } else { self.due };
+        let (until, cursor) = (self.until.map(|until| until.min(now)), self.cursor.filter(|cursor| cursor.at <= now));
+        Self { until, cursor, due }
+    }
 }
 
 impl Record for ScanStateRecord {
