@@ -59,6 +59,10 @@ pub async fn show<P: Ports>(ports: &P, sent: &str) -> Answer {
         let (id, name, at) = ("root".to_owned(), root.name().to_owned(), root.not_after());
         issuer_day(&IssuerDay { id, name, turn: Turn::RootEnds, at })
     }));
+    events.extend(settings.root_list.as_ref().map(|list| {
+        let name = settings.root.as_ref().map(|root| root.name().to_owned()).unwrap_or_default();
+        issuer_day(&IssuerDay { id: "root".to_owned(), name, turn: Turn::RootListEnds, at: list.list().next_update })
+    }));
     for slot in settings.issuers.slots() {
         events.extend(endings(ports, slot.issuer.id()).await?.iter().map(|one| ending(&shown(one))));
     }

@@ -51,6 +51,8 @@ pub enum Turn {
     Ends,
     /// The root expires, and with it the whole chain.
     RootEnds,
+    /// The root's CRL expires.
+    RootListEnds,
 }
 
 /// A day of an issuer or of the root.
@@ -120,6 +122,13 @@ pub fn issuer_day(day: &IssuerDay) -> Event {
             "root-ends",
             "Root expires",
             "It is not trusted after that: clients need another root well before.",
+            Some(REMINDER_DAYS),
+        ),
+        Turn::RootListEnds => (
+            "root-crl-ends",
+            "The root's CRL expires",
+            "Verifiers that check issuers refuse everything after that. Sign another with `selvedge issuer crl`, where the \
+             root's key is, then `selvedge deploy`.",
             Some(REMINDER_DAYS),
         ),
     };

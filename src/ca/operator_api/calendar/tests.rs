@@ -26,7 +26,7 @@ fn a_day(turn: Turn) -> Event {
 }
 
 fn everything() -> Vec<Event> {
-    let turns = [Turn::TakesOver, Turn::LastFullLength, Turn::Ends, Turn::RootEnds].map(a_day);
+    let turns = [Turn::TakesOver, Turn::LastFullLength, Turn::Ends, Turn::RootEnds, Turn::RootListEnds].map(a_day);
     [vec![an_ending("0a", 10), a_revocation("0b", 3)], turns.to_vec()].concat()
 }
 
@@ -72,6 +72,7 @@ fn an_issuers_day_is_a_whole_day_and_has_a_reminder_where_something_is_to_be_don
         (Turn::LastFullLength, "last-full-length-3a0f", Some(30)),
         (Turn::Ends, "ends-3a0f", Some(30)),
         (Turn::RootEnds, "root-ends-3a0f", Some(30)),
+        (Turn::RootListEnds, "root-crl-ends-3a0f", Some(30)),
     ] {
         let event = a_day(turn);
         assert_eq!((event.uid.as_str(), event.alarm), (uid, alarm));
