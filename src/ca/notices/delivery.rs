@@ -159,7 +159,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Notices<'_, P, K> {
         let webhook = self.0.ports.settings().webhook.is_some();
         let first = if webhook { txn.list::<WebhookQueueRecord>(None, 1)? } else { Vec::new() };
         let first = first.first().and_then(|(id, WebhookQueueRecord {})| parse_queue_id(id));
-        let first = first.map(|(next, _)| if next > earliest.plus(LONGEST_WAIT) { earliest } else { next.max(earliest) });
+        let first =
+            first.map(|(next, _)| if next > earliest.plus(LONGEST_WAIT) { earliest } else { next.max(earliest) });
         match [first, Digests(self.0).due(txn)?].into_iter().flatten().min() {
             Some(next) => self.0.schedule(txn, Work::Notify, next),
             None => {
