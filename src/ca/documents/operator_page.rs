@@ -31,6 +31,7 @@ const SCRIPT: &str = concat!(
     include_str!("operator_page/accounts.js"),
     include_str!("operator_page/policy.js"),
     include_str!("operator_page/record.js"),
+    include_str!("operator_page/test_cas.js"),
     include_str!("operator_page/main.js"),
 );
 

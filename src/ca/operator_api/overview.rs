@@ -43,6 +43,7 @@ pub async fn show<P: Ports>(ports: &P) -> Answer {
             "root": root,
             "profiles": profiles,
             "test": settings.test_machine.faults,
+            "test_cas": settings.test_cas.are_on(),
         }),
     ))
 }

@@ -7,7 +7,7 @@ use crate::common::server::Server;
 use serde_json::{Value, json};
 
 /// All views that are lists or forms.
-const VIEWS: [&str; 11] = [
+const VIEWS: [&str; 12] = [
     "/",
     "certificates",
     "failures",
@@ -19,6 +19,7 @@ const VIEWS: [&str; 11] = [
     "notices",
     "audit",
     "faults",
+    "test-cas",
 ];
 
 /// Name of a view in screenshots.
@@ -79,7 +80,7 @@ fn newcomer_finds_three_troubles_on_the_first_screen_and_a_cause_in_two_clicks()
 #[test]
 fn every_view_is_accessible_and_fits_with_much_data_and_with_none() {
     let mut desk = Desk::new();
-    desk.fixture.as_mut().unwrap().server.add_arguments(&["--faults"]);
+    desk.fixture.as_mut().unwrap().server.add_arguments(&["--faults", "--set", "TEST_CAS=on"]);
     let Fixture { server, folder } = desk.fixture.take().unwrap();
     desk.fixture = Some(Fixture { server: server.restart(), folder });
     desk.sign_in();
@@ -271,6 +272,32 @@ fn role_without_a_permission_has_its_action_disabled() {
     desk.show("#/policy");
     assert_eq!(desk.browser.find_all("[data-view=policy] details.action").len(), 0, "questions stay");
     assert!(desk.text().contains("What would happen?"));
+}
+
+#[test]
+fn test_ca_is_made_and_ended_on_the_page() {
+    let mut desk = Desk::new();
+    desk.fixture.as_mut().unwrap().server.add_arguments(&["--set", "TEST_CAS=operators"]);
+    let Fixture { server, folder } = desk.fixture.take().unwrap();
+    desk.fixture = Some(Fixture { server: server.restart(), folder });
+    desk.sign_in();
+    desk.browser.find("#test-cas-link:not([hidden]) a").click();
+    desk.browser.wait_until("the view", || desk.text().contains("There is none."));
+    desk.browser.find("[data-view=test-cas] .actions summary").click();
+    desk.browser.find("[data-view=test-cas] .actions button.first").click();
+    desk.browser.wait_until("the test CA", || desk.text().contains("Token of its operators"));
+    let made = || desk.fixture().selvedge(&["ca", "list"])["test_cas"].as_array().unwrap().clone();
+    let (id, url) = (made()[0]["id"].clone(), made()[0]["url"].clone());
+    assert!(desk.text().contains(url.as_str().unwrap()), "{}", desk.text());
+    desk.show("#/audit");
+    desk.show("#/test-cas");
+    desk.browser.screenshot("page/test-cas.png");
+    assert!(desk.text().contains(id.as_str().unwrap()), "{}", desk.text());
+    desk.browser.find("[data-view=test-cas] tbody summary").click();
+    desk.browser.find("[data-view=test-cas] tbody button.danger").click();
+    desk.browser.wait_until("its end", || desk.text().contains("There is none."));
+    assert_eq!(made().len(), 0);
+    assert_eq!(desk.complaints(), [""; 0]);
 }
 
 #[test]

@@ -41,13 +41,13 @@ async function answered(path, request) {
   }
 }
 
-/** Asks the API. `body` is sent as JSON, `raw` as it is. */
-async function api(path, { body, raw, text = false } = {}) {
+/** Asks the API, that of a test CA with the path `below`. `body` is sent as JSON, `raw` as it is. */
+async function api(path, { body, raw, below = "", text = false } = {}) {
   const headers = new Headers({ Accept: text ? "*/*" : "application/json" });
   const sent = raw ?? (body && JSON.stringify(body));
   if (token) headers.set("Authorization", `Bearer ${token}`);
   if (sent !== undefined) headers.set("Content-Type", "application/json");
-  const response = await answered(`/admin/v1/${path}`, {
+  const response = await answered(`${below}/admin/v1/${path}`, {
     method: sent === undefined ? "GET" : "POST",
     headers,
     body: sent,

@@ -13,6 +13,7 @@ const VIEWS = {
   audit: [viewAudit],
   approvals: [viewApprovals],
   faults: [viewFaults],
+  "test-cas": [viewTestCas],
 };
 
 const TITLES = {
@@ -21,6 +22,7 @@ const TITLES = {
   audit: "audit record",
   paused: "paused names",
   faults: "test faults",
+  "test-cas": "test CAs",
 };
 
 /** What the URL asks for: `#/view/object?filters`. */

@@ -233,9 +233,10 @@ async function viewOverview(root) {
   });
 }
 
-/** Notes what an overview says of the CA: its name, its profiles, and whether it is a test CA. */
+/** Notes what an overview says of the CA: its name, its profiles, whether it is a test CA, and whether it has some. */
 function introduce(it) {
   profiles = it.profiles;
   id("name").textContent = plain(it.name);
   id("faults-link").hidden = !it.test;
+  id("test-cas-link").hidden = !it.test_cas;
 }
