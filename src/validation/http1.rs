@@ -12,6 +12,10 @@ pub const MAX_BODY: usize = 128 * 1024;
 
 /// Maximum bytes of status line and headers, as of common servers.
 const MAX_HEAD: usize = 16 * 1024;
+
+/// The beginning of each response.
+const BEGINNING: &[u8; 7] = b"HTTP/1.";
+
 /// Maximum octets of empty lines before a response. Some servers send one (RFC 9112 §2.2).
 const MAX_BLANK: usize = 16;
 
@@ -183,7 +187,8 @@ impl Reader {
         // Bytes that cannot become a response fail at once.
         let begun = begun.get(blank..).unwrap_or_default();
         check_beginning(begun)?;
-        if begun.is_empty() {
+        // No head is shorter than what is checked: so however the bytes are cut, the fault is the same.
+        if begun.len() < BEGINNING.len() {
             return Ok(false);
         }
         self.start += blank;
@@ -242,7 +247,7 @@ fn trailers_end(rest: &[u8]) -> Result<bool, HttpFault> {
 /// Checks that `bytes` may begin a response: the protocol's name comes first.
 fn check_beginning(bytes: &[u8]) -> Result<(), HttpFault> {
     match bytes.first_chunk() {
-        None | Some(b"HTTP/1.") => Ok(()),
+        None | Some(BEGINNING) => Ok(()),
         // RFC 9113 §3.4: a SETTINGS frame (type 4) of stream 0 comes first, without the flag ACK.
         Some([0, _, _, 4, 0, 0, 0]) => Err(HttpFault::Http2),
         // RFC 8446 §5.1: an alert or a handshake, of any version.
