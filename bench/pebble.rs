@@ -1,9 +1,10 @@
-//! `pebble` and Debian's Pebble, in turns: their start, their memory, and issuances.
+//! `pebble`, `dev --ephemeral` and Debian's Pebble, in turns: their start, their memory, and issuances.
 //!
-//! Both keep their state in memory, speak https, ask the same DNS server, and get the same pair and configuration.
+//! All keep their state in memory and speak https. The two Pebbles ask the same DNS server, and get the same pair and
+//! configuration; `dev` answers its own queries.
 
 use crate::common::load::Load;
-use crate::common::load::client::Paths;
+use crate::common::load::client::{OWN_PATHS, Paths};
 use crate::common::load::http::{Connection, Endpoint};
 use crate::common::load::process::Process;
 use crate::common::packages::debian;
@@ -58,10 +59,15 @@ pub async fn all(options: &Options) {
     );
     println!("|---|---|---|---|---|---|---|---|");
     for round in 1..=2 {
-        for (name, program) in [("Selvedge's pebble", &ours), ("Debian's Pebble", &theirs)] {
-            let place = folder.path().join(format!("{round}-{}", name.len()));
+        for (at, (name, program)) in
+            [("Selvedge's pebble", &ours), ("dev --ephemeral", &companion), ("Debian's Pebble", &theirs)]
+                .into_iter()
+                .enumerate()
+        {
+            let place = folder.path().join(format!("{round}-{at}"));
             fs::create_dir(&place).unwrap();
-            let run = measure(program, &place, dns, options).await;
+            let subject = if program == &companion { dev(program, &place) } else { pebble(program, &place, dns) };
+            let run = measure(subject, &place, options).await;
             let mib = |bytes: u64| bytes / (1024 * 1024);
             println!(
                 "| {name} | {:.0} ms | {:.0} ms | {} | {} | {:.0} | {:.1} ms | {} |",
@@ -77,19 +83,54 @@ pub async fn all(options: &Options) {
     }
 }
 
-async fn measure(program: &Path, place: &Path, dns: u16, options: &Options) -> Run {
+/// A server to be measured.
+struct Subject {
+    command: Command,
+    acme: u16,
+    http01: u16,
+    paths: Paths,
+    directory: &'static str,
+    /// The certificate that clients trust, PEM; written at its start at the latest.
+    trusted: PathBuf,
+}
+
+fn pebble(program: &Path, place: &Path, dns: u16) -> Subject {
     let (acme, http01) = (free_port(), free_port());
-    let tls = configure(place, acme, http01);
-    let mut load = Load::new(http01).await.at_paths(PATHS);
     let mut command = Command::new(program);
     command.args(["-config", "config.json", "-strict", "-dnsserver", &format!("127.0.0.1:{dns}")]);
+    command.envs(ENVIRONMENT).current_dir(place);
+    Subject { command, acme, http01, paths: PATHS, directory: "/dir", trusted: configure(place, acme, http01) }
+}
+
+fn dev(program: &Path, place: &Path) -> Subject {
+    let (acme, http01) = (free_port(), free_port());
+    let mut command = Command::new(program);
+    command.args([
+        "dev",
+        "--ephemeral",
+        "--listen",
+        &format!("127.0.0.1:{acme}"),
+        "--http01-port",
+        &http01.to_string(),
+    ]);
+    command.args(["--tls-alpn-port", &free_port().to_string(), "--root-dir", place.to_str().unwrap()]);
+    Subject { command, acme, http01, paths: OWN_PATHS, directory: "/directory", trusted: place.join("root.pem") }
+}
+
+async fn measure(mut subject: Subject, place: &Path, options: &Options) -> Run {
+    let mut load = Load::new(subject.http01).await.at_paths(subject.paths);
     let begun = Instant::now();
-    let server = Server::spawn(command.envs(ENVIRONMENT).current_dir(place), &place.join("log"));
-    let endpoint = Endpoint { authority: format!("localhost:{acme}"), tls: Some(tls) };
-    while !answers(&endpoint).await {
+    let server = Server::spawn(&mut subject.command, &place.join("log"));
+    let endpoint = loop {
+        if let Some(tls) = trust(&subject.trusted) {
+            let endpoint = Endpoint { authority: format!("localhost:{}", subject.acme), tls: Some(tls) };
+            if answers(&endpoint, subject.directory).await {
+                break endpoint;
+            }
+        }
         assert!(begun.elapsed() < PATIENCE, "{}", fs::read_to_string(place.join("log")).unwrap());
         tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    };
     let directory = begun.elapsed();
     load.register(&endpoint, 1).await;
     load.first().issue("n0.c0.test").await.unwrap();
@@ -113,12 +154,22 @@ async fn measure(program: &Path, place: &Path, dns: u16, options: &Options) -> R
     }
 }
 
-async fn answers(endpoint: &Endpoint) -> bool {
-    Connection::to(endpoint).send("GET", "/dir", b"").await.is_ok_and(|answer| answer.status == 200)
+async fn answers(endpoint: &Endpoint, directory: &str) -> bool {
+    Connection::to(endpoint).send("GET", directory, b"").await.is_ok_and(|answer| answer.status == 200)
 }
 
-/// Writes the configuration with a pair for https; gives the client's side of that.
-fn configure(place: &Path, acme: u16, http01: u16) -> Arc<rustls::ClientConfig> {
+/// The client's side of https; `None` until the file is there.
+fn trust(pem: &Path) -> Option<Arc<rustls::ClientConfig>> {
+    let certificate = CertificateDer::from_pem_file(pem).ok()?;
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(certificate).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let versions = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    Some(Arc::new(versions.with_root_certificates(roots).with_no_client_auth()))
+}
+
+/// Writes the configuration with a pair for https; gives the file of its certificate.
+fn configure(place: &Path, acme: u16, http01: u16) -> PathBuf {
     let key = rcgen::KeyPair::generate().unwrap();
     let pair = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap().self_signed(&key).unwrap();
     fs::write(place.join("server.pem"), pair.pem()).unwrap();
@@ -134,11 +185,7 @@ fn configure(place: &Path, acme: u16, http01: u16) -> Arc<rustls::ClientConfig> 
         "profiles": { "default": { "description": "", "validityPeriod": 7_776_000 } },
     } });
     fs::write(place.join("config.json"), config.to_string()).unwrap();
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(pair.pem().as_bytes()).unwrap()).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let versions = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-    Arc::new(versions.with_root_certificates(roots).with_no_client_auth())
+    place.join("server.pem")
 }
 
 /// A server; killed with the value, with what it started.
