@@ -10,7 +10,7 @@ use std::process::Command;
 ///
 /// Accounts with their used nonces, key owners, certificates, the ledger with its inventory, CRLs, compromised keys, metrics, audit and
 /// policies. Failures and paused names are kept for a month and longer, within bounds.
-const LASTING: [&str; 28] = [
+const LASTING: [&str; 29] = [
     "account",
     "owner",
     "cert",
@@ -36,6 +36,7 @@ const LASTING: [&str; 28] = [
     "finding",
     "calendar",
     "census",
+    "prune",
     "failure",
     "paused",
     "failed",

@@ -153,7 +153,8 @@ fn n07_h10_worker_reads_named_headers_only() {
 fn failed(status: u64, body: &str) -> bool {
     assert_eq!(status, 400, "an envelope: {body}");
     let envelope: super::observed::Envelope<Reply> = serde_json::from_str(body).unwrap();
-    matches!(envelope.reply, Reply::Refused(problem) if problem.status == 500)
+    // 503 where it may be what another release understands.
+    matches!(envelope.reply, Reply::Refused(problem) if matches!(problem.status, 500 | 503))
 }
 
 #[test]

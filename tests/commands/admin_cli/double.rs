@@ -316,7 +316,7 @@ fn of_operators(operation: &str) -> Option<Value> {
         "confirmApproval" => {
             json!({"approval": approval("confirmed"), "result": revocations(&json!({}), 2, Some("x.0a"))})
         }
-        "listAudit" => json!({"entries": [entry(2), entry(1)], "next": null}),
+        "listAudit" => json!({"entries": [entry(2), entry(1)], "next": null, "complete": true}),
         "listNotices" => json!({"notices": [notice("certificate.ending", "given_up")]}),
         "testNotice" => notice("test", "delivered"),
         "showCalendar" => json!({"url": "https://ca.test/calendar/old.ics"}),

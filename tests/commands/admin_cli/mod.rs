@@ -121,8 +121,8 @@ fn commands_follow_the_contract_and_print_answers() {
     double.run(&["audit", "verify"]);
     backups::back_up_and_restore(&double);
     let mut asked: BTreeSet<String> = double.operations().into_iter().collect();
-    // That is for `status`: see [`target`].
-    asked.insert("health".to_owned());
+    // They are for `status` (see [`target`]) and for the page.
+    asked.extend(["health", "overview"].map(str::to_owned));
     assert_eq!(asked, Contract::read().operations().into_iter().collect(), "all of the contract is asked for");
 }
 
@@ -374,7 +374,7 @@ fn audit_record_is_verified_over_all_pages() {
             status["audit"] = audit;
             match request.operation.as_str() {
                 "status" => Some((200, status)),
-                "listAudit" => Some((200, json!({"entries": page, "next": next}))),
+                "listAudit" => Some((200, json!({"entries": page, "next": next, "complete": true}))),
                 _ => None,
             }
         })
