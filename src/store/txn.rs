@@ -231,7 +231,7 @@ impl<'a, K: Kv> Txn<'a, K> {
     /// Stores a record under its prefix and an id.
     ///
     /// It replaces a record that this transaction read. Members of that which this release does not know are kept: see
-    /// [`super::unknown`].
+    /// `store::unknown`.
     ///
     /// # Errors
     /// When the record cannot be written as JSON; when the storage fails.

@@ -104,9 +104,12 @@ fn h13_s01_foreign_resources_look_nonexistent() {
     let mut statuses = BTreeSet::new();
     for state in ["pending", "ready", "valid", "invalid"] {
         let Fixture { attacker, victim, unknown, .. } = fixture(state);
-        // Lists that are due are signed for whoever asks first: here before the rest.
-        let lists = Request { method: "GET".to_owned(), path: "/crl/all.pem".to_owned(), ..Request::default() };
-        attacker.world.send(lists).is(200);
+        // Lists that are due are signed for whoever asks first, and the first look at the issuers begins the weekly
+        // pruning: here before the rest.
+        for path in ["/crl/all.pem", "/issuers"] {
+            let look = Request { method: "GET".to_owned(), path: path.to_owned(), ..Request::default() };
+            attacker.world.send(look).is(200);
+        }
         let before = of_others(&attacker.world, &attacker);
         // Worlds that go the same way: the same random numbers, so the same ids of what is made.
         let (one, two) = (attacker.at(&attacker.world.fork()), attacker.at(&attacker.world.fork()));
