@@ -4,7 +4,7 @@ use super::answers::log;
 use super::transport;
 use crate::ca::config::test_cas::{PATH, TestCas, inner_path, split};
 use crate::ca::http::message::{Answer, Request, Response};
-use crate::ca::http::operator_routes::PREFIX;
+use crate::ca::http::operator_routes::{AdminRoute, PREFIX};
 use crate::ca::operator_api::{sign_in, test_cas};
 use crate::ca::partitions::new_test_ca::Maker;
 use crate::ca::partitions::test_ca;
@@ -84,7 +84,8 @@ async fn make<P: Ports>(ports: &P, request: &Request) -> Answer {
     limiter::count_unauthenticated(ports, request.address, When::Now)?;
     if request.authorization.is_some() {
         let operator = sign_in::operator(ports, request).await?;
-        return test_cas::make(ports, request, Maker::Operator(&operator.name)).await;
+        operator.check(&AdminRoute::TestCas, "POST")?;
+        return test_cas::make_as(ports, &operator, request).await;
     }
     if ports.settings().test_cas == TestCas::Operators {
         let detail =

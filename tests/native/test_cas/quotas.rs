@@ -1,6 +1,7 @@
 //! The quotas of test CAs, and the operators' list.
 
 use crate::operations::operator::{ADA, BEN, Operator};
+use selvedge::ca::config::admin_tokens::AdminTokens;
 use selvedge::ca::http::address::ClientAddress;
 use selvedge::ca::http::message::Request;
 use selvedge::ca::partitions::test_cas::ADDRESS_QUOTA;
@@ -40,8 +41,23 @@ fn flood_meets_its_quota_and_leaves_nothing() {
     for one in made[1..].iter().chain([&other, &ada, &again]) {
         one.end();
     }
-    let left: Vec<_> = world.databases().into_iter().filter(|name| name.contains("ca")).collect();
+    let left: Vec<_> =
+        world.databases().into_iter().filter(|name| name.starts_with("ca/") || name.starts_with("testca")).collect();
     assert_eq!(left, Vec::<String>::new());
+}
+
+#[test]
+fn role_without_the_permission_makes_none_at_either_url() {
+    let text = json!({ "eve": { "token": BEN, "role": "auditor" }, "ada": ADA }).to_string();
+    let world = World::new().with_test_cas().reconfigured(|settings| {
+        settings.admin = AdminTokens::read(Some(&text)).unwrap();
+    });
+    let refused = ask(&world, 1, Some(BEN)).refused(403, Kind::Unauthorized).detail();
+    assert!(refused.contains("\"test-cas\""), "{refused}");
+    world.made_test_ca(ask(&world, 1, Some(ADA)).is(201).json());
+    let operator = Operator::of(&world);
+    assert_eq!(operator.see("test-cas")["test_cas"].as_array().unwrap().len(), 1);
+    assert_eq!(operator.see("audit")["entries"][0]["what"], "test-ca.make");
 }
 
 #[test]
