@@ -56,8 +56,13 @@ impl Wire {
 
     /// Sends a body as it is.
     pub fn send(&self, url: &str, media_type: &str, body: &[u8]) -> Answer {
-        let answer = self.agent.post(url).header("Content-Type", media_type).send(body).unwrap();
-        self.read(answer)
+        self.try_to_send(url, media_type, body).unwrap()
+    }
+
+    /// As [`Wire::send`]; a server may close the connection before it has read the body.
+    pub fn try_to_send(&self, url: &str, media_type: &str, body: &[u8]) -> Result<Answer, ureq::Error> {
+        let answer = self.agent.post(url).header("Content-Type", media_type).send(body)?;
+        Ok(self.read(answer))
     }
 
     /// GET.

@@ -74,7 +74,11 @@ fn h05_h12_n01_headers_on_the_wire() {
     }
     let nonce = wire.get(&wire.url("/acme/new-nonce"));
     assert_eq!((nonce.status().as_u16(), header(&nonce, "cache-control").as_str()), (204, "no-store"));
-    let long = wire.send(&wire.url("/acme/new-order"), "application/jose+json", &vec![b'x'; 70_000]);
+    // workerd answers before it has read all of a body that is too long, and closes the connection soon after. A client
+    // that still writes then may miss the answer.
+    let (url, body) = (wire.url("/acme/new-order"), vec![b'x'; 70_000]);
+    let long = (0..20).find_map(|_| wire.try_to_send(&url, "application/jose+json", &body).ok());
+    let long = long.expect("an answer in one of twenty tries");
     assert_eq!(long.status(), 413, "h12: {}", long.body());
     header(&long, "replay-nonce");
 }
