@@ -86,6 +86,7 @@ pub async fn all(options: &Options) {
 /// A server to be measured.
 struct Subject {
     command: Command,
+    host: &'static str,
     acme: u16,
     http01: u16,
     paths: Paths,
@@ -99,11 +100,20 @@ fn pebble(program: &Path, place: &Path, dns: u16) -> Subject {
     let mut command = Command::new(program);
     command.args(["-config", "config.json", "-strict", "-dnsserver", &format!("127.0.0.1:{dns}")]);
     command.envs(ENVIRONMENT).current_dir(place);
-    Subject { command, acme, http01, paths: PATHS, directory: "/dir", trusted: configure(place, acme, http01) }
+    Subject {
+        command,
+        host: "localhost",
+        acme,
+        http01,
+        paths: PATHS,
+        directory: "/dir",
+        trusted: configure(place, acme, http01),
+    }
 }
 
 fn dev(program: &Path, place: &Path) -> Subject {
-    let (acme, http01) = (free_port(), free_port());
+    // The address of plain http is two ports after that of the CA.
+    let (tls_alpn, http01, acme) = (free_port(), free_port(), free_port());
     let mut command = Command::new(program);
     command.args([
         "dev",
@@ -113,8 +123,16 @@ fn dev(program: &Path, place: &Path) -> Subject {
         "--http01-port",
         &http01.to_string(),
     ]);
-    command.args(["--tls-alpn-port", &free_port().to_string(), "--root-dir", place.to_str().unwrap()]);
-    Subject { command, acme, http01, paths: OWN_PATHS, directory: "/directory", trusted: place.join("root.pem") }
+    command.args(["--tls-alpn-port", &tls_alpn.to_string(), "--root-dir", place.to_str().unwrap()]);
+    Subject {
+        command,
+        host: "127.0.0.1",
+        acme,
+        http01,
+        paths: OWN_PATHS,
+        directory: "/directory",
+        trusted: place.join("root-0.pem"),
+    }
 }
 
 async fn measure(mut subject: Subject, place: &Path, options: &Options) -> Run {
@@ -123,7 +141,7 @@ async fn measure(mut subject: Subject, place: &Path, options: &Options) -> Run {
     let server = Server::spawn(&mut subject.command, &place.join("log"));
     let endpoint = loop {
         if let Some(tls) = trust(&subject.trusted) {
-            let endpoint = Endpoint { authority: format!("localhost:{}", subject.acme), tls: Some(tls) };
+            let endpoint = Endpoint { authority: format!("{}:{}", subject.host, subject.acme), tls: Some(tls) };
             if answers(&endpoint, subject.directory).await {
                 break endpoint;
             }
