@@ -84,7 +84,7 @@ async fn make<P: Ports>(ports: &P, request: &Request) -> Answer {
     limiter::count_unauthenticated(ports, request.address, When::Now)?;
     if request.authorization.is_some() {
         let operator = sign_in::operator(ports, request).await?;
-        operator.check(&AdminRoute::TestCas, "POST")?;
+        sign_in::permit(ports, &operator, request, &AdminRoute::TestCas).await?;
         return test_cas::make_as(ports, &operator, request).await;
     }
     if ports.settings().test_cas == TestCas::Operators {

@@ -52,13 +52,9 @@ pub async fn answer<P: Ports>(
     let answer = match sign_in::operator(ports, request).await {
         Ok(operator) => {
             context.operator = Some(operator.name.clone());
-            match operator.check(route, &request.method) {
+            match sign_in::permit(ports, &operator, request, route).await {
                 Ok(()) => act(ports, &operator, request, route).await,
-                Err(problem) => {
-                    let why = problem.detail.clone();
-                    sign_in::record(ports, request, &operator, "permission", why).await;
-                    Err(problem)
-                }
+                Err(problem) => Err(problem),
             }
         }
         Err(problem) => Err(problem),

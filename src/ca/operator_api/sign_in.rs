@@ -7,6 +7,7 @@ use super::operator::Operator;
 use crate::ca::config::access::Access;
 use crate::ca::config::admin_tokens::AdminToken;
 use crate::ca::http::message::Request;
+use crate::ca::http::operator_routes::AdminRoute;
 use crate::ca::runtime::ports::Ports;
 use crate::records::operations::audit::{AuthMethod, Event, Outcome};
 use crate::records::operations::limit::Limit;
@@ -107,6 +108,23 @@ async fn by_access<P: Ports>(
     Ok(Ok(operator))
 }
 
+/// Refuses a request for which an operator's role has no permission, and records that.
+///
+/// # Errors
+/// As [`Operator::check`].
+pub async fn permit<P: Ports>(
+    ports: &P,
+    operator: &Operator,
+    request: &Request,
+    route: &AdminRoute,
+) -> Result<(), Problem> {
+    let checked = operator.check(route, &request.method);
+    if let Err(problem) = &checked {
+        record(ports, request, operator, "permission", problem.detail.clone()).await;
+    }
+    checked
+}
+
 /// An unauthenticated sender.
 fn anonymous() -> Operator {
     Operator { name: "nobody".to_owned(), by: AuthMethod::None, role: None, until: None, confirmed: None }
@@ -114,7 +132,7 @@ fn anonymous() -> Operator {
 
 /// Records a refusal in the audit record, within the limit for such entries. A failure is only logged; the request is
 /// refused all the same.
-pub async fn record<P: Ports>(ports: &P, request: &Request, who: &Operator, what: &'static str, why: String) {
+async fn record<P: Ports>(ports: &P, request: &Request, who: &Operator, what: &'static str, why: String) {
     audit::count(ports, what, Outcome::Refused);
     if ports.memory().take(RECORDED_REFUSALS, "operators/refused", ports.now()).is_err() {
         return;

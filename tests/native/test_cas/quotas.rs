@@ -57,7 +57,10 @@ fn role_without_the_permission_makes_none_at_either_url() {
     world.made_test_ca(ask(&world, 1, Some(ADA)).is(201).json());
     let operator = Operator::of(&world);
     assert_eq!(operator.see("test-cas")["test_cas"].as_array().unwrap().len(), 1);
-    assert_eq!(operator.see("audit")["entries"][0]["what"], "test-ca.make");
+    let entries = operator.see("audit")["entries"].as_array().unwrap().clone();
+    assert_eq!(entries[0]["what"], "test-ca.make");
+    let refusal = entries.iter().find(|entry| entry["what"] == "permission").expect("the refusal is recorded");
+    assert_eq!((&refusal["who"], &refusal["outcome"]), (&json!("eve"), &json!("refused")));
 }
 
 #[test]
