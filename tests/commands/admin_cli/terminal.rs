@@ -5,14 +5,15 @@ use std::process::Command;
 
 /// What a command shows at a terminal with so many columns.
 fn shown(double: &Double, columns: usize, args: &[&str], env: &[(&str, &str)]) -> String {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/commands/admin_cli/terminal.py");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/commands/ceremony/terminal.py");
     let mut command = Command::new("python3");
-    command.arg(script).arg(columns.to_string()).arg(env!("CARGO_BIN_EXE_selvedge")).args(args);
+    command.arg(script).arg("--").arg(env!("CARGO_BIN_EXE_selvedge")).args(args);
+    command.env("TERMINAL_COLUMNS", columns.to_string());
     command.current_dir(double.path(".")).env("SELVEDGE_URL", double.url()).env("SELVEDGE_TOKEN", TOKEN);
     command.env("TERM", "xterm").env_remove("NO_COLOR").envs(env.iter().copied());
     let output = command.output().unwrap();
     assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout).unwrap()
+    String::from_utf8(output.stdout).unwrap().replace("\r\n", "\n")
 }
 
 #[test]

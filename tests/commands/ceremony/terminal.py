@@ -1,10 +1,13 @@
 """Runs a program at a terminal of its own and answers its questions, passphrases only when the terminal shows nothing of them.
 
-terminal.py ANSWER... -- PROGRAM ARGUMENT...: prints what the terminal showed, and ends as the program does."""
+terminal.py ANSWER... -- PROGRAM ARGUMENT...: prints what the terminal showed, and ends as the program does. The terminal
+has TERMINAL_COLUMNS columns, if that is set."""
 
+import fcntl
 import os
 import pty
 import select
+import struct
 import sys
 import termios
 
@@ -12,6 +15,8 @@ at = sys.argv.index("--")
 answers, program = sys.argv[1:at], sys.argv[at + 1:]
 pid, terminal = pty.fork()
 if pid == 0:
+    if columns := os.environ.get("TERMINAL_COLUMNS"):
+        fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 24, int(columns), 0, 0))
     os.execv(program[0], program)
 
 shown = b""

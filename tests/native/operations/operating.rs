@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 pub const DAY: Duration = Duration::from_secs(86_400);
 
-const ADMIN: &str = "an-admin-token-of-sufficient-length";
+/// The admin token of [`operate`].
+pub const ADMIN: &str = "an-admin-token-of-sufficient-length";
 
 /// A CA with an operator and without a webhook.
 pub fn operated() -> World {

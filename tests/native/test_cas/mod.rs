@@ -31,6 +31,7 @@ fn test_ca_is_made_used_and_ended_and_nothing_remains() {
     let made = main.make_test_ca();
     let base = format!("https://ca.test/ca/{}", made.id);
     assert_eq!(made.answer["directory"], format!("{base}/directory"));
+    assert!(made.answer["root"].as_str().unwrap().starts_with("-----BEGIN CERTIFICATE-----"));
     let tester = Client::registered(&made.world);
     assert!(tester.account().starts_with(&format!("{base}/acme/account/")), "{}", tester.account());
     let certificate = tester.issue(&["a.test"], &key());

@@ -1,10 +1,12 @@
 //! A made-up next release, which adds a member to everything that may get one.
 
+pub use crate::operations::operating::operate;
+
+use crate::operations::operating::ADMIN;
 use core::time::Duration;
 use selvedge::ca::config::admin_tokens::AdminTokens;
 use selvedge::ca::config::rate_limits::Limits;
-use selvedge::ca::http::message::Request;
-use selvedge::ca::testing::{Answered, Client, CsrShape, Proof, World, new_key};
+use selvedge::ca::testing::{Client, CsrShape, Proof, World, new_key};
 use selvedge::jose::testing::ClientKey;
 use selvedge::values::SigAlg;
 use serde_json::{Value, json};
@@ -13,19 +15,6 @@ use std::fs;
 
 /// The member that it adds.
 pub const ADDED: &str = "addedLater";
-
-const ADMIN: &str = "an-admin-token-of-sufficient-length";
-
-pub fn operate(world: &World, path: &str, body: Option<Value>) -> Answered {
-    world.send(Request {
-        method: if body.is_some() { "POST" } else { "GET" }.to_owned(),
-        path: format!("/admin/v1/{path}"),
-        content_type: body.as_ref().map(|_| "application/json".to_owned()),
-        authorization: Some(format!("Bearer {ADMIN}")),
-        body: Some(body.map_or(Vec::new(), |body| body.to_string().into_bytes())),
-        ..Request::default()
-    })
-}
 
 /// A CA with records of most kinds, and a webhook that refuses.
 pub fn used() -> (World, Client, Vec<u8>) {
