@@ -13,6 +13,9 @@ pub struct Time(u64);
 /// Difference from which a clock counts as having leaped.
 pub const LEAP: Duration = Duration::from_secs(3600);
 
+/// A day, in seconds.
+const DAY: u64 = 86_400;
+
 impl Time {
     /// The instant `ms` milliseconds after the Unix epoch.
     pub const fn from_millis(ms: u64) -> Self {
@@ -47,6 +50,16 @@ impl Time {
     /// The duration from this instant until `later`; zero when `later` is past.
     pub fn until(self, later: Time) -> Duration {
         Duration::from_millis(later.0.saturating_sub(self.0))
+    }
+
+    /// Its day, in days since 1970-01-01 (UTC).
+    pub const fn day(self) -> u64 {
+        self.secs() / DAY
+    }
+
+    /// The first instant of a day.
+    pub fn of_day(day: u64) -> Self {
+        Self::from_secs(day.saturating_mul(DAY))
     }
 
     /// Whether `now` is at most `age` after this instant. One in the future is of a clock that went back.

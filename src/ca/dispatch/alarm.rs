@@ -3,7 +3,6 @@
 use super::jobs::LOOK_AGAIN;
 use super::kind::Kind;
 use crate::ca::runtime::apart::apart;
-use crate::ca::runtime::jobs::{JOBS, JobRecord};
 use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
@@ -52,10 +51,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
             _ => [None; 3],
         };
         let next_step = apart(self.migrate()).await?;
-        let (jobs, of_others) = self.transact(|txn| Ok(txn.list_readable::<JobRecord>(None, JOBS)?))?;
-        let now = self.ports.now();
-        let next_job = jobs.into_iter().map(|(_, job)| job.due_at(now)).min();
-        let next_look = (of_others > 0).then(|| now.plus(LOOK_AGAIN));
+        let (jobs, of_others) = self.jobs_and_others()?;
+        let next_job = jobs.into_iter().map(|(_, job)| job.due).min();
+        let next_look = (of_others > 0).then(|| self.ports.now().plus(LOOK_AGAIN));
         let others = [next_purge, next_job, next_look, next_step];
         let next = of_kind.into_iter().chain(others).flatten().min();
         match next {

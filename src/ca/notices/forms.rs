@@ -4,6 +4,7 @@
 
 use crate::ca::config::receivers::{Mail, Receiver};
 use crate::ca::config::webhook::WebhookRequest;
+use crate::ca::http::html::escaped;
 use crate::records::operations::notice::NoticeKind;
 use crate::records::operations::notice::digest::Batch;
 use crate::values::quote::visible;
@@ -133,17 +134,13 @@ fn ntfy(topic: &str, text: &Text, batch: &Batch) -> Value {
 }
 
 fn mail(from: &str, to: &[String], text: &Text) -> Mail {
-    let escape = |text: &str| {
-        let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-        text.replace('"', "&quot;").replace('\'', "&#39;")
-    };
-    let lines: String = text.lines.iter().map(|line| format!("<li>{}</li>", escape(line))).collect();
+    let lines: String = text.lines.iter().map(|line| format!("<li>{}</li>", escaped(line))).collect();
     Mail {
         from: from.to_owned(),
         to: to.to_vec(),
         subject: text.title.clone(),
         text: format!("{}\n", text.joined()),
-        html: format!("<p>{}</p><ul>{lines}</ul>", escape(&text.title)),
+        html: format!("<p>{}</p><ul>{lines}</ul>", escaped(&text.title)),
     }
 }
 

@@ -12,7 +12,8 @@ use crate::ca::runtime::message::ROSTERS;
 use crate::ca::runtime::ports::Ports;
 use crate::pki::profile;
 use crate::records::Problem;
-use crate::records::ledger::census::{DAYS_AHEAD, DAYS_BACK, DayCount, day_of, start_of};
+use crate::records::ledger::census::{DAYS_AHEAD, DAYS_BACK, DayCount};
+use crate::values::Time;
 use serde_json::{Value, json};
 
 /// The number at which counting stops, for each roster partition and for keys.
@@ -67,7 +68,7 @@ async fn keys<P: Ports>(ports: &P) -> Result<Value, Problem> {
 
 /// The date of a day, as in `2027-01-31`.
 fn date(day: u64) -> String {
-    start_of(day).rfc3339().chars().take(10).collect()
+    Time::of_day(day).rfc3339().chars().take(10).collect()
 }
 
 fn counts(health: &Health, day: u64) -> DayCount {
@@ -75,7 +76,7 @@ fn counts(health: &Health, day: u64) -> DayCount {
 }
 
 fn ending(health: &Health) -> Vec<Value> {
-    let today = day_of(health.facts.now);
+    let today = health.facts.now.day();
     let shown = |day| {
         let DayCount { renewed, unrenewed, .. } = counts(health, day);
         json!({ "day": date(day), "renewed": renewed, "unrenewed": unrenewed })
@@ -85,7 +86,7 @@ fn ending(health: &Health) -> Vec<Value> {
 
 /// The last days, the oldest first.
 fn last_days(health: &Health) -> impl Iterator<Item = u64> {
-    let today = day_of(health.facts.now);
+    let today = health.facts.now.day();
     today.saturating_sub(DAYS_BACK - 1)..today.saturating_add(1)
 }
 

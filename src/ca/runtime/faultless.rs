@@ -21,7 +21,7 @@ pub struct Asked(u64);
 impl Faultless {
     /// Begins a question, unless no fault was on less than a second ago.
     pub fn ask(&self, now: Time) -> Option<Asked> {
-        let recent = self.since.get().is_some_and(|since| since <= now && now < since.plus(AGE));
+        let recent = self.since.get().is_some_and(|since| since.is_within(AGE, now));
         (!recent).then(|| Asked(self.changes.get()))
     }
 

@@ -255,9 +255,18 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// # Errors
     /// When the storage fails.
     pub(in crate::ca) fn jobs(&self) -> Result<Vec<(String, JobRecord)>, Problem> {
+        Ok(self.jobs_and_others()?.0)
+    }
+
+    /// As [`Partition::jobs`], with the number of jobs of another release.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(in crate::ca) fn jobs_and_others(&self) -> Result<(Vec<(String, JobRecord)>, usize), Problem> {
         let now = self.ports.now();
-        let seen = |(name, job): (String, JobRecord)| (name, JobRecord { due: job.due_at(now), ..job });
-        self.transact(|txn| Ok(txn.list_readable::<JobRecord>(None, JOBS)?.0.into_iter().map(seen).collect()))
+        let (mut jobs, others) = self.transact(|txn| Ok(txn.list_readable::<JobRecord>(None, JOBS)?))?;
+        jobs.iter_mut().for_each(|(_, job)| job.due = job.due_at(now));
+        Ok((jobs, others))
     }
 
     /// Runs the task of a begun job for at most `patience`. Returns whether it ended; the host completes a longer one in

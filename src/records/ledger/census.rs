@@ -24,9 +24,6 @@ pub const DAYS_AHEAD: u64 = 91;
 /// The number of days with counts of issued certificates, today the last.
 pub const DAYS_BACK: u64 = 30;
 
-/// A day, in seconds.
-const DAY: u64 = 86_400;
-
 /// The counts of a day.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DayCount {
@@ -48,21 +45,11 @@ fn is_zero(count: &u64) -> bool {
 /// Counts by day, in days since 1970-01-01 (UTC).
 pub type Days = BTreeMap<u64, DayCount>;
 
-/// The day of a time.
-pub fn day_of(time: Time) -> u64 {
-    time.secs() / DAY
-}
-
-/// The first second of a day.
-pub fn start_of(day: u64) -> Time {
-    Time::from_secs(day.saturating_mul(DAY))
-}
-
 /// The earliest end of certificates that a census reads.
 ///
 /// None that ended before was issued in its days.
 pub fn earliest_end(at: Time) -> Time {
-    start_of(day_of(at).saturating_sub(DAYS_BACK - 1))
+    Time::of_day(at.day().saturating_sub(DAYS_BACK - 1))
 }
 
 /// A certificate that was not renewed in time.
@@ -152,7 +139,7 @@ impl Census {
     /// Counts an issuance by day, if a census at `at` has that day.
     pub fn count_issued(&mut self, at: Time, issued: Time) {
         if issued >= earliest_end(at) && issued <= at {
-            self.days.entry(day_of(issued)).or_default().issued += 1;
+            self.days.entry(issued.day()).or_default().issued += 1;
         }
     }
 
@@ -172,7 +159,7 @@ impl Census {
     }
 
     fn day_ahead(&mut self, at: Time, not_after: Time) -> Option<&mut DayCount> {
-        let (today, day) = (day_of(at), day_of(not_after));
+        let (today, day) = (at.day(), not_after.day());
         (today..today.saturating_add(DAYS_AHEAD)).contains(&day).then(|| self.days.entry(day).or_default())
     }
 
@@ -248,8 +235,8 @@ mod tests {
 
     #[test]
     fn days_have_bounds_in_both_directions() {
-        let (mut census, day) = (Census::default(), Duration::from_secs(DAY));
-        let (first, ahead) = (earliest_end(NOW), start_of(day_of(NOW) + DAYS_AHEAD));
+        let (mut census, day) = (Census::default(), Duration::from_secs(86_400));
+        let (first, ahead) = (earliest_end(NOW), Time::of_day(NOW.day() + DAYS_AHEAD));
         for issued in [first, first.minus(Duration::from_secs(1)), NOW, NOW.plus(day)] {
             census.count_issued(NOW, issued);
         }
@@ -258,11 +245,11 @@ mod tests {
         }
         census.move_to_renewed(NOW, ahead.minus(day));
         assert_eq!(census.days.len(), 3);
-        assert_eq!(census.days[&day_of(first)], DayCount { issued: 1, ..DayCount::default() });
-        assert_eq!(census.days[&day_of(NOW)], DayCount { issued: 1, renewed: 1, unrenewed: 0 });
-        assert_eq!(census.days[&(day_of(ahead) - 1)], DayCount { issued: 0, renewed: 1, unrenewed: 0 });
+        assert_eq!(census.days[&first.day()], DayCount { issued: 1, ..DayCount::default() });
+        assert_eq!(census.days[&NOW.day()], DayCount { issued: 1, renewed: 1, unrenewed: 0 });
+        assert_eq!(census.days[&(ahead.day() - 1)], DayCount { issued: 0, renewed: 1, unrenewed: 0 });
         let mut sum = census.clone();
         sum.add(&census);
-        assert_eq!(sum.days[&day_of(NOW)], DayCount { issued: 2, renewed: 2, unrenewed: 0 });
+        assert_eq!(sum.days[&NOW.day()], DayCount { issued: 2, renewed: 2, unrenewed: 0 });
     }
 }

@@ -309,7 +309,7 @@ impl FailureTotals {
         if record.failure.origin == Origin::Unsigned {
             return;
         }
-        let day = record.last.secs() / 86_400;
+        let day = record.last.day();
         let count = self.days.entry(day).or_default().entry(record.failure.problem.clone()).or_default();
         *count = count.saturating_add(record.count);
         let last = self.days.keys().next_back().copied().unwrap_or(day);

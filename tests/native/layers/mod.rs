@@ -75,7 +75,7 @@ const CA: House = House {
         ("ledger", &["partitions", "notices", "telemetry", "runtime", "config", "http"]),
         ("issuance_policy", &["partitions", "runtime", "config"]),
         ("partitions", &["notices", "runtime", "config", "http"]),
-        ("notices", &["runtime", "config"]),
+        ("notices", &["runtime", "config", "http"]),
         ("health", &["config"]),
         ("telemetry", &["runtime", "config", "http"]),
         ("documents", &["config", "http"]),
