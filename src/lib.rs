@@ -7,7 +7,7 @@
 //! HTTP, signing, calls to another partition) happens before or between such functions, never inside one.
 //!
 //! Layers, and the only direction in which they may use each other:
-//! `worker -> ca -> {records -> store, jose, pki, validation, policy} -> values`.
+//! `worker -> ca -> {records -> store, jose, pki, validation, policy, tlog} -> values`.
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
 pub mod ca;
@@ -16,6 +16,7 @@ pub mod pki;
 pub mod policy;
 pub mod records;
 pub mod store;
+pub mod tlog;
 pub mod validation;
 pub mod values;
 #[cfg(target_arch = "wasm32")]

@@ -17,14 +17,15 @@ use std::path::Path;
 const LAYERS: House = House {
     folder: "src",
     rooms: &[
-        ("worker", &["ca", "records", "jose", "pki", "validation", "store", "policy", "values"]),
-        ("ca", &["records", "jose", "pki", "validation", "store", "policy", "values"]),
+        ("worker", &["ca", "records", "jose", "pki", "validation", "store", "policy", "tlog", "values"]),
+        ("ca", &["records", "jose", "pki", "validation", "store", "policy", "tlog", "values"]),
         // Records say in which table they are stored.
         ("records", &["store", "values"]),
         ("jose", &["values"]),
         ("pki", &["values"]),
         ("validation", &["values"]),
         ("policy", &["values"]),
+        ("tlog", &["values"]),
         ("store", &["values"]),
         ("values", &[]),
     ],
