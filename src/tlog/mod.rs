@@ -1,4 +1,4 @@
-//! Transparency logs in the forms of C2SP: trees, tiles, entries, notes, checkpoints.
+//! Transparency logs in the forms of C2SP: trees, tiles, entries, notes, checkpoints, cosignatures, policies and proofs.
 //!
 //! Pure functions over bytes: nothing here reads a store or a network, signs, or verifies a signature. A proof is first
 //! a list of the [`tree::Subtree`]s that it needs, each of which a caller may read as it likes; a signature is first the
@@ -10,16 +10,24 @@
 //! | [`tile`] | <https://c2sp.org/tlog-tiles> |
 //! | [`note`] | <https://c2sp.org/signed-note> |
 //! | [`checkpoint`] | <https://c2sp.org/tlog-checkpoint> |
+//! | [`cosignature`] | <https://c2sp.org/tlog-cosignature> |
+//! | [`policy`] | <https://c2sp.org/tlog-policy> |
+//! | [`proof`] | <https://c2sp.org/tlog-proof> |
 //! | [`entry`] | docs/TRANSPARENCY.md |
 
 pub mod checkpoint;
+pub mod cosignature;
 pub mod entry;
 pub mod note;
 mod number;
+pub mod policy;
+pub mod proof;
 pub mod tile;
 pub mod tree;
 
 pub use checkpoint::Checkpoint;
 pub use note::{Note, VerifierKey};
+pub use policy::Policy;
+pub use proof::Proof;
 pub use tile::Tile;
 pub use tree::Hash;
