@@ -11,6 +11,7 @@ pub mod host;
 pub mod invocation;
 pub mod moment;
 pub mod number;
+pub mod peer;
 pub mod route;
 pub mod secret;
 pub mod shell;

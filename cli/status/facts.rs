@@ -17,6 +17,8 @@ pub struct Facts {
     pub root: Option<Root>,
     /// The authority's overview.
     pub authority: Authority,
+    /// Host of the URL, and begin and end of the TLS certificate there, for https.
+    pub endpoint: Option<(String, (Time, Time))>,
     /// The operator's status, where a token is available.
     pub operator: Option<OperatorAnswer>,
 }

@@ -6,6 +6,7 @@ use selvedge::ca::health::finding::{Finding, Severity};
 use selvedge::ca::health::issuers as health;
 use selvedge::ca::health::issuers::{CrlFacts, IssuerFacts};
 use selvedge::ca::health::operation::{reported, undelivered};
+use selvedge::ca::health::outside;
 use selvedge::values::Time;
 
 use super::facts::{Authority, Facts, Issuer, Overview, Root};
@@ -51,6 +52,7 @@ pub fn judge(facts: &Facts, now: Time) -> Vec<Finding> {
             overview.issuers.iter().for_each(|issuer| published(issuer, now, &mut found));
         }
     }
+    found.extend(facts.endpoint.as_ref().and_then(|(host, life)| outside::endpoint(host, *life, now)));
     found.extend(facts.operator.as_ref().and_then(operator));
     found.sort_by_key(|finding| finding.severity);
     found

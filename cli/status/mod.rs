@@ -8,11 +8,13 @@ mod show;
 
 use std::fs;
 use std::io::ErrorKind;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use selvedge::pki::pem;
+use selvedge::values::Time;
 use selvedge::values::x509::Parts;
 use url::Url;
 
@@ -23,9 +25,9 @@ use crate::ceremony::ROOT;
 use crate::common::ca_paths::CaPaths;
 use crate::common::files::read_pem;
 use crate::common::host::{now, print, say};
-use crate::common::web;
 use crate::common::worker_config::{EXAMPLE_BASE_URL, WorkerConfig};
 use crate::common::x509::display_name;
+use crate::common::{peer, web};
 use crate::operator::{KnownTarget, OperatorStatus, RunningDev, Target, no_target};
 use facts::{Authority, Facts, Root};
 use judge::judge;
@@ -105,7 +107,8 @@ fn report(options: &Options) -> Result<bool> {
         }
         Authority::Refuses(_) => None,
     };
-    let (facts, now) = (Facts { url, root, authority, operator }, now()?);
+    let endpoint = endpoint(&url, address);
+    let (facts, now) = (Facts { url, root, authority, endpoint, operator }, now()?);
     let findings = judge(&facts, now);
     if options.json {
         let text = serde_json::to_string_pretty(&show::json(&facts, &findings, now))?;
@@ -114,6 +117,14 @@ fn report(options: &Options) -> Result<bool> {
         print(&show::table(&facts, &findings, now));
     }
     Ok(findings.iter().any(|finding| finding.severity != Severity::Note))
+}
+
+/// The TLS certificate at an https URL, with its host. Faults are ignored, since the authority answered already.
+fn endpoint(url: &str, address: Option<SocketAddr>) -> Option<(String, (Time, Time))> {
+    let url = Url::parse(url).ok().filter(|url| url.scheme() == "https")?;
+    let leaf = peer::certificate(&url, address).ok()?;
+    let parts = Parts::read(&leaf).ok()?;
+    Some((url.host_str()?.to_owned(), (parts.not_before, parts.not_after)))
 }
 
 fn base_url(settings: &Path) -> Result<String> {

@@ -23,9 +23,10 @@ use crate::ca::front::handler::{Front, Served};
 use crate::ca::front::transport;
 use crate::ca::http::address::ClientAddress;
 use crate::ca::http::message;
-use crate::ca::http::message::{EXEMPTING, max_body};
+use crate::ca::http::message::{ENDPOINT_UNTIL, EXEMPTING, max_body};
 use crate::ca::http::operator_routes::PREFIX;
 use crate::records::Problem;
+use crate::values::Time;
 use ports::HostPorts;
 use worker::{Context, Env, Result, event, web_sys};
 
@@ -110,6 +111,9 @@ async fn read(request: web_sys::Request, settings: &Settings) -> Result<message:
         .flatten()
         .as_deref()
         .and_then(ClientAddress::from_header);
+    // Only its own reader sees what a client writes there.
+    let endpoint_until = if inner.starts_with("/calendar/") { get(ENDPOINT_UNTIL)? } else { None };
+    let endpoint_until = endpoint_until.as_deref().and_then(Time::parse_rfc3339);
     let length = if method == "POST" { header("Content-Length")? } else { None };
     let body = if method == "POST" { read_body(&request, length, max_body(inner)).await? } else { Some(Vec::new()) };
     Ok(message::Request {
@@ -123,6 +127,7 @@ async fn read(request: web_sys::Request, settings: &Settings) -> Result<message:
         origin,
         fetch_site,
         if_none_match,
+        endpoint_until,
         exempt,
         ray,
         address,

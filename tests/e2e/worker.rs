@@ -82,8 +82,21 @@ const OTHER_HEADERS: [(&str, &str); 6] = [
 ];
 
 /// The headers that the Worker reads from each kind of request, and no others.
-const READ: [(&str, &str, &[&str]); 4] = [
+const READ: [(&str, &str, &[&str]); 5] = [
     ("GET", "/directory", &["content-type", "authorization", "accept", "if-none-match", "cf-connecting-ip", "cf-ray"]),
+    (
+        "GET",
+        "/calendar/x.ics",
+        &[
+            "content-type",
+            "authorization",
+            "accept",
+            "if-none-match",
+            "cf-connecting-ip",
+            "cf-ray",
+            "selvedge-endpoint-until",
+        ],
+    ),
     ("POST", "/acme/new-order", &["content-type", "content-length", "cf-connecting-ip", "cf-ray"]),
     (
         "GET",

@@ -25,7 +25,8 @@ const FRESH: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Health {
     state: PathBuf,
-    presented: Option<Arc<Presented>>,
+    /// The certificate for https.
+    pub presented: Option<Arc<Presented>>,
     found: Mutex<Option<(Instant, Vec<&'static str>)>>,
 }
 

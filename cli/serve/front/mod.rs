@@ -57,8 +57,9 @@ pub struct Way {
 impl Front {
     /// A front for workerd at this socket; `authority` is that of BASE_URL.
     pub fn new(socket: PathBuf, authority: String, health: Health) -> Arc<Self> {
+        let presented = health.presented.clone();
         Arc::new(Self {
-            upstream: Upstream { socket, authority },
+            upstream: Upstream { socket, authority, presented },
             health,
             connections: Arc::new(Semaphore::new(usize::try_from(MAX_CONNECTIONS).unwrap_or(usize::MAX))),
             closing: watch::Sender::new(false),

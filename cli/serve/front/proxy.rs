@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -13,10 +14,12 @@ use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
-use selvedge::ca::http::message::max_body;
+use selvedge::ca::http::message::{ENDPOINT_UNTIL, max_body};
+use selvedge::values::Time;
 use serde_json::json;
 use tokio::net::UnixStream;
 
+use crate::serve::pair::Presented;
 use crate::serve::settings::{ADDRESS_HEADER, SCHEME_HEADER};
 
 /// How long a client may take for the body of a request.
@@ -48,6 +51,8 @@ pub struct Upstream {
     pub socket: PathBuf,
     /// The host of BASE_URL with its port.
     pub authority: String,
+    /// What TLS presents; `None` behind a proxy.
+    pub presented: Option<Arc<Presented>>,
 }
 
 /// A request as it is sent to workerd, more than once if need be.
@@ -65,7 +70,7 @@ impl Upstream {
         let Ok(Ok(body)) = tokio::time::timeout(BODY, read(body, max_body(parts.uri.path()))).await else {
             return problem(StatusCode::REQUEST_TIMEOUT, "The body of the request did not arrive; send it again.");
         };
-        let Some(outbound) = outbound(&parts, body, peer, scheme) else {
+        let Some(outbound) = outbound(&parts, body, peer, scheme, self.endpoint_until()) else {
             return problem(StatusCode::BAD_REQUEST, "The request names no path of this server.");
         };
         match tokio::time::timeout(PATIENCE, self.answer_of(&outbound)).await {
@@ -78,6 +83,11 @@ impl Upstream {
                 problem(StatusCode::SERVICE_UNAVAILABLE, "The CA does not answer; repeat the request in a moment.")
             }
         }
+    }
+
+    /// The end of the presented certificate.
+    fn endpoint_until(&self) -> Option<Time> {
+        Some(self.presented.as_ref()?.get()?.not_after)
     }
 
     /// The head of workerd's answer, from the next process if one ends before it.
@@ -166,7 +176,13 @@ async fn read(body: Incoming, most: usize) -> Result<Bytes> {
 }
 
 /// The request for workerd; `None` without a path.
-fn outbound(parts: &Parts, body: Bytes, peer: IpAddr, scheme: &'static str) -> Option<Outbound> {
+fn outbound(
+    parts: &Parts,
+    body: Bytes,
+    peer: IpAddr,
+    scheme: &'static str,
+    endpoint_until: Option<Time>,
+) -> Option<Outbound> {
     let path = parts.uri.path_and_query().filter(|path| path.as_str().starts_with('/'))?;
     let mut headers = end_to_end(&parts.headers);
     headers.remove(header::CONTENT_LENGTH);
@@ -177,6 +193,10 @@ fn outbound(parts: &Parts, body: Bytes, peer: IpAddr, scheme: &'static str) -> O
     }
     headers.insert(SCHEME_HEADER, HeaderValue::from_static(scheme));
     headers.insert(ADDRESS_HEADER, HeaderValue::from_str(&peer.to_string()).ok()?);
+    headers.remove(ENDPOINT_UNTIL);
+    if let Some(until) = endpoint_until {
+        headers.insert(ENDPOINT_UNTIL, HeaderValue::from_str(&until.rfc3339()).ok()?);
+    }
     Some(Outbound { method: parts.method.clone(), uri: Uri::from(path.clone()), headers, body })
 }
 
@@ -222,13 +242,15 @@ fn problem(status: StatusCode, detail: &str) -> Response<Body> {
 mod tests {
     use super::*;
 
+    const UNTIL: Time = Time::from_secs(1_800_000_000);
+
     fn sent(uri: &str, headers: &[(&str, &str)]) -> Option<Outbound> {
         let mut request = Request::builder().method("POST").uri(uri);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         let (parts, ()) = request.body(()).unwrap().into_parts();
-        outbound(&parts, Bytes::from_static(b"x"), "192.0.2.7".parse().unwrap(), "https")
+        outbound(&parts, Bytes::from_static(b"x"), "192.0.2.7".parse().unwrap(), "https", Some(UNTIL))
     }
 
     #[test]
@@ -238,6 +260,7 @@ mod tests {
             ("selvedge-client-address", "10.0.0.1"),
             ("selvedge-client-address", "10.0.0.2"),
             ("selvedge-scheme", "http"),
+            ("selvedge-endpoint-until", "2099-01-01T00:00:00Z"),
             ("x-kept", "1"),
             ("connection", "close, X-Hop"),
             ("x-hop", "1"),
@@ -248,6 +271,7 @@ mod tests {
         let all = |name: &str| sent.headers.get_all(name).iter().map(|v| v.to_str().unwrap()).collect::<Vec<_>>();
         assert_eq!(all(ADDRESS_HEADER), ["192.0.2.7"]);
         assert_eq!(all(SCHEME_HEADER), ["https"]);
+        assert_eq!(all(ENDPOINT_UNTIL), [UNTIL.rfc3339()]);
         assert_eq!((all("host"), all("x-kept")), (vec!["ca.test"], vec!["1"]));
         for gone in ["connection", "x-hop", "transfer-encoding", "content-length"] {
             assert_eq!(all(gone), Vec::<&str>::new(), "{gone}");

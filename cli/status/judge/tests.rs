@@ -38,6 +38,7 @@ fn of(issuers: Vec<Issuer>) -> Vec<(Severity, String)> {
         url: "https://ca.test".into(),
         root: None,
         authority: Authority::Works(overview(issuers)),
+        endpoint: None,
         operator: None,
     };
     judge(&facts, NOW).into_iter().map(|one| (one.severity, one.what)).collect()
@@ -132,6 +133,7 @@ fn retired_issuer_may_be_removed_when_its_certificates_have_expired() {
         url: String::new(),
         root: None,
         authority: Authority::Works(overview(vec![old, issuer(3, true, long_ago, NOW.plus(DAY * 1000))])),
+        endpoint: None,
         operator: None,
     };
     let status = judge(&facts, NOW).remove(0).todo;
@@ -204,7 +206,13 @@ fn crls_at_all_named_urls_are_judged() {
 fn root_crl_is_due_in_time() {
     let with = |next_update| {
         let overview = Overview { root_crl: Some(RootCrl { next_update }), ..overview(vec![good()]) };
-        let facts = Facts { url: String::new(), root: None, authority: Authority::Works(overview), operator: None };
+        let facts = Facts {
+            url: String::new(),
+            root: None,
+            authority: Authority::Works(overview),
+            endpoint: None,
+            operator: None,
+        };
         judge(&facts, NOW).into_iter().map(|one| (one.severity, one.what)).collect::<Vec<_>>()
     };
     assert_eq!(with(NOW.plus(ROOT_CRL_LEAD).plus(SECOND)), []);
@@ -216,12 +224,36 @@ fn root_crl_is_due_in_time() {
 fn problems_of_the_authority_are_errors() {
     let root = Some(Root { name: "Root".into(), not_after: NOW.plus(DAY * 2), der: vec![] });
     let overview = Overview { problems: vec!["ISSUER_KEY_2 is set.".into()], ..overview(vec![good()]) };
-    let facts = Facts { url: String::new(), root: root.clone(), authority: Authority::Works(overview), operator: None };
+    let facts = Facts {
+        url: String::new(),
+        root: root.clone(),
+        authority: Authority::Works(overview),
+        endpoint: None,
+        operator: None,
+    };
     let found: Vec<_> = judge(&facts, NOW).into_iter().map(|one| (one.severity, one.what)).collect();
     assert_eq!(found[0], (Severity::Wrong, "the authority reports: ISSUER_KEY_2 is set".to_owned()));
     assert_eq!(found[1].0, Severity::Due);
-    let refuses =
-        Facts { url: String::new(), root, authority: Authority::Refuses("BASE_URL is not set".into()), operator: None };
+    let refuses = Facts {
+        url: String::new(),
+        root,
+        authority: Authority::Refuses("BASE_URL is not set".into()),
+        endpoint: None,
+        operator: None,
+    };
     let found = judge(&refuses, NOW);
     assert!(found[0].severity == Severity::Wrong && found[0].what.contains("BASE_URL is not set"), "{found:?}");
+}
+
+#[test]
+fn certificate_of_the_endpoint_is_due_near_its_end() {
+    let with = |days| {
+        let endpoint = Some(("ca.test".to_owned(), (NOW.minus(DAY * 80), NOW.plus(DAY * days))));
+        let authority = Authority::Works(overview(vec![good()]));
+        let facts = Facts { url: String::new(), root: None, authority, endpoint, operator: None };
+        judge(&facts, NOW).into_iter().map(|one| (one.severity, one.what)).collect::<Vec<_>>()
+    };
+    assert_eq!(with(30), []);
+    only(with(10), Severity::Due, "the TLS certificate of ca.test ends on");
+    only(with(0), Severity::Wrong, "the TLS certificate of ca.test ended on");
 }

@@ -4,9 +4,11 @@ use super::access::Access;
 use super::admin_tokens::AdminTokens;
 use super::blocked_keys::BlockedKeys;
 use super::caa;
+use super::expiry_dates::{Thing, expiry_dates};
 use super::external_accounts::ExternalAccounts;
 use super::four_eyes::FourEyes;
 use super::issuers::{Configured, PublicationUrls, Root};
+use super::jurisdiction::jurisdiction;
 use super::keep_expired::keep_expired;
 use super::metrics_token::Token;
 use super::policy::policy;
@@ -53,6 +55,7 @@ pub const NAMES: &[&str] = &[
     "EMAIL_FROM",
     "EMAIL_TO",
     "EXPIRED_ISSUERS",
+    "EXPIRY_DATES",
     "EXTERNAL_ACCOUNT_REQUIRED",
     "FAULTS",
     "FOUR_EYES",
@@ -155,6 +158,8 @@ pub struct Settings {
     pub crl_gathering: Duration,
     /// The time for which expired certificates are kept; `None` for ever.
     pub keep_expired: Option<Duration>,
+    /// Days on which things outside of the CA end.
+    pub expiry_dates: Vec<(Thing, Time)>,
     /// On a test machine: responses have the number of Durable Object calls.
     pub dev: bool,
     /// On a test machine: the URL of an OCSP responder in certificates.
@@ -254,6 +259,7 @@ impl Settings {
             dev,
             crl_gathering: seconds(value, "CRL_GATHERING_SECONDS", GATHERED, 0..=3600)?,
             keep_expired: keep_expired(value)?,
+            expiry_dates: expiry_dates(value("EXPIRY_DATES").as_deref())?,
             refuse_nonces: refuse_nonces(value, dev)?,
             ocsp: ocsp(value, dev)?,
             test_cas: TestCas::read(value)?,
@@ -352,18 +358,6 @@ fn resolver(text: &str) -> Result<String, String> {
     match url.scheme() {
         "https" | "http" => Ok(text.to_owned()),
         _ => Err(says("it has to begin with https:// (or http:// on a machine of your own)")),
-    }
-}
-
-/// The jurisdictions of Cloudflare's Durable Objects (reference/data-location).
-const JURISDICTIONS: [&str; 3] = ["eu", "fedramp", "us"];
-
-fn jurisdiction(value: Values<'_>) -> Result<Option<String>, String> {
-    match value("JURISDICTION") {
-        Some(other) if !JURISDICTIONS.contains(&other.as_str()) => {
-            Err(invalid("JURISDICTION", &other, "\"eu\", \"fedramp\" or \"us\", or unset for no limit"))
-        }
-        known => Ok(known),
     }
 }
 

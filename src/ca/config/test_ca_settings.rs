@@ -49,6 +49,7 @@ impl Settings {
             receivers: Vec::new(),
             four_eyes: FourEyes::default(),
             metrics_token: None,
+            expiry_dates: Vec::new(),
             test_cas: TestCas::Off,
             test_machine: TestMachine {
                 faults: true,

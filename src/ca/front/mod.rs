@@ -40,7 +40,7 @@ pub async fn get<P: Ports>(ports: &P, request: &Request, route: &PublicRoute) ->
             Ok(operator_page::asset(*file, ports.issuer()).indexed(&settings.urls))
         }
         // Without operators, a calendar URL could not be revoked.
-        PublicRoute::Calendar(proof) if settings.operations_on() => apart(feed::show(ports, proof)).await,
+        PublicRoute::Calendar(proof) if settings.operations_on() => apart(feed::show(ports, request, proof)).await,
         PublicRoute::Inventory(_) | PublicRoute::Calendar(_) => Err(unknown_path()),
         PublicRoute::Issuer(id) => certificates::certificate(settings, id),
         PublicRoute::Issuers => apart(issuers::overview(ports)).await,

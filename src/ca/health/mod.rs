@@ -7,3 +7,4 @@ pub mod finding;
 pub mod growth;
 pub mod issuers;
 pub mod operation;
+pub mod outside;

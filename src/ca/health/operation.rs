@@ -4,6 +4,8 @@ use super::finding::{Finding, Severity, day, number};
 use super::growth;
 use super::issuers;
 use super::issuers::{CRL_OVERDUE, IssuerFacts};
+use super::outside;
+use crate::ca::config::expiry_dates::Thing;
 use crate::values::Time;
 use core::time::Duration;
 
@@ -44,6 +46,8 @@ pub struct Facts {
     pub approvals: u64,
     /// Admin tokens with their end.
     pub tokens: Vec<(String, Time)>,
+    /// Things outside of the CA with their end.
+    pub outside: Vec<(Thing, Time)>,
     /// Partitions that a newer release has stored, with their schema numbers.
     pub newer: Vec<(String, u32)>,
 }
@@ -66,6 +70,7 @@ impl Facts {
         found.extend(self.of_clients());
         found.extend(approvals(self.approvals));
         found.extend(self.tokens.iter().filter_map(|(name, end)| token(name, *end, self.now)));
+        found.extend(self.outside.iter().filter_map(|(thing, end)| outside::thing(*thing, *end, self.now)));
         if self.registration_open {
             let what = "accounts can be created without an external account key";
             let todo = "if that is not intended, set EXTERNAL_ACCOUNT_REQUIRED to true, then `selvedge deploy`";
@@ -140,10 +145,13 @@ fn approvals(waiting: u64) -> Option<Finding> {
     (waiting > 0).then(|| Finding::new("approvals-waiting", Severity::Note, what, todo).counted(waiting))
 }
 
+/// What to do about a token that ends.
+pub const TOKEN_TODO: &str = "`selvedge token remove NAME`, `selvedge token new NAME` where it is still needed, then \
+                              `selvedge deploy --replace-secrets`";
+
 /// The finding about a token that ends soon, or has ended.
 fn token(name: &str, end: Time, now: Time) -> Option<Finding> {
-    let todo = "`selvedge token remove NAME`, `selvedge token new NAME` where it is still needed, then `selvedge deploy \
-                --replace-secrets`";
+    let todo = TOKEN_TODO;
     if end <= now {
         let what = format!("the admin token {name:?} ended on {}", day(end));
         return Some(Finding::new("token-ended", Severity::Note, what, todo));
@@ -194,6 +202,7 @@ mod tests {
             internal: 0,
             approvals: 0,
             tokens: vec![("ada".to_owned(), NOW.plus(TOKEN_ENDS + Duration::from_millis(1)))],
+            outside: vec![(Thing::Domain, NOW.plus(DAY * 61))],
             newer: Vec::new(),
         }
     }
@@ -225,6 +234,8 @@ mod tests {
         let says = "the admin token \"ada\" ends on 2027-01-29";
         only(&Facts { tokens: of(NOW.plus(TOKEN_ENDS)), ..good() }, "token-ending", Severity::Due, says);
         only(&Facts { tokens: of(NOW), ..good() }, "token-ended", Severity::Note, "ended on 2027-01-15");
+        let outside = vec![(Thing::Domain, NOW.plus(DAY * 60))];
+        only(&Facts { outside, ..good() }, "date-ending", Severity::Due, "the CA's domain ends on 2027-03-16");
         let ledgers = vec![("issuer 1 (Issuing)".to_owned(), 8_000_000_000)];
         only(&Facts { ledgers, ..good() }, "ledger-full", Severity::Due, "issuer 1 (Issuing) has 8.0 GB, 80 %");
         only(&Facts { given_up: 1, ..good() }, "notices-undelivered", Severity::Due, "1 notice could");

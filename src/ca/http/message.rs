@@ -3,7 +3,7 @@
 use super::address::ClientAddress;
 use super::routes::Urls;
 use crate::records::Problem;
-use crate::values::b64;
+use crate::values::{Time, b64};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -46,6 +46,8 @@ pub struct Request {
     pub fetch_site: Option<String>,
     /// The `If-None-Match` header of a GET.
     pub if_none_match: Option<String>,
+    /// The end of the endpoint's TLS certificate, by the header [`ENDPOINT_UNTIL`]. Only its sender reads it back.
+    pub endpoint_until: Option<Time>,
     /// Whether the faults of a test CA leave it alone, by the header [`EXEMPTING`].
     pub exempt: bool,
     /// Cloudflare's id of the request, from its header `Cf-Ray`.
@@ -55,6 +57,9 @@ pub struct Request {
     /// The body; `None` if it exceeded [`max_body`].
     pub body: Option<Vec<u8>>,
 }
+
+/// The request header in which `serve` tells the end of its TLS certificate.
+pub const ENDPOINT_UNTIL: &str = "selvedge-endpoint-until";
 
 /// The request header that exempts from the faults of a test CA: `off`.
 pub const EXEMPTING: &str = "Selvedge-Faults";

@@ -20,6 +20,8 @@ const REFRESH: [&str; 2] = ["REFRESH-INTERVAL;VALUE=DURATION:PT1H", "X-PUBLISHED
 pub enum Category {
     /// Issuers and the root: few, and the whole CA depends on them.
     Issuers,
+    /// What the CA depends on: its endpoint, its domain, tokens and keys of operators.
+    Operation,
     /// Certificates that expire.
     Certificates,
     /// Revoked certificates.
@@ -105,6 +107,7 @@ impl Category {
     fn name(self) -> &'static str {
         match self {
             Self::Issuers => "Issuers",
+            Self::Operation => "Operation",
             Self::Certificates => "Certificates",
             Self::Revocations => "Revocations",
         }

@@ -127,11 +127,11 @@ pub async fn create<P: Ports>(ports: &P, operator: &Operator, request: &Request)
     let who = (operator, request);
     answer_with_audit(ports, who, ("external-account.create", Some(&kid)), 201, async {
         let record = new_record(ports, operator, &members?, &kid).await?;
-        let (uses, created) = (record.uses, record.created.at);
+        let (uses, created, expires) = (record.uses, record.created.at, record.expires);
         if of_kid(ports, &kid).await?.is_some() {
             return Err(taken(&kid));
         }
-        ports.ask(&OperationsAt, &EnterKey { kid: kid.clone(), created }).await?;
+        ports.ask(&OperationsAt, &EnterKey { kid: kid.clone(), created, expires }).await?;
         if !ports.ask(&ExternalKeyAt(kid.clone()), &CreateKey(record.clone())).await? {
             return Err(taken(&kid));
         }

@@ -99,6 +99,7 @@ pub async fn look<P: Ports>(ports: &P) -> Result<Health, Problem> {
         internal: failures.internal(),
         approvals,
         tokens: settings.admin.all().iter().filter_map(|token| Some((token.name.clone(), token.until?))).collect(),
+        outside: settings.expiry_dates.clone(),
         newer,
     };
     let waiting = waiting.saturating_add(notices.waiting);

@@ -60,6 +60,9 @@ pub struct ExternalKeyEntry {
     pub kid: String,
     /// Creation time; another entry of the same kid comes from a failed attempt.
     pub created: Time,
+    /// Time from which no account is created with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Time>,
 }
 
 impl Record for ExternalKeyEntry {

@@ -1,13 +1,13 @@
 //! The calendar: expiries, revocations and issuer dates, for holders of its URL only.
 
-use super::operating::{DAY, another_issuer, let_pass, operate, operated};
+use super::operating::{ADMIN, DAY, another_issuer, let_pass, operate, operated, settings_with};
 use selvedge::ca::config::admin_tokens::AdminTokens;
 use selvedge::ca::config::rate_limits::Limits;
 use selvedge::ca::http::address::ClientAddress;
 use selvedge::ca::http::message::Request;
 use selvedge::ca::testing::{BASE, Client, START, World, check_all, new_key};
 use selvedge::records::Kind;
-use selvedge::values::SigAlg;
+use selvedge::values::{SigAlg, Time};
 use serde_json::json;
 
 fn path(world: &World) -> String {
@@ -60,6 +60,48 @@ fn calendar_shows_revocations_for_90_days_and_issuer_dates() {
     assert_eq!(shown.matches("SUMMARY:Issuer can no longer issue full-length certificates:").count(), 1);
     let_pass(&world, 91 * DAY);
     assert!(!calendar(&world).contains("Certificate revoked"));
+}
+
+#[test]
+fn calendar_shows_what_the_operation_depends_on_with_what_to_do() {
+    let text = |at: Time| at.rfc3339();
+    let world = operated();
+    let quiet = calendar(&world);
+    assert!(!quiet.contains("CATEGORIES:Operation"), "{quiet}");
+    let tokens = json!({ "ada": ADMIN, "bob": { "token": "b".repeat(32), "until": text(START.plus(30 * DAY)) } });
+    let dates = json!({ "domain": "2031-05-01", "webhook_secret": "2027-01-31" }).to_string();
+    let dates = settings_with("EXPIRY_DATES", &dates).expiry_dates;
+    let world = world.reconfigured(|settings| {
+        settings.admin = AdminTokens::read(Some(&tokens.to_string())).unwrap();
+        settings.expiry_dates = dates.clone();
+    });
+    for (kid, days) in [("team-a", Some(40)), ("team-b", Some(41)), ("team-c", Some(400)), ("team-d", None)] {
+        let mut body = json!({ "kid": kid });
+        if let Some(days) = days {
+            body["expires"] = text(START.plus(days * DAY)).into();
+        }
+        operate(&world, "external-accounts", Some(body)).is(201);
+    }
+    operate(&world, "external-accounts/team-b", Some(json!({ "disabled": true }))).is(200);
+    let endpoint_until = Some(START.plus(50 * DAY));
+    let request = Request { method: "GET".into(), path: path(&world), endpoint_until, ..Request::default() };
+    let shown = world.send(request).is(200).text().replace("\r\n ", "");
+    for (summary, todo) in [
+        ("The registration of the CA's domain ends", "renew it at the registrar"),
+        ("WEBHOOK_SECRET ends", "selvedge notices test"),
+        ("Admin token bob ends", "selvedge token new NAME"),
+        ("External account key team-a ends", "selvedge eab create"),
+        ("The TLS certificate of `serve` ends", "serve --tls-cert"),
+    ] {
+        let event = shown.split("BEGIN:VEVENT").find(|event| event.contains(&format!("SUMMARY:{summary}\r\n")));
+        let event = event.unwrap_or_else(|| panic!("{summary}: {shown}"));
+        assert!(event.contains(todo) && event.contains("TRIGGER:-P30D"), "{event}");
+    }
+    assert!(shown.contains("DTSTART;VALUE=DATE:20310501"), "{shown}");
+    assert_eq!(shown.matches("CATEGORIES:Operation").count(), 5, "no others: {shown}");
+    // Without its header there is no certificate to tell of.
+    assert_eq!(calendar(&world).matches("CATEGORIES:Operation").count(), 4);
+    check_all(&world, "after the calendar");
 }
 
 #[test]

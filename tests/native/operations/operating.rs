@@ -2,9 +2,11 @@
 
 use core::time::Duration;
 use selvedge::ca::config::admin_tokens::AdminTokens;
+use selvedge::ca::config::settings::Settings;
 use selvedge::ca::http::message::Request;
 use selvedge::ca::testing::{Answered, START, World};
 use selvedge::pki::ceremony::{CertAndKey, create_intermediate, create_root};
+use selvedge::values::b64;
 use serde_json::{Value, json};
 
 pub const DAY: Duration = Duration::from_secs(86_400);
@@ -46,4 +48,19 @@ pub fn let_pass(world: &World, time: Duration) {
         }
         world.pass(world.now().until(next));
     }
+}
+
+/// Settings of production with this value.
+pub fn settings_with(name: &str, value: &str) -> Settings {
+    let root = create_root("Root", START, 10).unwrap();
+    let issuer = create_intermediate(&root, "Issuer", START, 5).unwrap();
+    let read = |asked: &str| match asked {
+        "MODE" => Some("production".to_owned()),
+        "BASE_URL" => Some("https://ca.example.org".to_owned()),
+        "RESOLVER_URL" => Some("https://dns.example.org/dns-query".to_owned()),
+        "ISSUER_CHAIN" => Some(issuer.certificate.clone()),
+        "NONCE_KEY" => Some(b64::encode(&[1; 32])),
+        asked => (asked == name).then(|| value.to_owned()),
+    };
+    Settings::read(&read, START).unwrap()
 }

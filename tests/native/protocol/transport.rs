@@ -186,12 +186,11 @@ fn h11_relations_have_separate_link_headers() {
     }
 }
 
-/// Headers for operators and browsers. That no others are read: `n07_h10_worker_reads_named_headers_only`.
+/// A new member of a request has a place here. That no others are read: `n07_h10_worker_reads_named_headers_only`.
 #[test]
 fn n07_h10_other_headers_of_a_signed_request_change_nothing() {
     let client = Client::registered(&World::new());
     let sent = |other: &Request| {
-        // All members are named: a new one has a place here.
         let Request {
             method,
             url_origin,
@@ -207,6 +206,7 @@ fn n07_h10_other_headers_of_a_signed_request_change_nothing() {
             if_none_match: _,
             exempt: _,
             ray: _,
+            endpoint_until: _,
         } = client.sign(client.account(), None);
         client.send(Request { method, url_origin, path, content_type, address, body, ..other.clone() })
     };

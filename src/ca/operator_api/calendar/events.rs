@@ -68,6 +68,35 @@ pub struct IssuerDay {
     pub at: Time,
 }
 
+/// A day on which a thing ends that the CA's operation depends on.
+#[derive(Clone, Debug)]
+pub struct Deadline {
+    /// A unique name.
+    pub id: String,
+    /// The thing, as in "admin token ada".
+    pub thing: String,
+    /// What to do before.
+    pub todo: String,
+    /// Time.
+    pub at: Time,
+}
+
+/// Returns the event of a deadline. All day, since it is for planning.
+pub fn deadline(day: &Deadline) -> Event {
+    let mut thing = short(&day.thing);
+    if let Some(first) = thing.get(..1).map(str::to_ascii_uppercase) {
+        thing.replace_range(..1, &first);
+    }
+    Event {
+        uid: format!("deadline-{}", token(&day.id)),
+        start: Start::Day(day.at),
+        summary: format!("{thing} ends"),
+        description: format!("What to do: {}\nAt: {}", day.todo, day.at.rfc3339()),
+        category: Category::Operation,
+        alarm: Some(REMINDER_DAYS),
+    }
+}
+
 /// Returns the event of an unrenewed certificate's expiry, with a reminder one day before.
 pub fn ending(certificate: &Ending) -> Event {
     let mut lines = vec![
@@ -110,18 +139,31 @@ pub fn revoked(revocation: &Revoked) -> Event {
 pub fn issuer_day(day: &IssuerDay) -> Event {
     let name = short(&day.name);
     let (kind, summary, what, alarm) = match day.turn {
-        Turn::TakesOver => ("takes-over", "Issuer takes over", "It signs new certificates from then on.", None),
+        Turn::TakesOver => (
+            "takes-over",
+            "Issuer takes over",
+            "It signs new certificates from then on. `selvedge deploy` before, with its key.",
+            None,
+        ),
         Turn::LastFullLength => (
             "last-full-length",
             "Issuer can no longer issue full-length certificates",
-            "A certificate of the longest profile would outlive it: the next issuer has to take over before.",
+            "A certificate of the longest profile would outlive it: the next issuer has to take over before. Create it with \
+             `selvedge issuer new`, then `selvedge deploy`.",
             Some(REMINDER_DAYS),
         ),
-        Turn::Ends => ("ends", "Issuer expires", "None of its certificates is valid after that.", Some(REMINDER_DAYS)),
+        Turn::Ends => (
+            "ends",
+            "Issuer expires",
+            "None of its certificates is valid after that. Create the next one in time: `selvedge issuer new`, then \
+             `selvedge deploy`.",
+            Some(REMINDER_DAYS),
+        ),
         Turn::RootEnds => (
             "root-ends",
             "Root expires",
-            "It is not trusted after that: clients need another root well before.",
+            "It is not trusted after that: clients need another root well before. Create it with `selvedge init` in another \
+             folder, and distribute it to all clients.",
             Some(REMINDER_DAYS),
         ),
         Turn::RootListEnds => (

@@ -27,7 +27,7 @@ asks! {
     Note -> u64 = operations.note_event(ask.0);
     ListAudit -> AuditPage = operations.audit_page(&ask);
     ShowOperations -> OperationsState = operations.state();
-    EnterKey -> () = operations.enter_key(ask.kid, ask.created);
+    EnterKey -> () = operations.enter_key(ask);
     ListKeys -> KeyPage = operations.keys(&ask.0);
     PoliciesInForce -> InForceDocuments = operations.policies_in_force();
     ListPolicies -> StoredPolicies = operations.policies();

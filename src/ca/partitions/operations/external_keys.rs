@@ -16,6 +16,9 @@ pub struct EnterKey {
     pub kid: String,
     /// Its creation time.
     pub created: Time,
+    /// Its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Time>,
 }
 
 /// Lists the kids of external account keys.
@@ -27,16 +30,19 @@ pub struct ListKeys(pub Page);
 pub struct KeyPage {
     /// Kids with the times when they were entered.
     pub entered: Vec<(Time, String)>,
+    /// Kids with the times when they end.
+    #[serde(default)]
+    pub ending: Vec<(Time, String)>,
     /// The cursor of the next page.
     pub next: Option<String>,
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Operations<P, K> {
     /// Adds a kid to the list, before its key is created.
-    pub(in crate::ca) fn enter_key(&self, kid: String, created: Time) -> Result<(), Problem> {
+    pub(in crate::ca) fn enter_key(&self, EnterKey { kid, created, expires }: EnterKey) -> Result<(), Problem> {
         self.transact(|txn| {
             let id = format!("{:016}-{kid}", created.millis());
-            txn.put(&id, &ExternalKeyEntry { kid, created })?;
+            txn.put(&id, &ExternalKeyEntry { kid, created, expires })?;
             Ok(())
         })
     }
@@ -48,8 +54,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Operations<P, K> {
             let more = found.len() > page.limit;
             found.truncate(page.limit);
             let next = found.last().filter(|_| more).map(|(id, _)| id.clone());
+            let ending = found.iter().filter_map(|(_, entry)| Some((entry.expires?, entry.kid.clone()))).collect();
             let entered = found.into_iter().map(|(_, entry)| (entry.created, entry.kid)).collect();
-            Ok(KeyPage { entered, next })
+            Ok(KeyPage { entered, ending, next })
         })
     }
 }
