@@ -25,6 +25,8 @@ pub const ROOT: &str = "root.pem";
 pub const ROOT_KEY: &str = "root.key";
 /// The key of replay nonces.
 pub const NONCE_KEY: &str = "nonce.key";
+/// The key of replay nonces before it, while both count.
+pub const PREVIOUS_NONCE_KEY: &str = "nonce-previous.key";
 /// The name of the set in which files are written.
 const SET: &str = "new-keys";
 

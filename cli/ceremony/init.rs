@@ -154,6 +154,9 @@ pub fn issuer_end(chain: &str) -> Result<Time> {
 }
 
 /// A new key of replay nonces: 32 random bytes.
+///
+/// # Errors
+/// When this machine has no random bytes.
 pub fn new_nonce_key() -> Result<Zeroizing<String>> {
     Ok(Zeroizing::new(b64::encode(&*Zeroizing::new(host::random::<32>()?))))
 }

@@ -23,8 +23,10 @@ use anyhow::Result;
 
 use crate::common::host::disable_core_dumps;
 
-pub use folder::{CaFolder, NONCE_KEY, ROOT, ROOT_KEY, issuer_file, public_settings, setting};
-pub use init::Options as InitOptions;
+pub use folder::{
+    CaFolder, NONCE_KEY, NewFile, PREVIOUS_NONCE_KEY, ROOT, ROOT_KEY, issuer_file, public_settings, setting,
+};
+pub use init::{Options as InitOptions, new_nonce_key};
 pub use passphrase::Passphrase;
 pub use report::tokens_line;
 pub use root_crl::ROOT_CRL;

@@ -122,6 +122,7 @@ fn upload(options: &Options, config: &WorkerConfig, files: &CaFiles, with: &Uplo
     let replace = options.replace_secrets || options.emergency;
     let mut stored = Vec::new();
     for secret in with.required {
+        let replace = replace || secrets::is_changing(files, secret);
         let action = secrets::action_for(secret, &listed, running.as_ref(), replace);
         if action == SecretAction::Conflict {
             bail!(secrets::conflict_text(&secret.name, config.file()));
@@ -161,6 +162,12 @@ fn upload(options: &Options, config: &WorkerConfig, files: &CaFiles, with: &Uplo
     if !exists {
         put_keys()
             .context("stopped: the Worker is deployed, but lacks an issuer's key; fix the problem and deploy again")?;
+    }
+    if let Some(obsolete) = secrets::obsolete(files, &listed) {
+        say(format!("{obsolete}: deleting it, since {} has no file of it", files.dir.display()));
+        with.wrangler
+            .run(&["secret", "delete", obsolete])
+            .with_context(|| format!("stopped: the deployment is done, but {obsolete} still counts; deploy again"))?;
     }
     Ok(())
 }

@@ -25,6 +25,8 @@ use crate::status::facts::Authority;
 const KEY: &str = "secret_key";
 /// The secret that every CA has.
 const NONCE_KEY: &str = "NONCE_KEY";
+/// The secret that counts beside it for a time.
+const PREVIOUS_NONCE_KEY: &str = "NONCE_KEY_PREVIOUS";
 /// The secret with the admin tokens.
 const TOKENS: &str = "ADMIN_TOKENS";
 
@@ -76,6 +78,9 @@ pub enum SecretAction {
 pub fn required(files: &CaFiles, key_binding: bool) -> Result<Vec<RequiredSecret<'_>>> {
     let nonce = files.nonce.as_ref().context("nonce.key is missing")?;
     let mut all = vec![RequiredSecret { name: NONCE_KEY.to_owned(), file: nonce, issuer: None, as_key: false }];
+    if let Some(file) = &files.previous_nonce {
+        all.push(RequiredSecret { name: PREVIOUS_NONCE_KEY.to_owned(), file, issuer: None, as_key: false });
+    }
     for issuer in &files.issuers {
         if let (Some(chain), Some(file)) = (&issuer.chain, &issuer.key) {
             let id = Issuer::from_pem_chain(chain)?.id().to_owned();
@@ -87,6 +92,19 @@ pub fn required(files: &CaFiles, key_binding: bool) -> Result<Vec<RequiredSecret
         all.push(RequiredSecret { name: TOKENS.to_owned(), file, issuer: None, as_key: false });
     }
     Ok(all)
+}
+
+/// Whether a secret is one of two nonce keys that change together.
+///
+/// Cloudflare's may be those of an earlier change, so both are stored with each deployment.
+pub fn is_changing(files: &CaFiles, secret: &RequiredSecret<'_>) -> bool {
+    files.previous_nonce.is_some() && [NONCE_KEY, PREVIOUS_NONCE_KEY].contains(&secret.name.as_str())
+}
+
+/// The secret that Cloudflare has and the folder has no more; to be deleted there.
+pub fn obsolete(files: &CaFiles, listed: &[ListedSecret]) -> Option<&'static str> {
+    let there = listed.iter().any(|one| one.name == PREVIOUS_NONCE_KEY);
+    (there && files.previous_nonce.is_none()).then_some(PREVIOUS_NONCE_KEY)
 }
 
 /// Notes how to enable the operations API where it is off.

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::pki;
-use crate::ceremony::{CaFolder, NONCE_KEY, ROOT, ROOT_CRL, issuer_file, setting};
+use crate::ceremony::{CaFolder, NONCE_KEY, PREVIOUS_NONCE_KEY, ROOT, ROOT_CRL, issuer_file, setting};
 use crate::common::worker_config::Var;
 use crate::runtime::capnp::Binding;
 use crate::runtime::state::{Readers, State};
@@ -42,6 +42,14 @@ pub struct KeptCa {
     pub active: String,
     /// Variables and secrets of the Worker.
     pub bindings: BTreeMap<String, Binding>,
+}
+
+fn check_nonce_key(folder: &CaFolder, name: &str) -> Result<()> {
+    let key = Zeroizing::new(folder.require(name)?);
+    if b64::decode_secret(key.trim_end()).map(Zeroizing::new).is_none_or(|key| key.len() != 32) {
+        bail!("{} is not 32 bytes of unpadded base64url", folder.path(name).display());
+    }
+    Ok(())
 }
 
 impl KeptCa {
@@ -85,9 +93,10 @@ impl KeptCa {
                 bindings.insert(setting("ISSUER_ACTIVE_FROM", slot.number), text(&from.rfc3339()));
             }
         }
-        let nonce_key = Zeroizing::new(folder.require(NONCE_KEY)?);
-        if b64::decode_secret(nonce_key.trim_end()).map(Zeroizing::new).is_none_or(|key| key.len() != 32) {
-            bail!("{} is not 32 bytes of unpadded base64url", folder.path(NONCE_KEY).display());
+        check_nonce_key(&folder, NONCE_KEY)?;
+        if folder.has(PREVIOUS_NONCE_KEY) {
+            check_nonce_key(&folder, PREVIOUS_NONCE_KEY)?;
+            bindings.insert("NONCE_KEY_PREVIOUS".to_owned(), Binding::File(folder.path(PREVIOUS_NONCE_KEY)));
         }
         let root = folder.path(ROOT).display().to_string();
         Ok(Self { dir: dir.to_path_buf(), root, keys: Keys::Real, active: chain, bindings })
@@ -133,6 +142,7 @@ impl KeptCa {
         // Another root signed it.
         bindings.remove("ROOT_CRL");
         bindings.insert("NONCE_KEY".to_owned(), Binding::File(state.path(pki::NONCE_KEY)));
+        bindings.remove("NONCE_KEY_PREVIOUS");
         Ok(Self { keys: Keys::StandIn, active: active.unwrap_or_default(), bindings, ..self })
     }
 

@@ -153,7 +153,7 @@ pub fn run(at: &Target, command: &Command) -> Result<bool> {
                 let accounts = key.get("accounts").and_then(Value::as_array).map_or(0, Vec::len);
                 table.row([
                     text(key, "/kid"),
-                    text(key, "/status"),
+                    status(key),
                     text(key, "/uses"),
                     accounts.to_string(),
                     day(key, "/expires", now),
@@ -169,6 +169,12 @@ pub fn run(at: &Target, command: &Command) -> Result<bool> {
         Command::Policy { kid, file } => shown(change(kid, &json!({ "policy": document::value(file)? }))?),
     }
     Ok(true)
+}
+
+/// The status of a key, and whether it ends with the previous nonce key.
+fn status(key: &Value) -> String {
+    let previous = key.get("previous_nonce_key").and_then(Value::as_bool) == Some(true);
+    format!("{}{}", text(key, "/status"), if previous { ", by the previous nonce key" } else { "" })
 }
 
 /// The creator and time of a key, or that it comes from the configuration.
@@ -191,7 +197,7 @@ fn of_key(key: &Value, now: selvedge::values::Time) -> String {
     };
     facts(&[
         ("kid", text(key, "/kid")),
-        ("status", text(key, "/status")),
+        ("status", status(key)),
         ("note", text(key, "/note")),
         ("uses", uses),
         ("expires", day(key, "/expires", now)),

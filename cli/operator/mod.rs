@@ -19,6 +19,7 @@ mod eab;
 mod failures;
 mod faults;
 pub mod issuance;
+mod nonce_key;
 mod notices;
 mod operator_status;
 mod paused;
@@ -187,6 +188,11 @@ pub enum Command {
         #[command(subcommand)]
         command: token::Command,
     },
+    /// The key of nonces, links and external account keys: make a new one.
+    NonceKey {
+        #[command(subcommand)]
+        command: nonce_key::Command,
+    },
 }
 
 /// Runs the command. Exit codes: 0 done, 1 refused, 2 the authority could not be reached.
@@ -210,6 +216,7 @@ pub fn run(command: &Command) -> ExitCode {
         Command::Backup { at, options, command } => backup::run(at, options, command.as_ref()),
         Command::Restore { at, options } => backup::restore(at, options),
         Command::Token { command } => token::run(command),
+        Command::NonceKey { command } => nonce_key::run(command),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

@@ -55,6 +55,13 @@ pub struct FolderOption {
     dir: PathBuf,
 }
 
+impl FolderOption {
+    /// The folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+}
+
 /// Runs the command; `false` gives exit code 1.
 pub fn run(command: &Command) -> Result<bool> {
     disable_core_dumps()?;

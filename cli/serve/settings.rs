@@ -155,6 +155,9 @@ fn url(config: &WorkerConfig, name: &str, text: Option<&str>) -> Result<Url> {
 fn keys(files: &CaFiles) -> Result<BTreeMap<String, Binding>> {
     let nonce = files.nonce.as_ref().context("nonce.key is missing")?;
     let mut bindings = BTreeMap::from([("NONCE_KEY".to_owned(), Binding::File(nonce.path.clone()))]);
+    if let Some(previous) = &files.previous_nonce {
+        bindings.insert("NONCE_KEY_PREVIOUS".to_owned(), Binding::File(previous.path.clone()));
+    }
     for issuer in &files.issuers {
         if let (Some(_), Some(key)) = (&issuer.chain, &issuer.key) {
             bindings.insert(name_of("ISSUER_KEY", issuer.place), Binding::File(key.path.clone()));

@@ -15,6 +15,7 @@ use selvedge::values::{Time, b64};
 
 use super::ca_files::CaFiles;
 use crate::ceremony::Tokens;
+use crate::common::secret::SecretFile;
 use crate::common::shell::quoted;
 use crate::common::worker_config::WorkerConfig;
 pub use address::WORKERS_DEV;
@@ -63,18 +64,27 @@ pub fn key(files: &CaFiles, place: u8, now: Time) -> Vec<Finding> {
 
 fn nonce_key(files: &CaFiles, found: &mut Vec<Finding>) {
     let path = files.path("nonce.key");
-    let shown = path.display();
     let todo = format!(
         "Create one with `(umask 077; openssl rand 32 | basenc --base64url | tr -d '=\\n' > {})`; clients whose nonces are \
          refused ask for another",
         quoted(&path)
     );
     let Some(file) = &files.nonce else {
+        let shown = path.display();
         found.push(Finding::wrong(format!("{shown}, the key of replay nonces, does not exist"), todo));
         return;
     };
+    nonce_key_file(file, todo, found);
+    if let Some(previous) = &files.previous_nonce {
+        let todo = "Restore it from a copy, or end the time in which both count with `selvedge nonce-key finish`";
+        nonce_key_file(previous, todo.to_owned(), found);
+    }
+}
+
+fn nonce_key_file(file: &SecretFile, todo: String, found: &mut Vec<Finding>) {
     check_closed(file, found);
     if b64::decode_secret(file.text.reveal().trim()).is_none_or(|key| key.len() != 32) {
+        let shown = file.path.display();
         found.push(Finding::wrong(
             format!("{shown} is not 32 random bytes in base64url without padding (43 characters)"),
             todo,

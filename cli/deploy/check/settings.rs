@@ -10,6 +10,7 @@ use super::address;
 use super::finding::{Finding, no_issuer};
 use super::root::Root;
 use crate::ceremony::issuer_file;
+use crate::common::secret::SecretFile;
 use crate::common::worker_config::{EXAMPLE_BASE_URL, WorkerConfig};
 use crate::deploy::ca_files::CaFiles;
 
@@ -108,8 +109,17 @@ fn cache(config: &WorkerConfig, found: &mut Vec<Finding>) {
 
 /// The names of secrets, which do not belong in `wrangler.toml`.
 fn secret_names() -> impl Iterator<Item = String> {
-    let others = ["NONCE_KEY", "ADMIN_TOKENS", "WEBHOOK_SECRET", "SLACK_URL", "TEAMS_URL", "NTFY_URL", "NTFY_TOKEN"]
-        .map(str::to_owned);
+    let others = [
+        "NONCE_KEY",
+        "NONCE_KEY_PREVIOUS",
+        "ADMIN_TOKENS",
+        "WEBHOOK_SECRET",
+        "SLACK_URL",
+        "TEAMS_URL",
+        "NTFY_URL",
+        "NTFY_TOKEN",
+    ]
+    .map(str::to_owned);
     (1..=MAX_ISSUERS).map(|place| name_of("ISSUER_KEY", place)).chain(others)
 }
 
@@ -218,9 +228,10 @@ pub fn root(files: &CaFiles, root: Option<&Root>, config: &WorkerConfig, found: 
 
 /// Runs the Worker's own settings reader: what it refuses would answer 500.
 pub fn check_as_worker(files: &CaFiles, config: &WorkerConfig, now: Time, found: &mut Vec<Finding>) {
-    let nonce_key = files.nonce.as_ref().map(|file| file.text.reveal());
+    let text = |file: &Option<SecretFile>| file.as_ref().map(|file| file.text.reveal().to_owned());
     let value = |name: &str| match name {
-        "NONCE_KEY" => nonce_key.map(str::to_owned),
+        "NONCE_KEY" => text(&files.nonce),
+        "NONCE_KEY_PREVIOUS" => text(&files.previous_nonce),
         // The keys may be in a secret, which is not known here.
         "EXTERNAL_ACCOUNT_REQUIRED" if config.var("EAB_KEYS").is_none() => None,
         name => config.var(name).map(str::to_owned),

@@ -1,6 +1,7 @@
 //! External account keys of the settings ([RFC 8555 §7.3.4](https://www.rfc-editor.org/rfc/rfc8555#section-7.3.4)).
 
 use super::policy;
+use super::secret::NonceKey;
 use crate::jose;
 use crate::policy::Policy;
 use crate::records::acme::nonce;
@@ -63,6 +64,23 @@ pub fn derived_key(secret: &[u8; 32], kid: &str) -> MacKey {
 pub fn check_of(key: &MacKey) -> String {
     let digest = Sha256::new().chain_update(b"selvedge check v1\0").chain_update(&key.0).finalize();
     b64::encode(digest.get(..6).unwrap_or_default())
+}
+
+/// The nonce key of which an operator's external account key was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MadeOf {
+    /// The present one.
+    Present,
+    /// The previous one, which still counts.
+    Previous,
+}
+
+/// Returns the nonce key by which an external account key was made.
+///
+/// `check` is the check value of its MAC key. `None` for a nonce key that does not count any more.
+pub fn made_of(nonce_key: &NonceKey, kid: &str, check: &str) -> Option<MadeOf> {
+    let places = [MadeOf::Present, MadeOf::Previous].into_iter().zip(nonce_key.all());
+    places.filter(|(_, key)| check_of(&derived_key(key, kid)) == check).map(|(place, _)| place).next()
 }
 
 /// A MAC key; `Debug` is redacted.

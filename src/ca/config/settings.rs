@@ -28,7 +28,7 @@ use crate::records::ledger::crl::GATHERED;
 use crate::validation;
 use crate::validation::guard::AddressPolicy;
 use crate::values::quote::quote;
-use crate::values::{Id, Time, b64};
+use crate::values::{Id, Time};
 use core::time::Duration;
 use url::Url;
 
@@ -66,6 +66,7 @@ pub const NAMES: &[&str] = &[
     "METRICS_TOKEN",
     "MODE",
     "NONCE_KEY",
+    "NONCE_KEY_PREVIOUS",
     "NTFY_TOKEN",
     "NTFY_URL",
     "OCSP_URL",
@@ -110,7 +111,7 @@ pub struct Settings {
     pub root: Option<Root>,
     /// The root's CRL.
     pub root_list: Option<RootList>,
-    /// Key of nonces and other MACs.
+    /// Keys of nonces and other MACs.
     pub nonce_key: NonceKey,
     /// The issuers.
     pub issuers: Issuers,
@@ -233,7 +234,7 @@ impl Settings {
             closed: flag(value, "CLOSED")?,
             root,
             root_list,
-            nonce_key: nonce_key(&required("NONCE_KEY")?, &base)?,
+            nonce_key: NonceKey::read(value, &base)?.ok_or_else(|| Self::missing("NONCE_KEY"))?,
             validation: validation_config(value)?,
             resolver: resolver(&required("RESOLVER_URL")?)?,
             jurisdiction: jurisdiction(value)?.filter(|_| !dev),
@@ -342,13 +343,6 @@ fn longest_life(value: Values<'_>, dev: bool) -> Result<Option<Duration>, String
     let seconds = text.parse().ok().filter(|seconds| *seconds > 0);
     let seconds = seconds.ok_or_else(|| invalid("LONGEST_LIFE", &text, "a whole number of seconds"))?;
     Ok(Some(Duration::from_secs(seconds)))
-}
-
-fn nonce_key(text: &str, base: &str) -> Result<NonceKey, String> {
-    b64::decode_secret(text.trim())
-        .and_then(|bytes| <[u8; 32]>::try_from(bytes).ok())
-        .map(|configured| NonceKey::of(&configured, base))
-        .ok_or_else(|| "NONCE_KEY is not 32 random bytes in unpadded base64url (43 characters).".to_owned())
 }
 
 fn resolver(text: &str) -> Result<String, String> {

@@ -6,7 +6,6 @@
 use super::external_accounts::ExternalAccounts;
 use super::four_eyes::FourEyes;
 use super::issuers::Root;
-use super::secret::NonceKey;
 use super::settings::Settings;
 use super::test_cas::{PATH, TestCas};
 use super::test_machine::TestMachine;
@@ -32,13 +31,15 @@ impl Settings {
         let issuer = Issuer::from_pem_chain(&facts.issuer).and_then(|issuer| issuer.below(root.der()));
         let expired = pem::read_certificates(&facts.expired).map_err(|fault| fault.to_string())?;
         let policy = Policy::default();
-        let admin = self.admin.clone().with(MAKER, &test_ca::token(&self.nonce_key, id));
+        // Its maker has the token of the key of that time.
+        let tokens = self.nonce_key.all().map(|key| test_ca::token(key, id));
+        let admin = tokens.fold(self.admin.clone(), |admin, token| admin.with(MAKER, &token));
         Ok(Self {
             urls: Urls::new(&base),
             published: self.published.as_ref().map(|published| published.below(below)),
             root: Some(root),
             root_list: None,
-            nonce_key: NonceKey::of(&self.nonce_key, &base),
+            nonce_key: self.nonce_key.below(&base),
             issuers: Issuers::one(issuer.map_err(|fault| fault.to_string())?),
             problems: Vec::new(),
             policy,

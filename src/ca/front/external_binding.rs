@@ -2,6 +2,7 @@
 //! verifies a binding; the partition of the external account key counts its uses and enforces single use.
 
 use crate::ca::config::external_accounts;
+use crate::ca::config::external_accounts::MacKey;
 use crate::ca::config::settings::Settings;
 use crate::ca::runtime::jws;
 use crate::jose::{EabFault, EabUnverified, Verified};
@@ -9,13 +10,22 @@ use crate::records::acme::account::ExternalBinding;
 use crate::records::{Kind, Problem};
 use serde_json::Value;
 
+/// A binding whose MAC is right.
+#[derive(Clone, Debug)]
+pub struct VerifiedBinding {
+    /// The binding, for the account.
+    pub binding: ExternalBinding,
+    /// Check value of an operator-made MAC key; `None` for a configured one.
+    pub check: Option<String>,
+}
+
 /// Verifies the binding in a newAccount request, if one is required or sent. `None` if no binding counts: a CA without
 /// external account keys verifies nothing, and so must not show the member either.
 ///
 /// # Errors
 /// `externalAccountRequired` if it is missing; `malformed` for a malformed one; `unauthorized` for a wrong MAC (the
 /// same for an unknown `kid`, and at the same cost), another `url` or another key.
-pub fn verify(settings: &Settings, jws: &Verified, sent: Option<&Value>) -> Result<Option<ExternalBinding>, Problem> {
+pub fn verify(settings: &Settings, jws: &Verified, sent: Option<&Value>) -> Result<Option<VerifiedBinding>, Problem> {
     let accounts = &settings.external;
     let binding = match sent {
         Some(binding) => binding,
@@ -28,21 +38,29 @@ pub fn verify(settings: &Settings, jws: &Verified, sent: Option<&Value>) -> Resu
         Err(_) if ignored => return Ok(None),
         parsed => parsed.map_err(|fault| refuse(&fault))?,
     };
-    // An operator-made key is derived in every case: otherwise the time taken would reveal which keys are configured.
+    // Operator-made keys are derived in every case: otherwise the time taken would reveal which keys are configured.
     // Only the holder of a derived key can compute its MAC, so its existence need not be checked.
-    let made = external_accounts::derived_key(&settings.nonce_key, unverified.kid());
-    let configured = accounts.keys.get(unverified.kid());
-    let key = configured.map_or(&made, |known| &known.key);
+    let kid = unverified.kid().to_owned();
+    let made: Vec<MacKey> = settings.nonce_key.all().map(|key| external_accounts::derived_key(key, &kid)).collect();
+    let configured = accounts.keys.get(&kid);
     // The binding names the URL that the request names (RFC 8555 §7.3.4).
     let url = settings.urls.resource_to_sign("new-account", jws.header().url());
-    match unverified.verify(key.bytes(), &url, jws.key()) {
-        Ok(account) => {
-            let (kid, binding) = (account.kid().to_owned(), binding.clone());
-            Ok(Some(ExternalBinding { kid, made: configured.is_none(), binding }))
+    let keys = configured.map_or(&made[..], |known| core::slice::from_ref(&known.key));
+    let mut refusal = EabFault::MacWrong;
+    for key in keys {
+        match unverified.clone().verify(key.bytes(), &url, jws.key()) {
+            Ok(_) => {
+                let binding = ExternalBinding { kid, made: configured.is_none(), binding: binding.clone() };
+                let check = binding.made.then(|| external_accounts::check_of(key));
+                return Ok(Some(VerifiedBinding { binding, check }));
+            }
+            Err(fault) => refusal = fault,
         }
-        Err(_) if ignored => Ok(None),
-        Err(EabFault::MacWrong) => Err(unknown()),
-        Err(fault) => Err(refuse(&fault)),
+    }
+    match refusal {
+        _ if ignored => Ok(None),
+        EabFault::MacWrong => Err(unknown()),
+        fault => Err(refuse(&fault)),
     }
 }
 

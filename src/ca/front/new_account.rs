@@ -7,18 +7,20 @@
 //! only the account itself can decide that: it is asked first, and cancels its own pending change in the same step.
 
 use super::external_binding;
+use super::external_binding::VerifiedBinding;
 use crate::ca::account::kind::AccountAt;
 use crate::ca::account::resource::{CreateAccount, FindAccount, Holding};
 use crate::ca::config::key_policy;
 use crate::ca::config::key_policy::Use;
 use crate::ca::http::address::ClientAddress;
 use crate::ca::http::message::{Answer, Response};
+use crate::ca::partitions::external_key::BindKey;
 use crate::ca::partitions::key_owner::{ClaimKey, FindOwner, KeyAt, ReassignKey};
 use crate::ca::partitions::{client_address, compromised_keys, external_key, roster};
 use crate::ca::runtime::jws;
 use crate::ca::runtime::ports::Ports;
 use crate::jose::Verified;
-use crate::records::acme::account::{AccountStatus, ExternalBinding, KeyOwner, NewAccount};
+use crate::records::acme::account::{AccountStatus, KeyOwner, NewAccount};
 use crate::records::acme::contact;
 use crate::records::{Kind, Problem};
 use crate::values::Id;
@@ -61,15 +63,27 @@ pub async fn register<P: Ports>(ports: &P, verified: &Verified, address: Option<
         return Err(Problem::new(Kind::AccountDoesNotExist, detail));
     }
     let external = acceptable?;
-    if let Some(binding) = &external {
+    if let Some(verified) = &external {
         // Checked before the key is claimed, so that a request with a spent key changes nothing.
-        external_key::spend(ports, &binding.kid, &thumbprint, None).await?;
+        spend(ports, verified, &thumbprint, None).await?;
     }
     client_address::count_account(ports, limited).await?;
     let key = serde_json::to_value(verified.key()).map_err(|e| Problem::internal(e.to_string()))?;
-    let (id, holding) =
-        create(ports, CreateAccount { key, thumbprint, wanted, external, created: ports.now() }).await?;
+    let binding = external.as_ref().map(|verified| verified.binding.clone());
+    let creation = CreateAccount { key, thumbprint, wanted, external: binding, created: ports.now() };
+    let (id, holding) = create(ports, external.as_ref(), creation).await?;
     respond(ports, &id, holding)
+}
+
+/// Spends the external account key of a binding; without an account, checks only.
+async fn spend<P: Ports>(
+    ports: &P,
+    verified: &VerifiedBinding,
+    thumbprint: &str,
+    account: Option<&Id>,
+) -> Result<(), Problem> {
+    let (thumbprint, check) = (thumbprint.to_owned(), verified.check.clone());
+    external_key::spend(ports, &verified.binding.kid, BindKey { thumbprint, account: account.cloned(), check }).await
 }
 
 /// Checks a new account and returns its external account, if any.
@@ -78,7 +92,7 @@ fn check<P: Ports>(
     verified: &Verified,
     wanted: &NewAccount,
     sent: Option<&Value>,
-) -> Result<Option<ExternalBinding>, Problem> {
+) -> Result<Option<VerifiedBinding>, Problem> {
     key_policy::check_account_key(ports.settings(), "the account key", verified.key())?;
     contact::check(wanted.contact.as_deref().unwrap_or_default())?;
     if let Some(terms) = &ports.settings().meta.terms_of_service
@@ -98,9 +112,12 @@ async fn find<P: Ports>(ports: &P, thumbprint: &str) -> Result<Option<(Id, Holdi
     Ok(holding.has().then_some((id, holding)))
 }
 
-async fn create<P: Ports>(ports: &P, creation: CreateAccount) -> Result<(Id, Holding), Problem> {
-    let thumbprint = creation.thumbprint.clone();
-    let (kid, created) = (creation.external.as_ref().map(|binding| binding.kid.clone()), creation.created);
+async fn create<P: Ports>(
+    ports: &P,
+    external: Option<&VerifiedBinding>,
+    creation: CreateAccount,
+) -> Result<(Id, Holding), Problem> {
+    let (thumbprint, created) = (creation.thumbprint.clone(), creation.created);
     let key = KeyAt(thumbprint.clone());
     let mut fresh = fresh_claim(ports)?;
     let mut owner = ports.ask(&key, &ClaimKey(fresh.clone())).await?;
@@ -114,7 +131,7 @@ async fn create<P: Ports>(ports: &P, creation: CreateAccount) -> Result<(Id, Hol
         let holding = match found {
             Holding::Nobody => {
                 roster::enrol(ports, &owner.account, created).await?;
-                make(ports, kid.as_deref(), &at, &creation).await?
+                make(ports, external, &at, &creation).await?
             }
             // An existing account is not created again; it cancels its pending change to this key.
             Holding::OtherKey => ports.ask(&at, &creation).await?,
@@ -133,12 +150,12 @@ async fn create<P: Ports>(ports: &P, creation: CreateAccount) -> Result<(Id, Hol
 /// spent immediately before.
 async fn make<P: Ports>(
     ports: &P,
-    kid: Option<&str>,
+    external: Option<&VerifiedBinding>,
     at: &AccountAt,
     creation: &CreateAccount,
 ) -> Result<Holding, Problem> {
-    if let Some(kid) = kid {
-        external_key::spend(ports, kid, &creation.thumbprint, Some(&at.0)).await?;
+    if let Some(verified) = external {
+        spend(ports, verified, &creation.thumbprint, Some(&at.0)).await?;
     }
     ports.ask(at, creation).await
 }

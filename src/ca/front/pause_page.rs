@@ -13,7 +13,7 @@ use crate::ca::runtime::ports::Ports;
 /// # Errors
 /// 404 for a URL without a valid proof.
 pub fn page(settings: &Settings, pause: &Pause, proof: &str) -> Answer {
-    pause.check(&settings.nonce_key, proof)?;
+    pause.check(settings.nonce_key.all(), proof)?;
     let (name, account) = (html::escaped(&pause.subject), html::escaped(&settings.urls.account(&pause.account)));
     let body = format!(
         "<h1>A name is paused</h1>\
@@ -31,7 +31,7 @@ pub fn page(settings: &Settings, pause: &Pause, proof: &str) -> Answer {
 /// # Errors
 /// As [`page()`]; 415 and 400 for anything but that form; `unauthorized` with 401 for a deactivated or revoked account.
 pub async fn resume<P: Ports>(ports: &P, request: &Request, pause: &Pause, proof: &str) -> Answer {
-    pause.check(&ports.settings().nonce_key, proof)?;
+    pause.check(ports.settings().nonce_key.all(), proof)?;
     html::check_form(request, "resume=yes")?;
     let unpause = Unpause { subject: pause.subject.clone(), since: pause.since };
     ports.ask(&AccountAt(pause.account.clone()), &unpause).await?;

@@ -14,7 +14,8 @@ use crate::values::Id;
 /// Returns the terms of this URL, if its proof is for the current terms.
 fn asked<'a>(settings: &'a Settings, account: &Id, proof: &str) -> Result<&'a str, Problem> {
     let terms = settings.meta.terms_of_service.as_deref();
-    terms.filter(|terms| proof::proves(proof, &settings.nonce_key, Purpose::Terms, account, terms)).ok_or_else(|| {
+    let proven = |terms: &&str| proof::proves_any(proof, settings.nonce_key.all(), Purpose::Terms, account, terms);
+    terms.filter(proven).ok_or_else(|| {
         let detail = "There is nothing at this URL, or not any more: the terms of service may have changed again. Run \
                       your ACME client once more; its error has the right URL.";
         Problem::malformed(detail).with_status(404)

@@ -59,7 +59,8 @@ pub async fn by_clock<P: Ports>(ports: &P, request: Request) -> FoundCa<P> {
 /// Returns the host of a test CA.
 async fn enter<P: Ports>(ports: &P, text: &str) -> Result<P, Problem> {
     // Only ids that this CA made reach a partition.
-    let id = Id::parse(text).filter(|id| is_id(&ports.settings().nonce_key, id)).ok_or_else(|| unknown(text))?;
+    let made = |id: &Id| ports.settings().nonce_key.all().any(|key| is_id(key, id));
+    let id = Id::parse(text).filter(made).ok_or_else(|| unknown(text))?;
     let hosted = test_ca::hosted(ports, Some(&id)).await?.ok_or_else(|| ended(Some(&id)))?;
     Ok(ports.at_hosted(hosted))
 }

@@ -28,6 +28,8 @@ pub struct Facts {
     pub root_list: Option<Time>,
     /// Whether accounts can be created without an external account key.
     pub registration_open: bool,
+    /// Whether `NONCE_KEY_PREVIOUS` is set.
+    pub previous_nonce_key: bool,
     /// Number of certificates within the last sixth of their lifetime, not renewed.
     pub unrenewed: u64,
     /// The first of them to expire: its name and notAfter.
@@ -76,6 +78,7 @@ impl Facts {
             let todo = "if that is not intended, set EXTERNAL_ACCOUNT_REQUIRED to true, then `selvedge deploy`";
             found.push(Finding::new("registration-open", Severity::Note, what, todo));
         }
+        found.extend(self.previous_nonce_key.then(previous_nonce_key));
         found.sort_by_key(|finding| finding.severity);
         found
     }
@@ -121,6 +124,14 @@ impl Facts {
 pub fn reported(problem: &str) -> Finding {
     let what = format!("the authority reports: {}", problem.trim_end_matches('.'));
     Finding::new("configuration", Severity::Wrong, what, "fix it, then `selvedge deploy`")
+}
+
+/// The finding about a change of `NONCE_KEY` that is not finished.
+fn previous_nonce_key() -> Finding {
+    let what = "NONCE_KEY_PREVIOUS is set, so external account keys and links of the previous NONCE_KEY are accepted";
+    let todo = "once `selvedge eab list` shows no usable key of the previous nonce key that is still needed, `selvedge \
+                nonce-key finish`, then `selvedge deploy`";
+    Finding::new("nonce-key-previous", Severity::Note, what, todo)
 }
 
 /// The finding about a partition that a newer release has stored.
@@ -193,6 +204,7 @@ mod tests {
             root: Some(("Root".to_owned(), NOW.plus(DAY * 7000))),
             root_list: Some(NOW.plus(DAY * 1500)),
             registration_open: false,
+            previous_nonce_key: false,
             unrenewed: 0,
             first_unrenewed: None,
             late: vec![("operations".to_owned(), NOW.minus(CRL_OVERDUE))],
@@ -240,6 +252,7 @@ mod tests {
         only(&Facts { ledgers, ..good() }, "ledger-full", Severity::Due, "issuer 1 (Issuing) has 8.0 GB, 80 %");
         only(&Facts { given_up: 1, ..good() }, "notices-undelivered", Severity::Due, "1 notice could");
         only(&Facts { registration_open: true, ..good() }, "registration-open", Severity::Note, "without an external");
+        only(&Facts { previous_nonce_key: true, ..good() }, "nonce-key-previous", Severity::Note, "NONCE_KEY_PREVIOUS");
         let late = vec![("the ledger".to_owned(), NOW.minus(CRL_OVERDUE).minus(Duration::from_millis(1)))];
         only(&Facts { late, ..good() }, "alarm-late", Severity::Wrong, "the alarm of the ledger is late");
         only(

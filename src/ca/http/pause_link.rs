@@ -23,8 +23,12 @@ impl Pause {
 
     /// # Errors
     /// 404 for a URL that was not handed out.
-    pub(in crate::ca) fn check(&self, key: &[u8; 32], proof: &str) -> Result<(), Problem> {
-        if proof::proves(proof, key, Purpose::Resume, &self.account, &self.what()) {
+    pub(in crate::ca) fn check<'a>(
+        &self,
+        keys: impl Iterator<Item = &'a [u8; 32]>,
+        proof: &str,
+    ) -> Result<(), Problem> {
+        if proof::proves_any(proof, keys, Purpose::Resume, &self.account, &self.what()) {
             return Ok(());
         }
         let detail = "There is nothing at this URL. Run your ACME client once more; its error has the right URL.";

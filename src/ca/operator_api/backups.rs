@@ -64,9 +64,9 @@ struct Part {
     page: CopiedRows,
 }
 
-/// Returns the check value of this CA's `NONCE_KEY`.
-pub fn nonce_key_check<P: Ports>(ports: &P) -> String {
-    hex::encode(derived(&ports.settings().nonce_key, NONCE_KEY_LABEL, b"").get(..16).unwrap_or_default())
+/// Returns the check value of a `NONCE_KEY`.
+pub fn nonce_key_check(key: &[u8; 32]) -> String {
+    hex::encode(derived(key, NONCE_KEY_LABEL, b"").get(..16).unwrap_or_default())
 }
 
 /// Returns the ids of the configured issuers.
@@ -89,23 +89,23 @@ pub async fn begin<P: Ports>(ports: &P, operator: &Operator, request: &Request) 
         let head = json!({
             "format": FORMAT, "id": id, "at": now.rfc3339(), "version": env!("CARGO_PKG_VERSION"),
             "base_url": settings.urls.of_path(""), "issuers": issuers(ports), "root": root,
-            "nonce_key": nonce_key_check(ports), "external_accounts": kids,
+            "nonce_key": nonce_key_check(&settings.nonce_key), "external_accounts": kids,
         });
-        let value = json!({ "backup": head, "token": token(ports, &format!("{id}.{}", now.millis())) });
+        let value = json!({ "backup": head, "token": token(&settings.nonce_key, &format!("{id}.{}", now.millis())) });
         Ok(Done::saying(value, format!("backup {id}")))
     })
     .await
 }
 
 /// Returns the token of a backup. It shows that its begin is in the audit record.
-fn token<P: Ports>(ports: &P, begun: &str) -> String {
-    format!("{begun}.{}", b64::encode(&derived(&ports.settings().nonce_key, TOKEN_LABEL, begun.as_bytes())))
+fn token(key: &[u8; 32], begun: &str) -> String {
+    format!("{begun}.{}", b64::encode(&derived(key, TOKEN_LABEL, begun.as_bytes())))
 }
 
 fn check_token<P: Ports>(ports: &P, sent: &str) -> Result<(), Problem> {
     let begun = sent.rsplit_once('.').map_or("", |(begun, _)| begun);
     let at = begun.rsplit_once('.').and_then(|(_, at)| at.parse().ok()).map(Time::from_millis);
-    let known = same_secret(&ports.settings().nonce_key, sent, &token(ports, begun));
+    let known = ports.settings().nonce_key.all().any(|key| same_secret(key, sent, &token(key, begun)));
     match at {
         Some(at) if known && ports.now() < at.plus(LIFETIME) => Ok(()),
         _ => Err(Problem::malformed(

@@ -4,6 +4,7 @@ use super::audit::{Done, answer_with_audit};
 use super::body::{Input, MAX_VALUE};
 use super::operator::Operator;
 use super::state::{not_found, shown};
+use crate::ca::config::external_accounts::MadeOf;
 use crate::ca::config::{external_accounts, policy};
 use crate::ca::http::message::{Answer, Request};
 use crate::ca::http::operator_routes::is_plain;
@@ -76,6 +77,7 @@ async fn of_kid<P: Ports>(ports: &P, kid: &str) -> Result<Option<Value>, Problem
             "disabled": null, "source": "secret", "status": if used { "used" } else { "usable" },
             "accounts": found.accounts,
             "warnings": policy::warnings(in_force.policy(settings), (kid, &configured.policy), ports.issuer()),
+            "previous_nonce_key": false,
         })));
     }
     let Some(record) = found.record else { return Ok(None) };
@@ -92,10 +94,10 @@ fn wire<P: Ports>(
     // A policy that this version can no longer read is shown without warnings.
     let policy = effective::policy_of(record).unwrap_or_default();
     let warnings = policy::warnings(in_force.policy(ports.settings()), (&record.kid, &policy), ports.issuer());
-    let key = external_accounts::derived_key(&ports.settings().nonce_key, &record.kid);
+    let made_of = external_accounts::made_of(&ports.settings().nonce_key, &record.kid, &record.check);
     let status = if record.disabled.is_some() {
         "disabled"
-    } else if record.check != external_accounts::check_of(&key) {
+    } else if made_of.is_none() {
         "unusable"
     } else if record.uses == Uses::Once && !accounts.is_empty() {
         "used"
@@ -108,7 +110,7 @@ fn wire<P: Ports>(
         "kid": record.kid, "note": record.note, "uses": record.uses, "policy": record.policy,
         "created": act(&record.created), "expires": record.expires.map(Time::rfc3339),
         "disabled": record.disabled.as_ref().map(act), "source": "api", "status": status, "accounts": accounts,
-        "warnings": warnings,
+        "warnings": warnings, "previous_nonce_key": made_of == Some(MadeOf::Previous),
     }))
 }
 

@@ -59,7 +59,7 @@ pub fn proof(settings: &Settings, generation: u64) -> String {
 pub async fn show<P: Ports>(ports: &P, request: &Request, sent: &str) -> Answer {
     let settings = ports.settings();
     // A made-up proof is refused without a call. A replaced one costs one call a minute.
-    let moved = proofs::calendar_moved(&settings.nonce_key, sent).ok_or_else(unknown_path)?;
+    let moved = settings.nonce_key.all().find_map(|key| proofs::calendar_moved(key, sent)).ok_or_else(unknown_path)?;
     let (name, now) = (format!("calendar/{moved}"), ports.now());
     if ports.memory().is_absent(&name, now) {
         return Err(unknown_path());

@@ -90,6 +90,7 @@ pub async fn look<P: Ports>(ports: &P) -> Result<Health, Problem> {
         root: settings.root.as_ref().map(|root| (root.name().to_owned(), root.not_after())),
         root_list: settings.root_list.as_ref().map(|list| list.list().next_update),
         registration_open: !settings.external.required && !settings.dev,
+        previous_nonce_key: settings.nonce_key.has_previous(),
         unrenewed: census.unrenewed,
         first_unrenewed: census.first.first().map(|one| (one.name.clone(), one.not_after)),
         late,

@@ -147,10 +147,11 @@ fn check_head<P: Ports>(ports: &P, head: &Head, other_nonce_key: bool) -> Result
             "its issuer {missing} is not configured here, so its certificates could not be revoked. Put back all ISSUER_CHAIN and ISSUER_KEY."
         ));
     }
-    if head.nonce_key != nonce_key_check(ports) && !other_nonce_key {
+    let same = ports.settings().nonce_key.all().any(|key| head.nonce_key == nonce_key_check(key));
+    if !same && !other_nonce_key {
         return refused(
             "NONCE_KEY is another one here, so operators' external account keys and the calendar's URL would be invalid. Put it \
-             back, or confirm with --other-nonce-key."
+             back, set it as NONCE_KEY_PREVIOUS, or confirm with --other-nonce-key."
                 .to_owned(),
         );
     }

@@ -40,6 +40,9 @@ pub struct BindKey {
     pub thumbprint: String,
     /// The account that is being created; with `None` nothing is recorded.
     pub account: Option<Id>,
+    /// Check value of the MAC key that verified the binding; absent for a configured one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<String>,
 }
 
 /// Creates the key if absent; replies whether the key is this one.
@@ -87,7 +90,7 @@ pub enum PolicyChange {
 
 asks! {
     ExternalKey at ExternalKeyAt, |key, ask|
-    BindKey -> bool = key.bind(&ask.thumbprint, ask.account);
+    BindKey -> bool = key.bind(&ask);
     CreateKey -> bool = key.create_key(&ask.0);
     ShowKey -> ExternalKeyState = key.show_key();
     ChangeKey -> bool = key.change_key_record(ask);
@@ -107,15 +110,14 @@ fn over(why: &str) -> Problem {
     Problem::new(Kind::Unauthorized, detail)
 }
 
-/// Records the use of an external account key for `account`. It is idempotent.
+/// Records the use of an external account key for an account. It is idempotent.
 ///
-/// `thumbprint` is that of the account key. Without an account, it only checks whether the use would be refused.
+/// Without an account, it only checks whether the use would be refused.
 ///
 /// # Errors
 /// `unauthorized` when the key is used up, disabled or expired; `rateLimited` when too many accounts were created with
 /// it recently; `serverInternal` when its partition does not answer.
-pub async fn spend<P: Ports>(ports: &P, kid: &str, thumbprint: &str, account: Option<&Id>) -> Result<(), Problem> {
-    let bind = BindKey { thumbprint: thumbprint.to_owned(), account: account.cloned() };
+pub async fn spend<P: Ports>(ports: &P, kid: &str, bind: BindKey) -> Result<(), Problem> {
     match ports.ask(&ExternalKeyAt(kid.to_owned()), &bind).await? {
         true => Ok(()),
         false => Err(spent()),
@@ -131,7 +133,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> ExternalKey<P, K> {
     /// # Errors
     /// `unauthorized` if it was disabled or has expired; `rateLimited` when too many accounts were bound with it
     /// recently; when the storage fails.
-    pub fn bind(&self, thumbprint: &str, account: Option<Id>) -> Result<bool, Problem> {
+    pub fn bind(&self, asked: &BindKey) -> Result<bool, Problem> {
+        let BindKey { thumbprint, account, check } = asked;
         let configured = self.ports.settings().external.keys.get(&self.kid).map(|key| key.uses);
         self.transact(|txn| {
             let uses = match (configured, txn.get::<ExternalKeyRecord>("")?) {
@@ -141,12 +144,16 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> ExternalKey<P, K> {
                 (None, Some(key)) if key.expires.is_some_and(|at| at <= self.ports.now()) => {
                     return Err(over("has expired"));
                 }
+                // The previous NONCE_KEY verifies keys of its own time only: a thief of it makes no others.
+                (None, Some(key)) if check.as_ref().is_some_and(|check| *check != key.check) => {
+                    return Err(over("is of another NONCE_KEY"));
+                }
                 (None, Some(key)) => key.uses,
             };
             let same = |found: &ExternalUse| account.as_ref().is_none_or(|account| *account == found.account);
             if uses == Uses::Once {
                 let used = txn.list::<ExternalUse>(None, 2)?;
-                if used.iter().any(|(by, found)| by != thumbprint || !same(found)) {
+                if used.iter().any(|(by, found)| *by != *thumbprint || !same(found)) {
                     return Ok(false);
                 }
             }

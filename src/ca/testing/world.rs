@@ -94,7 +94,7 @@ fn secrets(settings: &Settings) -> Secrets {
         secrets
     });
     let mut secrets = AUTHORITY.clone();
-    secrets.add("the nonce key", settings.nonce_key.as_slice());
+    settings.nonce_key.all().for_each(|key| secrets.add("the nonce key", key.as_slice()));
     for (kid, external) in &settings.external.keys {
         secrets.add(&format!("the external account key {kid}"), external.key.bytes());
     }

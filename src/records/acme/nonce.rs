@@ -158,6 +158,20 @@ pub fn check(key: &[u8; 32], text: &str, now: Time, lifetime: Duration) -> Resul
     Ok(Nonce { home, name: b64::encode(random), expires })
 }
 
+/// Checks a nonce as [`check`] does, with any of these keys.
+///
+/// # Errors
+/// When it was issued with none of them, or has expired.
+pub fn check_any<'a>(
+    keys: impl Iterator<Item = &'a [u8; 32]>,
+    text: &str,
+    now: Time,
+    lifetime: Duration,
+) -> Result<Nonce, NonceFault> {
+    let mut each = keys.map(|key| check(key, text, now, lifetime));
+    each.find(|checked| *checked != Err(NonceFault::Unknown)).unwrap_or(Err(NonceFault::Unknown))
+}
+
 fn split_home(bytes: &[u8]) -> Option<(Home, &[u8])> {
     match bytes.split_first()? {
         (0, rest) => rest.split_first().map(|(n, rest)| (Home::Shard(*n), rest)),

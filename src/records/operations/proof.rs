@@ -39,6 +39,17 @@ pub fn proves(proof: &str, key: &[u8; 32], purpose: Purpose, account: &Id, what:
     tag.is_some_and(|tag| keyed(key, purpose, account, what).verify_truncated_left(&tag).is_ok())
 }
 
+/// Whether `proof` is the one of [`proof()`] with any of these keys.
+pub fn proves_any<'a>(
+    proof: &str,
+    mut keys: impl Iterator<Item = &'a [u8; 32]>,
+    purpose: Purpose,
+    account: &Id,
+    what: &str,
+) -> bool {
+    keys.any(|key| proves(proof, key, purpose, account, what))
+}
+
 fn keyed(key: &[u8; 32], purpose: Purpose, account: &Id, what: &str) -> impl Mac {
     // An account id has a fixed length, so that no two pairs give the same octets.
     nonce::mac(key, purpose.label()).chain_update(account.bytes()).chain_update(what)

@@ -162,6 +162,13 @@ impl CliFixture {
         self.end(command)
     }
 
+    /// Runs the companion with the CA of this fixture.
+    pub fn companion(&self, args: &[&str]) -> CommandOutput {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_selvedge"));
+        command.args(args).arg("--ca").arg(self.path("ca"));
+        self.end(command)
+    }
+
     /// Runs `deploy` with the pinned wrangler, which is fetched first.
     pub fn run_wrangler(&self, args: &[&str]) -> CommandOutput {
         let mut command = Command::new(env!("CARGO_BIN_EXE_selvedge"));

@@ -142,3 +142,47 @@ fn deployment_stores_issuer_keys_as_bindings() {
     assert!(ended.code == 1 && ended.err.contains("CLOUDFLARE_API_TOKEN is not set"), "{ended:?}");
     assert_eq!((fixture.arguments().len(), api.asked().len()), (7, asked));
 }
+
+#[test]
+fn new_nonce_key_is_deployed_with_the_previous_one_until_it_is_finished() {
+    let fixture = CliFixture::new();
+    let (present, previous) = (fixture.path("ca/nonce.key"), fixture.path("ca/nonce-previous.key"));
+    let read = |path: &PathBuf| std::fs::read_to_string(path).unwrap();
+    std::fs::set_permissions(fixture.path("ca"), std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    let key = |args: &[&str]| fixture.companion(&[&["nonce-key"], args].concat());
+    let there = [("NONCE_KEY", "secret_text"), ("ISSUER_KEY", "secret_text")];
+    fixture.listed(&there);
+    let early = key(&["finish"]);
+    assert!(early.code == 1 && early.err.contains("only nonce.key counts"), "{early:?}");
+    let made = key(&["new"]);
+    assert_eq!(made.code, 0, "{made:?}");
+    assert!(made.err.contains(" deploy`, which stores both") && made.err.contains("nonce-key finish"), "{made:?}");
+    let new = read(&present);
+    assert_eq!((new.len(), read(&previous)), (43, fixture.nonce_key.clone()));
+    let again = key(&["new"]);
+    assert!(again.code == 1 && again.err.contains("nonce-key finish` first") && read(&present) == new, "{again:?}");
+    // Both are stored at once, and again: Cloudflare's may be those of an earlier change.
+    for at in [1, 3] {
+        assert_eq!(fixture.run(&["deploy"], &[]).code, 0);
+        let stored: Value = serde_json::from_str(fixture.calls()[at].stdin.as_deref().unwrap()).unwrap();
+        assert_eq!(stored, json!({"NONCE_KEY": new, "NONCE_KEY_PREVIOUS": fixture.nonce_key}));
+        fixture.listed(&[&there[..], &[("NONCE_KEY_PREVIOUS", "secret_text")]].concat());
+    }
+    assert_eq!(key(&["finish"]).code, 0);
+    assert!(!previous.exists() && read(&present) == new);
+    let ended = fixture.run(&["deploy"], &[]);
+    assert!(ended.code == 0 && ended.err.contains("NONCE_KEY_PREVIOUS: deleting it"), "{ended:?}");
+    assert_eq!(fixture.arguments()[4..], ["secret list", "deploy", "secret delete NONCE_KEY_PREVIOUS"]);
+    // A stolen key does not count beside the new one, nor does one before it.
+    assert_eq!(key(&["new"]).code, 0);
+    let stolen = key(&["new", "--stolen"]);
+    assert!(stolen.code == 0 && stolen.err.contains("deploy --emergency"), "{stolen:?}");
+    assert!(!previous.exists() && read(&present) != new);
+    // What cannot be used is found before anything is done.
+    fixture.put("nonce-previous.key", "short");
+    let ended = fixture.run(&["deploy"], &[]);
+    assert!(ended.code == 1 && ended.err.contains("nonce-previous.key is not 32 random bytes"), "{ended:?}");
+    fixture.put("nonce-previous.key", &read(&present));
+    let ended = fixture.run(&["deploy"], &[]);
+    assert!(ended.code == 1 && ended.err.contains("NONCE_KEY_PREVIOUS is the same key"), "{ended:?}");
+}

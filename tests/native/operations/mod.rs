@@ -17,6 +17,7 @@ mod health;
 mod inventory;
 mod keys;
 mod logs;
+mod nonce_keys;
 mod notices;
 pub mod operating;
 pub mod operator;

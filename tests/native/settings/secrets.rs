@@ -39,6 +39,25 @@ fn nonce_key_derivations_depend_on_the_base_url() {
 }
 
 #[test]
+fn previous_nonce_key_counts_after_the_present_one() {
+    let mut values = good();
+    let alone = read(&values, NOW).unwrap().nonce_key;
+    values.insert("NONCE_KEY_PREVIOUS", selvedge::values::b64::encode(&[2; 32]));
+    let both = read(&values, NOW).unwrap().nonce_key;
+    for wrong in ["short".to_owned(), values["NONCE_KEY"].clone()] {
+        let mut values = values.clone();
+        values.insert("NONCE_KEY_PREVIOUS", wrong);
+        assert!(read(&values, NOW).unwrap_err().starts_with("NONCE_KEY_PREVIOUS is "));
+    }
+    let previous = values.remove("NONCE_KEY_PREVIOUS").unwrap();
+    values.insert("NONCE_KEY", previous);
+    let other = read(&values, NOW).unwrap().nonce_key;
+    assert_eq!(both.all().collect::<Vec<_>>(), [&*alone, &*other]);
+    assert_eq!((*both, alone.has_previous(), both.has_previous()), (*alone, false, true));
+    assert!(!format!("{both:?}").contains("2, "), "{both:?}");
+}
+
+#[test]
 fn policy_and_external_account_keys_are_read_and_stay_secret() {
     let mut values = good();
     let key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
