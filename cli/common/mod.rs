@@ -9,6 +9,7 @@ pub mod go_json;
 pub mod go_log;
 pub mod host;
 pub mod invocation;
+pub mod migrations;
 pub mod moment;
 pub mod number;
 pub mod peer;

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
+use super::migrations::Migration;
+pub use super::migrations::ObjectClass;
 use super::route::Route;
 
 /// The BASE_URL of the `wrangler.toml` in the repository: a placeholder.
@@ -41,6 +43,7 @@ pub struct WorkerConfig {
     compatibility_flags: Vec<String>,
     objects: Vec<ObjectBinding>,
     classes: Vec<ObjectClass>,
+    migrations: Vec<Migration>,
 }
 
 /// Cloudflare's cache in front of the Worker's entrypoints.
@@ -83,17 +86,6 @@ pub struct ObjectBinding {
     pub name: String,
     /// The class.
     pub class_name: String,
-}
-
-/// A Durable Object class.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ObjectClass {
-    /// Its name in the code.
-    pub class: String,
-    /// The name it was created under, which names its storage. A renamed class keeps its objects.
-    pub storage: String,
-    /// Whether it has the SQL interface.
-    pub sqlite: bool,
 }
 
 /// A plain variable.
@@ -154,24 +146,6 @@ struct DurableObjects {
     bindings: Vec<ObjectBinding>,
 }
 
-#[derive(Deserialize)]
-struct Migration {
-    #[serde(default)]
-    new_sqlite_classes: Vec<String>,
-    #[serde(default)]
-    new_classes: Vec<String>,
-    #[serde(default)]
-    renamed_classes: Vec<Rename>,
-    #[serde(default)]
-    deleted_classes: Vec<String>,
-}
-
-#[derive(Deserialize)]
-struct Rename {
-    from: String,
-    to: String,
-}
-
 impl WorkerConfig {
     /// Reads a `wrangler.toml`.
     ///
@@ -210,7 +184,8 @@ impl WorkerConfig {
             compatibility_date: read.compatibility_date,
             compatibility_flags: read.compatibility_flags,
             objects: read.durable_objects.bindings,
-            classes: migrate(&read.migrations),
+            classes: Migration::apply(&read.migrations),
+            migrations: read.migrations,
         })
     }
 
@@ -230,6 +205,26 @@ impl WorkerConfig {
     /// Whether it runs this CA's module, by the class that the module exports.
     pub fn is_selvedge(&self) -> bool {
         self.objects.iter().any(|binding| binding.name == BINDING && binding.class_name == CLASS)
+    }
+
+    /// Whether its migrations take over the stores of this Worker, and create none.
+    pub fn takes_over(&self, worker: &str) -> bool {
+        let transfers = |step: &Migration| step.transfers().any(|one| one.to == CLASS && one.from_script == worker);
+        self.migrations.iter().any(transfers) && !self.migrations.iter().any(|step| step.creates(CLASS))
+    }
+
+    /// Whether its migrations take over the stores of some Worker.
+    pub fn is_transferred(&self) -> bool {
+        let mut transfers = self.migrations.iter().flat_map(Migration::transfers);
+        transfers.any(|one| self.takes_over(&one.from_script))
+    }
+
+    /// The migration that takes over the stores of this Worker.
+    pub fn transfer(worker: &str) -> String {
+        format!(
+            "[[migrations]]\ntag = \"v1\"\ntransferred_classes = [{{ from = \"{CLASS}\", from_script = \"{worker}\", to = \
+             \"{CLASS}\" }}]"
+        )
     }
 
     /// A variable as the Worker reads it; `None` where it is unset or empty.
@@ -288,21 +283,6 @@ impl Var {
     }
 }
 
-/// Applies all migrations in their order; returns the remaining classes.
-fn migrate(migrations: &[Migration]) -> Vec<ObjectClass> {
-    let mut classes: Vec<ObjectClass> = Vec::new();
-    for step in migrations {
-        let created = |class: &String, sqlite| ObjectClass { class: class.clone(), storage: class.clone(), sqlite };
-        classes.extend(step.new_sqlite_classes.iter().map(|class| created(class, true)));
-        classes.extend(step.new_classes.iter().map(|class| created(class, false)));
-        for Rename { from, to } in &step.renamed_classes {
-            classes.iter_mut().filter(|one| one.class == *from).for_each(|one| one.class.clone_from(to));
-        }
-        classes.retain(|one| !step.deleted_classes.contains(&one.class));
-    }
-    classes
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -349,6 +329,21 @@ LIMITS = { orders = 3, names = ["a"] }
     fn renamed_class_keeps_its_storage_and_deleted_one_is_gone() {
         let classes = parse(WORKER).runtime().unwrap().classes;
         assert_eq!(classes, [ObjectClass { class: "Partition".into(), storage: "Old".into(), sqlite: true }]);
+    }
+
+    #[test]
+    fn transferred_class_is_one_of_another_worker() {
+        let created = parse(WORKER);
+        assert!(!created.takes_over("old"));
+        let (start, end) = (WORKER.find("[[migrations]]").unwrap(), WORKER.find("[vars]").unwrap());
+        let block = WorkerConfig::transfer("old");
+        let moved = parse(&format!("{}{block}\n{}", &WORKER[..start], &WORKER[end..]));
+        assert!(moved.takes_over("old") && !moved.takes_over("other"));
+        let classes = moved.runtime().unwrap().classes;
+        assert_eq!(classes, [ObjectClass { class: "Partition".into(), storage: "Partition".into(), sqlite: true }]);
+        // Cloudflare refuses a transfer to a class that was created before.
+        let both = format!("{}{}\n{}", &WORKER[..end], block.replace("v1", "v3"), &WORKER[end..]);
+        assert!(!parse(&both).takes_over("old"));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::ca_files::CaFiles;
 use super::probe::Probe;
 use super::secrets::{self, RequiredSecret, SecretAction};
 use super::wrangler_cli::WranglerCli;
-use super::{check, preflight, secret_key};
+use super::{check, preflight, secret_key, store};
 use crate::common::ca_paths::CaPaths;
 use crate::common::host::{disable_core_dumps, now, print, say};
 use crate::common::invocation::companion;
@@ -41,6 +41,9 @@ pub struct Options {
     /// ones for up to five minutes. Includes --replace-secrets.
     #[arg(long)]
     emergency: bool,
+    /// Deploy although the CA would begin with an empty store, and has one elsewhere.
+    #[arg(long)]
+    new_store: bool,
     /// Store issuers' keys as non-extractable keys (see `secret-key`), not as texts.
     #[arg(long)]
     key_binding: bool,
@@ -86,7 +89,7 @@ pub fn run(options: &Options, toolbox: &Toolbox) -> Result<ExitCode> {
     let keys = (options.key_binding && !options.dry_run).then(|| Api::new(&options.api, config.account.clone()));
     let keys = keys.transpose()?;
     if let Some(api) = Api::of_login(&options.api, config.account.clone(), &wrangler)?
-        && !check::report(&preflight::check(&api, &config)?, "deploy")
+        && !check::report(&preflight::check(&api, &config, options.new_store)?, "deploy")
     {
         return Ok(ExitCode::FAILURE);
     }
@@ -118,6 +121,9 @@ fn upload(options: &Options, config: &WorkerConfig, files: &CaFiles, with: &Uplo
     let (exists, listed) = (listed.is_some(), listed.unwrap_or_default());
     secrets::check_missing_keys(files, config, &listed)?;
     secrets::note_operations(files, &listed);
+    if !exists {
+        store::refuse_second(config, with.required, options.new_store)?;
+    }
     let running = if exists { secrets::running(config) } else { None };
     let replace = options.replace_secrets || options.emergency;
     let mut stored = Vec::new();
@@ -163,13 +169,17 @@ fn upload(options: &Options, config: &WorkerConfig, files: &CaFiles, with: &Uplo
         put_keys()
             .context("stopped: the Worker is deployed, but lacks an issuer's key; fix the problem and deploy again")?;
     }
-    if let Some(obsolete) = secrets::obsolete(files, &listed) {
-        say(format!("{obsolete}: deleting it, since {} has no file of it", files.dir.display()));
-        with.wrangler
-            .run(&["secret", "delete", obsolete])
-            .with_context(|| format!("stopped: the deployment is done, but {obsolete} still counts; deploy again"))?;
+    match secrets::obsolete(files, &listed) {
+        Some(obsolete) => delete(obsolete, files, &with.wrangler),
+        None => Ok(()),
     }
-    Ok(())
+}
+
+/// Deletes a secret that the folder has no more.
+fn delete(obsolete: &str, files: &CaFiles, wrangler: &WranglerCli<'_>) -> Result<()> {
+    say(format!("{obsolete}: deleting it, since {} has no file of it", files.dir.display()));
+    let deleted = wrangler.run(&["secret", "delete", obsolete]);
+    deleted.with_context(|| format!("stopped: the deployment is done, but {obsolete} still counts; deploy again"))
 }
 
 /// The line about a secret.

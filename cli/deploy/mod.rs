@@ -9,8 +9,10 @@ mod deployment;
 mod preflight;
 mod probe;
 mod project;
+mod results;
 mod secret_key;
 mod secrets;
+mod store;
 mod wrangler_cli;
 
 pub use deployment::{Options, run};

@@ -10,6 +10,8 @@ use url::Url;
 
 use super::api::{Api, Refusal};
 use super::check::{Finding, WORKERS_DEV};
+use super::results::{list, text, unknown};
+use super::store;
 use crate::common::web::plain;
 use crate::common::worker_config::WorkerConfig;
 
@@ -22,11 +24,15 @@ const ADDRESSES: [&str; 3] = ["A", "AAAA", "CNAME"];
 ///
 /// # Errors
 /// When Cloudflare's API does not answer.
-pub fn check(api: &Api, config: &WorkerConfig) -> Result<Vec<Finding>> {
+pub fn check(api: &Api, config: &WorkerConfig, new_store: bool) -> Result<Vec<Finding>> {
     let url = config.var("BASE_URL").and_then(|base| Url::parse(base).ok());
     let Some(host) = url.as_ref().and_then(Url::host_str) else { return Ok(Vec::new()) };
     let mut found = Vec::new();
-    jurisdiction(api, config, &mut found)?;
+    let deployed = api.get(&format!("/accounts/{}/workers/scripts/{}/settings", api.account(), config.name()?))?;
+    jurisdiction(&deployed, config, &mut found);
+    if !new_store {
+        store::check(api, &deployed, config, &mut found)?;
+    }
     match host.strip_suffix(WORKERS_DEV) {
         Some(_) => subdomain(api, config, host, &mut found)?,
         None => domain(api, config, host, &mut found)?,
@@ -37,15 +43,13 @@ pub fn check(api: &Api, config: &WorkerConfig) -> Result<Vec<Finding>> {
 /// Checks that the deployed Worker keeps its objects in the same jurisdiction.
 ///
 /// An object of another jurisdiction is another object, and empty.
-fn jurisdiction(api: &Api, config: &WorkerConfig, found: &mut Vec<Finding>) -> Result<()> {
-    let (account, name) = (api.account(), config.name()?);
-    match api.get(&format!("/accounts/{account}/workers/scripts/{name}/settings"))? {
+fn jurisdiction(deployed: &Result<Value, Refusal>, config: &WorkerConfig, found: &mut Vec<Finding>) {
+    match deployed {
         Ok(settings) => {
             let bindings = settings.get("bindings").unwrap_or(&Value::Null);
-            let of_ca = list(bindings).any(|one| text(one, "type") == "durable_object_namespace");
             let deployed = list(bindings).find(|one| text(one, "name") == "JURISDICTION").map(|one| text(one, "text"));
             let wanted = config.var("JURISDICTION");
-            if of_ca && deployed.unwrap_or_default() != wanted.unwrap_or_default() {
+            if store::has_one(settings) && deployed.unwrap_or_default() != wanted.unwrap_or_default() {
                 let shown = |value: Option<&str>| value.map_or("unset".to_owned(), |name| format!("{:?}", plain(name)));
                 found.push(Finding::wrong(
                     format!(
@@ -61,25 +65,9 @@ fn jurisdiction(api: &Api, config: &WorkerConfig, found: &mut Vec<Finding>) -> R
         // Not deployed yet.
         Err(refusal) if refusal.status == 404 => {}
         Err(refusal) => {
-            found.push(unknown("the deployed Worker's jurisdiction", &refusal, "\"Workers Scripts: Read\""))
+            found.push(unknown("the deployed Worker's jurisdiction", refusal, "\"Workers Scripts: Read\""));
         }
     }
-    Ok(())
-}
-
-fn text<'a>(value: &'a Value, member: &str) -> &'a str {
-    value.get(member).and_then(Value::as_str).unwrap_or_default()
-}
-
-fn list(value: &Value) -> impl Iterator<Item = &Value> {
-    value.as_array().into_iter().flatten()
-}
-
-fn unknown(what: &str, refusal: &Refusal, permission: &str) -> Finding {
-    Finding::warning(
-        format!("{what} is unknown: Cloudflare refused (status {}): {}", refusal.status, refusal.said),
-        format!("Give the token the permission {permission}, to have it checked before the upload"),
-    )
 }
 
 /// Checks that the host is that of the Worker below the account's subdomain.
@@ -183,10 +171,14 @@ fn occupied(api: &Api, config: &WorkerConfig, host: &str, zone: &str, found: &mu
         Ok(domains) => {
             if let Some(domain) = list(&domains).find(|domain| text(domain, "hostname") == host) {
                 let service = text(domain, "service");
-                if service != name {
+                if service != name && !config.takes_over(service) {
                     found.push(Finding::wrong(
                         format!("{host} is the domain of another Worker, {:?}", plain(service)),
-                        format!("Remove it there, choose another BASE_URL, or name this Worker {:?}", plain(service)),
+                        format!(
+                            "Remove it there, choose another BASE_URL, or name this Worker {:?}; docs/OPERATIONS.md, \"Another \
+                             name of the Worker\", shows how to rename one",
+                            plain(service)
+                        ),
                     ));
                 }
                 // Its DNS record is Cloudflare's own.

@@ -6,14 +6,14 @@ use super::fixture::{CliFixture, CommandOutput, TOKEN};
 use crate::server::Server;
 use serde_json::{Value, json};
 
-const ACCOUNT: [(&str, &str); 2] = [("CLOUDFLARE_API_TOKEN", TOKEN), ("CLOUDFLARE_ACCOUNT_ID", "acc0")];
-const DOMAIN: &str = "routes = [{ pattern = 'ca.corp.test', custom_domain = true }]";
+pub const ACCOUNT: [(&str, &str); 2] = [("CLOUDFLARE_API_TOKEN", TOKEN), ("CLOUDFLARE_ACCOUNT_ID", "acc0")];
+pub const DOMAIN: &str = "routes = [{ pattern = 'ca.corp.test', custom_domain = true }]";
 
 /// Paths of the API with a result, or the status and code of a refusal.
-type Answers = Vec<(&'static str, Result<Value, (u16, i64)>)>;
+pub type Answers = Vec<(&'static str, Result<Value, (u16, i64)>)>;
 
 /// A double of Cloudflare's API. What is not listed has an empty result.
-fn api(answers: Answers) -> Server {
+pub fn api(answers: Answers) -> Server {
     Server::start(move |asked| {
         assert_eq!(asked.header("authorization"), Some(format!("Bearer {TOKEN}").as_str()));
         let path = asked.line.strip_prefix("GET /client/v4").unwrap_or_else(|| panic!("{}", asked.line));
@@ -29,17 +29,17 @@ fn api(answers: Answers) -> Server {
     })
 }
 
-fn zone(status: &str, account: &str) -> Value {
+pub fn zone(status: &str, account: &str) -> Value {
     json!([{"id": "z1", "name": "corp.test", "status": status, "account": {"id": account}}])
 }
 
-fn deploy(fixture: &CliFixture, api: &Server, more: &[&str]) -> CommandOutput {
+pub fn deploy(fixture: &CliFixture, api: &Server, more: &[&str]) -> CommandOutput {
     let url = format!("http://{}/client/v4", api.address);
     fixture.run(&[&["deploy", "--api", &url], more].concat(), &ACCOUNT)
 }
 
 /// A CA for this URL, with these lines above the tables.
-fn at(base: &str, routes: &str) -> CliFixture {
+pub fn at(base: &str, routes: &str) -> CliFixture {
     let mut fixture = CliFixture::new();
     fixture.set("MODE", "production");
     fixture.set("BASE_URL", base);
@@ -49,7 +49,7 @@ fn at(base: &str, routes: &str) -> CliFixture {
 
 /// Checks that a deployment is refused with these texts before wrangler changes anything.
 #[track_caller]
-fn refused(fixture: &CliFixture, answers: Answers, says: &[&str]) {
+pub fn refused(fixture: &CliFixture, answers: Answers, says: &[&str]) {
     let api = api(answers);
     for more in [&[][..], &["--dry-run"]] {
         let ended = deploy(fixture, &api, more);
@@ -153,6 +153,7 @@ fn what_the_token_may_not_read_is_a_warning() {
         ended.err.contains("the zone of 127.0.0.1 is unknown") && ended.err.contains("\"Zone: Read\""),
         "{ended:?}"
     );
+    fixture.listed(&[("NONCE_KEY", "secret_text"), ("ISSUER_KEY", "secret_text")]);
     // All is well but the redirect to https, which the zone does.
     let own = json!([{"id": "z1", "name": "0.0.1", "status": "active", "account": {"id": "acc0"}}]);
     let domain = json!([{"hostname": "127.0.0.1", "service": "test-ca"}]);
@@ -189,6 +190,7 @@ fn login_of_wrangler_is_used_for_its_only_account() {
     let ended = run(json!([{"id": "acc1"}]));
     fine(&ended);
     assert!(ended.err.contains("the zone of 127.0.0.1 is unknown"), "{ended:?}");
+    fixture.listed(&[("NONCE_KEY", "secret_text"), ("ISSUER_KEY", "secret_text")]);
     let ended = run(json!([{"id": "acc1"}, {"id": "acc2"}]));
     assert!(ended.code == 1 && ended.err.contains("several Cloudflare accounts"), "{ended:?}");
     fine(&run(json!([])));

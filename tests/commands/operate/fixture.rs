@@ -53,6 +53,13 @@ pub struct Call {
     env: String,
 }
 
+/// Whether something answers at BASE_URL: wrangler has uploaded the Worker, or it is there already.
+fn is_deployed(calls: &Path) -> bool {
+    let runs = (0..).map_while(|n| fs::read_to_string(calls.join(format!("{n}.args"))).ok());
+    let mut uploads = runs.filter(|args| args.starts_with("deploy\n") && !args.contains("--dry-run"));
+    ["listed", "elsewhere"].iter().any(|name| calls.join(name).exists()) || uploads.next().is_some()
+}
+
 impl CliFixture {
     /// A CA with one issuer, ready to be deployed.
     pub fn new() -> Self {
@@ -62,9 +69,10 @@ impl CliFixture {
         let nonce_key = b64::encode(&[9; 32]);
         let authority = Arc::new(Mutex::new(None::<Authority>));
         let answering = Arc::clone(&authority);
+        let calls = dir.path().join("calls");
         let server = Server::start(move |asked| match &*answering.lock().unwrap() {
-            Some(authority) => authority.answer(asked),
-            None => (503, b"not deployed".to_vec()).into(),
+            Some(authority) if is_deployed(&calls) => authority.answer(asked),
+            _ => (503, b"not deployed".to_vec()).into(),
         });
         let (address, vars, change) = (server.address, BTreeMap::new(), (|_| ()) as fn(&mut Authority));
         let mut fixture = Self {
@@ -137,6 +145,18 @@ impl CliFixture {
     pub fn listed(&self, secrets: &[(&str, &str)]) {
         let list: Vec<_> = secrets.iter().map(|(name, kind)| serde_json::json!({"name": name, "type": kind})).collect();
         fs::write(self.path("calls/listed"), serde_json::to_string_pretty(&list).unwrap()).unwrap();
+    }
+
+    /// Says that the CA answers at BASE_URL, though the account has no such Worker.
+    pub fn runs_elsewhere(&self) {
+        fs::write(self.path("calls/elsewhere"), "").unwrap();
+    }
+
+    /// Writes these migrations into `wrangler.toml`.
+    pub fn migrate(&self, migrations: &str) {
+        let file = self.path("wrangler.toml");
+        let text = fs::read_to_string(&file).unwrap();
+        fs::write(file, text.replace("[vars]", &format!("{migrations}\n[vars]"))).unwrap();
     }
 
     /// Makes wrangler fail for these arguments.

@@ -5,6 +5,7 @@ mod authority;
 mod cloudflare;
 mod fixture;
 mod keys;
+mod renames;
 mod status;
 
 use crate::server::{Server, unused_address};
