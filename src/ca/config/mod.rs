@@ -12,6 +12,7 @@ pub mod issuers;
 mod jurisdiction;
 mod keep_expired;
 pub mod key_policy;
+pub mod meta;
 pub mod metrics_token;
 pub mod names;
 pub mod policy;

@@ -10,6 +10,8 @@ use super::four_eyes::FourEyes;
 use super::issuers::{Configured, PublicationUrls, Root};
 use super::jurisdiction::jurisdiction;
 use super::keep_expired::keep_expired;
+pub use super::meta::{Meta, TermsChange};
+use super::meta::{meta, terms_change};
 use super::metrics_token::Token;
 use super::policy::policy;
 use super::rate_limits::Limits;
@@ -182,25 +184,6 @@ pub const MAX_REFUSED_NONCES: u8 = 99;
 /// Percentage of refused nonces up to which a retry's nonce is never refused.
 pub const RETRIES_ACCEPTED: u8 = 50;
 
-/// Effect of terms of service that an account has not agreed to (RFC 8555 §7.3.3).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum TermsChange {
-    /// None. Clients run unattended, and a change must not stop them by surprise.
-    #[default]
-    Accept,
-    /// Its requests are refused until a person agrees.
-    Refuse,
-}
-
-/// Members of the directory's `meta` object (RFC 8555 §9.7.6).
-#[derive(Clone, Debug, Default)]
-pub struct Meta {
-    /// URL of the terms of service; if set, new accounts must agree.
-    pub terms_of_service: Option<String>,
-    /// URL of a page about this CA.
-    pub website: Option<String>,
-}
-
 impl Settings {
     /// Reads and checks all values except the issuers' keys, which remain with the host.
     ///
@@ -367,20 +350,4 @@ fn validation_config(value: Values<'_>) -> Result<validation::Config, String> {
         tries: number(value, "VALIDATION_TRIES", 1..=10)?.unwrap_or(usual.tries),
         pause: seconds(value, "VALIDATION_RETRY_SECONDS", usual.pause, 1..=10)?,
     })
-}
-
-fn terms_change(value: Values<'_>) -> Result<TermsChange, String> {
-    match value("TERMS_CHANGE").as_deref() {
-        None | Some("accept") => Ok(TermsChange::Accept),
-        Some("refuse") if value("TERMS_OF_SERVICE").is_some() => Ok(TermsChange::Refuse),
-        Some("refuse") => Err("TERMS_CHANGE is \"refuse\", but TERMS_OF_SERVICE is not set.".to_owned()),
-        Some(other) => Err(invalid("TERMS_CHANGE", other, "\"accept\" or \"refuse\"")),
-    }
-}
-
-fn meta(value: Values<'_>, dev: bool) -> Result<Meta, String> {
-    // Pebble's terms are a `data:` URL.
-    let in_place = value("TERMS_OF_SERVICE").filter(|text| dev && text.starts_with("data:text/plain,"));
-    let terms_of_service = in_place.map_or_else(|| page(value, "TERMS_OF_SERVICE"), |terms| Ok(Some(terms)))?;
-    Ok(Meta { terms_of_service, website: page(value, "WEBSITE")? })
 }
