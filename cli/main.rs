@@ -18,6 +18,7 @@ mod runtime;
 mod serve;
 mod status;
 mod tools;
+mod witness;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -55,6 +56,11 @@ enum Command {
     SecretKey(deploy::SecretKeyOptions),
     /// Show the state of an authority, and what has to be renewed when.
     Status(status::Options),
+    /// Make, deploy and run a witness of other transparency logs.
+    Witness {
+        #[command(subcommand)]
+        command: witness::Command,
+    },
     #[command(flatten)]
     Operations(operator::Command),
     /// Print the completions of a shell, for its start file.
@@ -152,6 +158,9 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Issuer { command } => return ceremony::issuer(command).map(|()| ExitCode::SUCCESS),
         Command::SecretKey(options) => return deploy::store_key(options).map(|()| ExitCode::SUCCESS),
         Command::Status(options) => return Ok(status::run(options)),
+        Command::Witness { command: witness::Command::New(options) } => {
+            return witness::create(options).map(|()| ExitCode::SUCCESS);
+        }
         Command::Pebble { args } => return pebble::run(args),
         Command::PebbleChalltestsrv { args } => return challtestsrv::run(args),
         Command::Operations(command) => return Ok(operator::run(command)),
@@ -176,6 +185,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Dev(options) => dev::run(&options, || dev::Program::build(&toolbox, options.wrangler.as_deref()))?,
         Command::Serve(options) => return serve::run(&options, &toolbox),
         Command::Deploy(options) => return deploy::run(&options, &toolbox),
+        Command::Witness { command } => witness::run(&command, &toolbox)?,
         Command::Setup => {
             toolbox.needs_checkout("setup")?;
             toolbox.ensure_npm_runtime()?;

@@ -1,7 +1,7 @@
 //! The Worker's configuration that a new folder gets: `wrangler.toml` of the repository without its build.
 
 use anyhow::{Context, Result};
-use toml_edit::DocumentMut;
+use toml_edit::{DocumentMut, Item, Table, value};
 
 /// The file in the repository.
 const REPOSITORY: &str = include_str!("../../wrangler.toml");
@@ -25,6 +25,30 @@ pub fn wrangler_toml(worker: &str) -> Result<String> {
     Ok(text
         .replace(&format!("name = \"{WORKER}\""), &format!("name = \"{worker}\""))
         .replace(&format!("https://{WORKER}."), &format!("https://{worker}.")))
+}
+
+/// The text of a `wrangler.toml` for a witness with this name and these variables.
+///
+/// # Errors
+/// When the repository's file is not TOML.
+pub fn witness_toml(worker: &str, vars: &[(&str, &str)]) -> Result<String> {
+    let document: DocumentMut = REPOSITORY.parse().context("the companion's own wrangler.toml is malformed")?;
+    let mut out = DocumentMut::new();
+    out.insert("name", value(worker));
+    for name in ["compatibility_date", "compatibility_flags", "durable_objects", "migrations", "observability"] {
+        let mut item =
+            document.get(name).with_context(|| format!("the companion's own wrangler.toml has no {name}"))?.clone();
+        if let Some(value) = item.as_value_mut() {
+            value.decor_mut().clear();
+        }
+        out.insert(name, item);
+    }
+    let mut table = Table::new();
+    for (name, text) in vars {
+        table.insert(name, value(*text));
+    }
+    out.insert("vars", Item::Table(table));
+    Ok(out.to_string())
 }
 
 #[cfg(test)]

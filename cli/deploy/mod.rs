@@ -18,3 +18,4 @@ mod wrangler_cli;
 pub use deployment::{Options, run};
 pub use project::{Options as NewOptions, run as new_folder};
 pub use secret_key::{Options as SecretKeyOptions, run as store_key};
+pub use wrangler_cli::WranglerCli;

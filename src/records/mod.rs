@@ -4,6 +4,7 @@
 pub mod acme;
 pub mod ledger;
 pub mod operations;
+pub mod witness;
 
 pub use self::acme::account::{AccountRecord, AccountStatus};
 pub use self::acme::authorization::{AuthorizationRecord, ChallengeRecord};

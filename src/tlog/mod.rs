@@ -13,6 +13,7 @@
 //! | [`cosignature`] | <https://c2sp.org/tlog-cosignature> |
 //! | [`policy`] | <https://c2sp.org/tlog-policy> |
 //! | [`proof`] | <https://c2sp.org/tlog-proof> |
+//! | [`witness`] | <https://c2sp.org/tlog-witness> |
 //! | [`entry`] | docs/TRANSPARENCY.md |
 
 pub mod checkpoint;
@@ -24,6 +25,7 @@ pub mod policy;
 pub mod proof;
 pub mod tile;
 pub mod tree;
+pub mod witness;
 
 pub use checkpoint::Checkpoint;
 pub use note::{Note, VerifierKey};

@@ -92,8 +92,16 @@ impl From<String> for Unanswered {
 /// # Errors
 /// The call fails, or its answer cannot be read.
 pub async fn send(env: &Env, to: &PartitionId, message: &Message) -> Result<Envelope<Reply>, Unanswered> {
+    send_to(env, &to.name(), message).await
+}
+
+/// As [`send`], to the object of this name.
+///
+/// # Errors
+/// As [`send`].
+pub async fn send_to(env: &Env, name: &str, message: &Message) -> Result<Envelope<Reply>, Unanswered> {
     let body = serde_json::to_string(message).map_err(|e| e.to_string())?;
-    let answered = async { open(&fetch(env, to, MESSAGES, body.as_bytes()).await?).await };
+    let answered = async { open(&fetch(env, name, MESSAGES, body.as_bytes()).await?).await };
     within(CALL_LIMIT, answered).await.ok_or_else(|| LATE.to_owned())?
 }
 
@@ -110,7 +118,7 @@ pub async fn forward(
     let answered = async {
         let response = fetch(
             env,
-            to,
+            &to.name(),
             &format!("https://{}{POSTS}{path}", if request.is_empty() { "-" } else { request }),
             body.as_bytes(),
         )
@@ -147,18 +155,18 @@ pub fn keep_within(env: &Env, jurisdiction: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn stub(env: &Env, to: &PartitionId) -> worker::Result<Stub> {
+fn stub(env: &Env, name: &str) -> worker::Result<Stub> {
     FOUND.with_borrow_mut(|found| {
         let namespace = match found {
             Some(namespace) => namespace,
             None => found.insert(env.durable_object(NAMESPACE)?),
         };
-        namespace.get_by_name(&to.name())
+        namespace.get_by_name(name)
     })
 }
 
-async fn fetch(env: &Env, to: &PartitionId, url: &str, body: &[u8]) -> Result<web_sys::Response, String> {
-    let stub: js::Fetcher = stub(env, to).map_err(|e| e.to_string())?.into_rpc();
+async fn fetch(env: &Env, name: &str, url: &str, body: &[u8]) -> Result<web_sys::Response, String> {
+    let stub: js::Fetcher = stub(env, name).map_err(|e| e.to_string())?.into_rpc();
     let init = web_sys::RequestInit::new();
     init.set_method("POST");
     init.set_body(&js::bytes(body));

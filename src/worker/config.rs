@@ -130,7 +130,7 @@ pub fn is_dev(env: &Env) -> bool {
 /// The text of a variable or secret; `None` if unset or empty.
 ///
 /// For a variable of another type (a table of `wrangler.toml`, a number, `true`) its JSON.
-fn text_of(env: &JsValue, name: &str) -> Option<String> {
+pub fn text_of(env: &JsValue, name: &str) -> Option<String> {
     let value = Reflect::get(env, &JsValue::from_str(name)).ok()?;
     if value.is_undefined() || value.is_null() {
         return None;
@@ -168,7 +168,10 @@ fn mismatch(name: &str, chain: &str) -> String {
 }
 
 /// Finds a key: a key binding of the platform, or a PKCS#8 PEM text.
-async fn find_key(env: &Env, name: &str, algorithm: SigAlg) -> Result<SigningKey, String> {
+///
+/// # Errors
+/// A sentence for the operator: the missing or unusable key.
+pub async fn find_key(env: &Env, name: &str, algorithm: SigAlg) -> Result<SigningKey, String> {
     let value = Reflect::get(env, &JsValue::from_str(name)).unwrap_or(JsValue::UNDEFINED);
     if js::is_crypto_key(&value) {
         return SigningKey::bound(value, algorithm).map_err(|why| format!("{name} cannot be used: {why}."));

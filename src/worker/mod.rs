@@ -10,11 +10,13 @@ mod object;
 mod outbound;
 mod ports;
 mod reading;
+mod requests;
 mod row_cache;
 mod sql;
 mod sql_schema;
 mod sql_values;
 mod timer;
+mod witness;
 
 use crate::ca::config::settings::Settings;
 use crate::ca::config::test_cas;
@@ -25,9 +27,11 @@ use crate::ca::http::address::ClientAddress;
 use crate::ca::http::message;
 use crate::ca::http::message::{ENDPOINT_UNTIL, EXEMPTING, max_body};
 use crate::ca::http::operator_routes::PREFIX;
+use crate::ca::witness::answers;
 use crate::records::Problem;
 use crate::values::Time;
 use ports::HostPorts;
+use requests::{origin_of, path_of, read_body};
 use worker::{Context, Env, Result, event, web_sys};
 
 /// Prepares the isolate.
@@ -39,6 +43,9 @@ fn start() {
 /// Handles every request from outside.
 #[event(fetch)]
 async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<web_sys::Response> {
+    if witness::is_on(&env) && (answers::is_for_witness(&path_of(&request.url())) || witness::is_alone(&env)) {
+        return witness::answer(&request, &env).await;
+    }
     let origin = origin_of(&request.url()).to_owned();
     let test_machine = config::is_dev(&env);
     let response = match config::load(&env).await {
@@ -73,18 +80,12 @@ fn refuse(refusal: &str, test_machine: bool) -> message::Response {
     message::Response::problem(&Problem { detail, ..problem })
 }
 
-/// The scheme and authority of a URL.
-fn origin_of(url: &str) -> &str {
-    let end = url.match_indices('/').nth(2).map_or(url.len(), |(at, _)| at);
-    url.get(..end).unwrap_or_default()
-}
-
 /// Converts a request, reading a body up to the limit.
 ///
 /// The settings name the header with the client's address, and say whether one may exempt from faults.
 async fn read(request: web_sys::Request, settings: &Settings) -> Result<message::Request> {
     let url = request.url();
-    let path = url.splitn(4, '/').nth(3).map_or_else(|| "/".to_owned(), |path| format!("/{path}"));
+    let path = path_of(&url);
     let url_origin = origin_of(&url).to_owned();
     let (method, headers) = (request.method(), request.headers());
     let header = |name: &str| headers.get(name);
@@ -138,16 +139,4 @@ async fn read(request: web_sys::Request, settings: &Settings) -> Result<message:
 /// Whether this may be Cloudflare's id of a request: elsewhere clients can send anything.
 fn is_ray(text: &str) -> bool {
     (16..=24).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-}
-
-async fn read_body(request: &web_sys::Request, length: Option<String>, most: usize) -> Result<Option<Vec<u8>>> {
-    match length.and_then(|length| length.parse::<usize>().ok()) {
-        // The runtime enforces the length that the sender declared.
-        Some(length) if length <= most => Ok(Some(js::buffer(request.array_buffer()).await?)),
-        Some(_) => Ok(None),
-        None => match request.body() {
-            Some(stream) => Ok(reading::read_stream(&stream, most).await?),
-            None => Ok(Some(Vec::new())),
-        },
-    }
 }

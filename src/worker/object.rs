@@ -4,6 +4,7 @@ use super::calls::{self, Sent, Spent};
 use super::config;
 use super::ports::{HostPorts, Object};
 use super::sql::SqlKv;
+use super::{js, witness};
 use crate::ca::dispatch::member::{enter, needs_hosted};
 use crate::ca::runtime::apart::apart;
 use crate::ca::runtime::message::{PartitionId, Reply};
@@ -11,10 +12,12 @@ use crate::ca::runtime::partition;
 use crate::ca::runtime::ports::Ports;
 use crate::ca::runtime::problems::ended;
 use crate::ca::runtime::running::Running;
+use crate::ca::witness::host::WitnessAt;
+use crate::ca::witness::partition::LogPartition;
 use crate::records::Problem;
 use crate::records::acme::nonce::NonceSeries;
 use core::time::Duration;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -41,6 +44,8 @@ struct Inner {
     env: Env,
     running: Rc<Running>,
     known: RefCell<Option<(PartitionId, SqlKv)>>,
+    /// The storage of a witness's partition, one for all its requests.
+    witnessed: OnceCell<RefCell<SqlKv>>,
     alarm_known: Cell<bool>,
     /// The number of consecutive alarms that failed.
     failed_alarms: Cell<u32>,
@@ -70,6 +75,7 @@ impl Partition {
             env,
             running: Rc::default(),
             known: RefCell::new(None),
+            witnessed: OnceCell::new(),
             alarm_known: Cell::new(false),
             failed_alarms: Cell::new(0),
         }))
@@ -90,6 +96,9 @@ impl Partition {
 
 impl Inner {
     async fn fetch(&self, request: &web_sys::Request) -> Result<web_sys::Response, JsValue> {
+        if self.object.state.id().name().is_some_and(|name| WitnessAt::parse(&name).is_some()) {
+            return calls::write(self.witness(request).await, Spent::default());
+        }
         let sent = calls::read(request).await?;
         let needs_hosted = !matches!(&sent, Ok(Sent::Message(message)) if !needs_hosted(message));
         // A refusal is written alike for a message and for a POST.
@@ -111,6 +120,27 @@ impl Inner {
             }
             Err(problem) => calls::write(Reply::Refused(Box::new(problem)), partition.ports.spent()),
         }
+    }
+
+    /// Answers a message to the partition of a witness.
+    async fn witness(&self, request: &web_sys::Request) -> Reply {
+        let answered = async {
+            let read = calls::read(request).await.map_err(|e| Problem::internal(js::text(&e)))?;
+            let Sent::Message(message) = read? else {
+                return Err(Problem::other_release("a witness was passed a client's POST"));
+            };
+            let host = witness::Host::load(&self.env).await.map_err(Problem::internal)?;
+            // Without an await in between, so that all requests have the same caches.
+            let kv = match self.witnessed.get() {
+                Some(kv) => kv,
+                None => {
+                    let kv = RefCell::new(SqlKv::new(&self.object)?);
+                    self.witnessed.get_or_init(|| kv)
+                }
+            };
+            Ok(LogPartition { host: &host, kv }.answer(&message).await)
+        };
+        answered.await.unwrap_or_else(|problem| Reply::Refused(Box::new(problem)))
     }
 
     async fn alarm(&self) -> Result<(), JsValue> {

@@ -94,8 +94,8 @@ impl Outbound for HostPorts {
     }
 }
 
-fn unanswered(to: &PartitionId, why: &Unanswered) -> Problem {
-    let name = to.name();
+/// The problem of a call to a partition of this name.
+pub fn unanswered(name: &str, why: &Unanswered) -> Problem {
     match why {
         Unanswered::Failed(why) => Problem::internal(format!("calling {name}: {why}")),
         Unanswered::Unreadable(why) => Problem::other_release(format!("calling {name}: {why}")),
@@ -125,7 +125,7 @@ impl Ports for HostPorts {
 
     async fn call(&self, to: &PartitionId, message: &Message) -> Result<Reply, Problem> {
         let to = self.addressed(to);
-        let envelope = calls::send(&self.env, &to, message).await.map_err(|why| unanswered(&to, &why))?;
+        let envelope = calls::send(&self.env, &to, message).await.map_err(|why| unanswered(&to.name(), &why))?;
         self.spend(envelope.spent);
         Ok(envelope.reply)
     }
@@ -138,7 +138,7 @@ impl Ports for HostPorts {
     ) -> Result<Forwarded<web_sys::Response>, Problem> {
         let to = self.addressed(&PartitionId::Account(to.clone()));
         let passed = calls::forward(&self.env, &to, (path, body), request).await;
-        let (handed, spent) = passed.map_err(|why| unanswered(&to, &why))?;
+        let (handed, spent) = passed.map_err(|why| unanswered(&to.name(), &why))?;
         self.spend(spent);
         Ok(handed)
     }

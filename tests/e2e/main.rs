@@ -33,8 +33,11 @@ mod rows;
 mod shim;
 mod soak;
 mod test_cas;
+#[path = "../common/test_log.rs"]
+mod test_log;
 mod time;
 mod tls_alpn;
 mod transport;
+mod witness;
 mod worker;
 mod wrangler;

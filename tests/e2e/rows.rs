@@ -10,7 +10,7 @@ use std::process::Command;
 ///
 /// Accounts with their used nonces, key owners, certificates, the ledger with its inventory, CRLs, compromised keys, metrics, audit and
 /// policies. Failures and paused names are kept for a month and longer, within bounds.
-const LASTING: [&str; 29] = [
+const LASTING: [&str; 30] = [
     "account",
     "owner",
     "cert",
@@ -40,6 +40,7 @@ const LASTING: [&str; 29] = [
     "failure",
     "paused",
     "failed",
+    "witnessed",
 ];
 
 /// What was found.

@@ -14,4 +14,7 @@ mod dodging;
 mod faults;
 mod races;
 mod security;
+#[path = "../common/test_log.rs"]
+mod test_log;
 mod walks;
+mod witness;

@@ -27,8 +27,11 @@ mod schema;
 mod security;
 mod settings;
 mod test_cas;
+#[path = "../common/test_log.rs"]
+mod test_log;
 mod test_support;
 mod troubleshooting;
 mod validation_socket;
 mod versions;
+mod witness;
 mod words;

@@ -36,6 +36,7 @@ use selvedge::records::operations::notice::{Failure, NoticeKind, NoticeRecord, S
 use selvedge::records::operations::policies::{CalendarRecord, FindingRecord, PolicyRecord, ShadowRecord};
 use selvedge::records::operations::restore::RestoreRecord;
 use selvedge::records::operations::test_ca::{ClockRecord, MadeRecord, TestCaRecord, WithinRecord};
+use selvedge::records::witness::WitnessedRecord;
 use selvedge::records::{AccountRecord, AuthorizationRecord, CertificateRecord, OrderRecord};
 use selvedge::store::{Record, Table};
 use selvedge::values::{Id, SigAlg, Time, b64};
@@ -160,6 +161,7 @@ fn golden_examples_round_trip_and_every_record_has_one() {
         golden::<WithinRecord>(),
         golden::<MadeRecord>(),
         golden::<MigrationRecord>(),
+        golden::<WitnessedRecord>(),
     ]);
     let folders = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap());
     let folders = folders.filter(|entry| entry.path().is_dir()).map(|entry| entry.file_name().into_string().unwrap());

@@ -27,3 +27,4 @@ pub mod test_cas;
 pub mod test_machine;
 pub mod values;
 pub mod webhook;
+pub mod witness;

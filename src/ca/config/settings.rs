@@ -23,6 +23,7 @@ use super::test_cas::TestCas;
 use super::test_machine::{TestMachine, ocsp, only_for_tests, profiles};
 use super::values::{Values, flag, invalid, number, origin, page, port, seconds};
 use super::webhook::Webhook;
+use super::witness::WitnessSettings;
 use crate::ca::http::routes::Urls;
 use crate::pki::Issuers;
 use crate::policy::Policy;
@@ -97,6 +98,9 @@ pub const NAMES: &[&str] = &[
     "WEBHOOK_SECRET",
     "WEBHOOK_URL",
     "WEBSITE",
+    "WITNESS_KEY",
+    "WITNESS_LOGS",
+    "WITNESS_VKEY",
     "WORKERS_CACHE",
 ];
 
@@ -203,6 +207,8 @@ impl Settings {
         profiles(value)?;
         // The Worker's entry reads it (module/shim.js).
         flag(value, "WORKERS_CACHE")?;
+        // A witness beside this CA reads it.
+        WitnessSettings::read_if_set(value)?;
         let Configured { issuers, mut problems } = Configured::read(value, now)?;
         let root = value("ROOT_CERTIFICATE").map(|pem| Root::read(&pem)).transpose()?;
         let root_list = RootList::read(value, root.as_ref(), &issuers, now, &mut problems);

@@ -29,6 +29,7 @@ mod releases;
 mod running;
 mod secrets;
 mod test_cas;
+mod witness;
 mod world;
 
 pub use answered::Answered;
@@ -44,4 +45,5 @@ pub use operations::{OperationFault, Operations};
 pub use receiver::{Delivered, Receiver};
 pub use secrets::Secrets;
 pub use test_cas::MadeTestCa;
+pub use witness::TestWitness;
 pub use world::{BASE, START, World};

@@ -20,7 +20,7 @@ const LAYERS: House = House {
         ("worker", &["ca", "records", "jose", "pki", "validation", "store", "policy", "tlog", "values"]),
         ("ca", &["records", "jose", "pki", "validation", "store", "policy", "tlog", "values"]),
         // Records say in which table they are stored.
-        ("records", &["store", "values"]),
+        ("records", &["store", "tlog", "values"]),
         ("jose", &["values"]),
         ("pki", &["values"]),
         ("validation", &["values"]),
@@ -77,6 +77,8 @@ const CA: House = House {
         ("issuance_policy", &["partitions", "runtime", "config"]),
         ("partitions", &["notices", "runtime", "config", "http"]),
         ("notices", &["runtime", "config", "http"]),
+        // The messages to its partitions are those of the CA; nothing of the CA uses it.
+        ("witness", &["runtime", "config", "http"]),
         ("health", &["config"]),
         ("telemetry", &["runtime", "config", "http"]),
         ("documents", &["config", "http"]),
@@ -91,7 +93,7 @@ const CA: House = House {
 /// The rooms of the stored records.
 const RECORDS: House = House {
     folder: "src/records",
-    rooms: &[("ledger", &["operations", "acme"]), ("operations", &["acme"]), ("acme", &[])],
+    rooms: &[("ledger", &["operations", "acme"]), ("operations", &["acme"]), ("acme", &[]), ("witness", &[])],
     support: &[],
     with_tests: true,
 };
@@ -103,6 +105,7 @@ const COMPANION: House = House {
         ("pebble", &["dev", "challtestsrv", "runtime", "tools", "common"]),
         ("dev", &["challtestsrv", "runtime", "ceremony", "tools", "common"]),
         ("serve", &["deploy", "operator", "runtime", "ceremony", "tools", "common"]),
+        ("witness", &["deploy", "runtime", "tools", "common"]),
         ("deploy", &["status", "ceremony", "tools", "common"]),
         ("status", &["operator", "ceremony", "common"]),
         ("operator", &["ceremony", "common"]),
