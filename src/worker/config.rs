@@ -4,6 +4,7 @@ use super::calls;
 use super::crypto::{self, SigningKey, WebCrypto};
 use super::js;
 use crate::ca::config::issuers::{Configured, name_of};
+use crate::ca::config::log::{Log, unusable_key};
 use crate::ca::config::settings::Settings;
 use crate::ca::config::test_machine::profiles;
 use crate::ca::runtime::hosted::HostedCas;
@@ -23,6 +24,8 @@ pub struct Loaded {
     pub settings: Settings,
     /// The issuers' keys, by [`Issuer::id`](crate::pki::Issuer::id).
     pub issuer_keys: HashMap<String, SigningKey>,
+    /// The key of the transparency logs, if there is one.
+    pub log_key: Option<SigningKey>,
     /// The caches and counters of this isolate.
     pub memory: Memory,
     /// The test CAs that this isolate knows.
@@ -103,7 +106,12 @@ async fn read(env: &Env) -> Result<Loaded, String> {
     if resolver.is_object() {
         js::reach_by(&settings.resolver, resolver.unchecked_into());
     }
-    Ok(Loaded { settings, issuer_keys, memory: Memory::default(), hosted_cas: HostedCas::default() })
+    let log_key = log_key(env).await?;
+    if let Some((_, public)) = &log_key {
+        settings.log = Some(Log::read(&value, *public)?);
+    }
+    let log_key = log_key.map(|(key, _)| key);
+    Ok(Loaded { settings, issuer_keys, log_key, memory: Memory::default(), hosted_cas: HostedCas::default() })
 }
 
 /// Reads the configuration while the isolate starts, and drops it.
@@ -137,6 +145,19 @@ pub fn text_of(env: &JsValue, name: &str) -> Option<String> {
     }
     let text = value.as_string().or_else(|| JSON::stringify(&value).ok()?.as_string())?;
     (!text.is_empty()).then_some(text)
+}
+
+/// Imports the key of the transparency logs. Returns it with its public key.
+async fn log_key(env: &Env) -> Result<Option<(SigningKey, [u8; 32])>, String> {
+    let Some(text) = text_of(env, "LOG_KEY") else { return Ok(None) };
+    let block = pem::private_key(&text).map_err(|fault| unusable_key(&fault.to_string()))?;
+    if block.label() != "PRIVATE KEY" {
+        return Err(unusable_key(&format!("it is a PEM {:?}", block.label())));
+    }
+    let der = block.der().map_err(|fault| unusable_key(&fault.to_string()))?;
+    let refused = |_| unusable_key("it is no Ed25519 key");
+    let public = crypto::public_key_of(&der).await.map_err(refused)?;
+    Ok(Some((SigningKey::import(&der, SigAlg::Ed25519).await.map_err(refused)?, public)))
 }
 
 /// Imports an issuer's key and checks it, by a signature, against the certificate and chains.

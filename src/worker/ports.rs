@@ -198,6 +198,11 @@ impl PartitionPorts for HostPorts {
         SigningKey::import(pkcs8, ALGORITHM).await?.sign(message).await
     }
 
+    async fn sign_log(&self, message: &[u8]) -> Result<Vec<u8>, CryptoFailure> {
+        let key = self.config.log_key.as_ref();
+        key.ok_or_else(|| CryptoFailure("there is no LOG_KEY".to_owned()))?.sign(message).await
+    }
+
     fn cancel_alarm(&self) {
         if let Some(object) = &self.object {
             object.cancel_alarm();

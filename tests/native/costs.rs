@@ -29,7 +29,11 @@ fn cost(world: &World, names: &[&str], mut issue: impl FnMut(&[&str])) -> (u64, 
 
 /// A CA with an account that has issued before and was idle since. The issuer has certificates on all of its CRLs.
 fn idle() -> (World, Client) {
-    let world = World::new();
+    idle_in(World::new())
+}
+
+/// As [`idle`], in this CA.
+fn idle_in(world: World) -> (World, Client) {
     let client = Client::registered(&world);
     let key = new_key(SigAlg::Es256);
     let shards = usize::from(world.settings().published.as_ref().unwrap().shards);
@@ -68,9 +72,9 @@ fn issuance_by_itself_writes_few_rows() {
     assert_eq!(cost(&world, &names, issue), documented(2), "ten names");
 }
 
-#[test]
-fn issuance_in_a_busy_account_writes_fewer() {
-    let (world, client) = idle();
+/// The rows and requests of an issuance in a busy account of this CA.
+fn busy(world: World) -> (u64, u64) {
+    let (world, client) = idle_in(world);
     let key = new_key(SigAlg::Es256);
     const COUNT: u64 = 100;
     let client = client.at(&world);
@@ -80,7 +84,37 @@ fn issuance_in_a_busy_account_writes_fewer() {
             world.live(Duration::from_secs(60));
         }
     });
-    assert_eq!((rows / COUNT, requests / COUNT), documented(1), "rows and requests");
+    (rows / COUNT, requests / COUNT)
+}
+
+#[test]
+fn issuance_in_a_busy_account_writes_fewer() {
+    assert_eq!(busy(World::new()), documented(1), "rows and requests");
+}
+
+/// The transparency log costs a row of each issuance, and no request.
+#[test]
+fn issuance_with_a_log_writes_one_row_more() {
+    let more = |(rows, requests): (u64, u64)| (rows + 1, requests);
+    let (world, client) = idle_in(World::new().with_log());
+    let key = new_key(SigAlg::Es256);
+    let issue = |names: &[&str]| {
+        client.at(&world).issue(names, &key);
+    };
+    assert_eq!(cost(&world, &["a.test"], issue), more(documented(0)), "rows and requests");
+    let names: Vec<String> = (0..10).map(|n| format!("n{n}.test")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    assert_eq!(cost(&world, &names, issue), more(documented(2)), "ten names");
+    assert_eq!(busy(World::new().with_log()), more(documented(1)), "in a busy account");
+    assert_eq!(with_log("rows written"), [documented(0).0 + 1, documented(1).0 + 1, documented(2).0 + 1]);
+}
+
+/// A row of docs/COSTS.md for CAs with a log.
+fn with_log(unit: &str) -> [u64; 3] {
+    let document = include_str!("../../docs/COSTS.md");
+    let row = document.lines().find_map(|line| line.strip_prefix(&format!("| {unit} with a log | "))).unwrap();
+    let cells: Vec<u64> = row.split('|').filter_map(|cell| cell.trim().parse().ok()).collect();
+    cells.try_into().unwrap()
 }
 
 /// What an issuance by http-01 asks of others, and how often it commits.

@@ -19,6 +19,7 @@ mod invariants;
 mod jobs;
 mod keeping;
 mod layers;
+mod log;
 mod monitoring;
 mod operations;
 mod properties;

@@ -4,10 +4,12 @@
 
 use proptest::prelude::*;
 use selvedge::ca::http::operator_routes::{AdminRoute, PREFIX};
-use selvedge::ca::http::routes::{AccountRoute, CrlFile, Encoding, FormRoute, PublicRoute, Route, Urls};
+use selvedge::ca::http::routes::{AccountRoute, CrlFile, Encoding, FormRoute, LogRoute, PublicRoute, Route, Urls};
 use selvedge::ca::testing::{BASE, CsrShape, fuzz, new_key};
 use selvedge::jose::testing::ClientKey;
 use selvedge::pki::Serial;
+use selvedge::tlog::Tile;
+use selvedge::tlog::tile::Resource;
 use selvedge::values::identifier::{DnsName, IpName};
 use selvedge::values::{Id, SigAlg, b64};
 use serde_json::{Value, json};
@@ -43,6 +45,18 @@ fn route() -> impl Strategy<Value = Route> {
         "[A-Za-z0-9_-]{22,32}".prop_map(|it| Route::Public(PublicRoute::Calendar(it))),
         "[0-9a-f]{2,40}".prop_map(|it| Route::Public(PublicRoute::Issuer(it))),
         ("[0-9a-f]{2,40}", any::<u16>()).prop_map(|(issuer, shard)| Route::Public(PublicRoute::Crl(issuer, shard))),
+        "[0-9a-f]{2,40}".prop_map(|issuer| Route::Public(PublicRoute::Log(issuer, LogRoute::List))),
+        ("[0-9a-f]{2,40}", any::<[u8; 18]>()).prop_map(|(issuer, serial)| {
+            Route::Public(PublicRoute::Log(issuer, LogRoute::Proof(Serial::from_random(serial))))
+        }),
+        ("[0-9a-f]{2,40}", "[0-9a-f]{8}", 0..8_u8, 0..9_999_u64, 1..257_u16).prop_filter_map(
+            "no tree has this tile",
+            |(issuer, log, level, index, width)| {
+                let tile = Tile::new(level, index, width)?;
+                let file = if level == 0 && index % 2 == 0 { Resource::Entries(tile) } else { Resource::Hashes(tile) };
+                Some(Route::Public(PublicRoute::Log(issuer, LogRoute::File(log, file))))
+            }
+        ),
         Just(Route::Public(PublicRoute::CrlFile(CrlFile::Root))),
         Just(Route::Public(PublicRoute::CrlFile(CrlFile::All))),
         Just(Route::Operator(AdminRoute::Certificates)),

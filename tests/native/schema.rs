@@ -22,6 +22,7 @@ use selvedge::records::ledger::compromise::{BlockedKeyRecord, CompromisedKey, Su
 use selvedge::records::ledger::crl::{CrlPieceRecord, CrlRecord, RevokedRecord, ShardRecord};
 use selvedge::records::ledger::entry::LedgerEntry;
 use selvedge::records::ledger::inventory::{LatestByNames, ReplaceRecord, RosterEntry};
+use selvedge::records::ledger::log::{CheckpointRecord, LeafRecord, LogsRecord, SubtreeRecord, TileRecord};
 use selvedge::records::ledger::prune::PruneRecord;
 use selvedge::records::operations::approval::ApprovalRecord;
 use selvedge::records::operations::audit::{AuditHead, AuditRecord};
@@ -108,7 +109,7 @@ fn golden<R: Record>() -> String {
 
 #[test]
 fn golden_examples_round_trip_and_every_record_has_one() {
-    let held = BTreeSet::from([
+    let mut held = BTreeSet::from([
         golden::<AccountRecord>(),
         golden::<KeyOwner>(),
         golden::<Tombstone>(),
@@ -163,10 +164,22 @@ fn golden_examples_round_trip_and_every_record_has_one() {
         golden::<MigrationRecord>(),
         golden::<WitnessedRecord>(),
     ]);
+    held.extend(golden_of_logs());
     let folders = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap());
     let folders = folders.filter(|entry| entry.path().is_dir()).map(|entry| entry.file_name().into_string().unwrap());
     assert_eq!(folders.collect::<BTreeSet<_>>(), held);
     assert_eq!(prefixes(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src"))), held, "in the sources");
+}
+
+/// The records of transparency logs.
+fn golden_of_logs() -> [String; 5] {
+    [
+        golden::<LogsRecord>(),
+        golden::<LeafRecord>(),
+        golden::<TileRecord>(),
+        golden::<SubtreeRecord>(),
+        golden::<CheckpointRecord>(),
+    ]
 }
 
 /// The prefixes of all record types in the sources; those of tests are made up.
@@ -195,7 +208,7 @@ fn stored_records_fit_their_schemas() {
         settings.limits = Limits::default();
         settings.metrics_token = Some(Token::read("a-token-of-some-length").unwrap());
     });
-    let world = world.with_webhook();
+    let world = world.with_webhook().with_log();
     world.receiver().answers(Ok(503));
     let mut client = Client::new(&world);
     let binding = client.key.external_account("HS256", &[5; 32], "team-a", &client.url("new-account"));
@@ -223,7 +236,7 @@ fn stored_records_fit_their_schemas() {
         check(&prefix, &serde_json::from_str(&json).unwrap());
         seen.insert(prefix);
     }
-    let wanted = "account activity authz blocked cert compromised counters crl failing job latest limit member notice \
+    let wanted = "account activity authz blocked cert compromised counters crl failing job latest leaf limit log member notice \
                   order outgoing owner persist proof prune redeemed revoked scan serial shard subscriber subscription use";
     let wanted: BTreeSet<String> = wanted.split(' ').map(str::to_owned).collect();
     assert_eq!(seen, wanted);

@@ -8,6 +8,9 @@ use crate::pki::{Issuer, Serial, pem};
 use crate::records::{CertificateRecord, Problem};
 use crate::store::Kv;
 
+/// The relation of a certificate to the proof that it is in a transparency log.
+const PROOF: &str = "https://c2sp.org/tlog-proof";
+
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// Handles POST-as-GET of a certificate: the leaf, then its chain. Chain 0 is the default chain, without the root;
     /// others are the alternate chains, counted from 1. `alternate` links refer to the other chains.
@@ -27,11 +30,16 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
                 None => certificate.pem,
                 Some(n) => alternate(&certificate, issuer, n)?.ok_or_else(unknown)?,
             };
+            let (issuer_id, logged) = (certificate.issuer.as_str(), certificate.logged.is_some());
             let response = Response::text(200, "application/pem-certificate-chain", pem);
             // Before all other links: workerd joins links into one line, and acme.sh takes the first URL of it.
-            Ok((0..=count).filter(|n| *n != chain).fold(response, |response, n| {
+            let response = (0..=count).filter(|n| *n != chain).fold(response, |response, n| {
                 response.linked(&settings.urls.certificate(&certificate.serial, n), "alternate")
-            }))
+            });
+            if !logged {
+                return Ok(response);
+            }
+            Ok(response.linked(&settings.urls.log_proof(issuer_id, &certificate.serial), PROOF))
         })
     }
 }

@@ -14,6 +14,7 @@ use crate::ca::runtime::problems::lint_failed;
 use crate::ca::telemetry::events;
 use crate::pki::leaf::LeafRequest;
 use crate::pki::{Issuer, Period, Profile, PublicKey, Serial, key, leaf, lint, profile};
+use crate::records::acme::certificate::LogPlace;
 use crate::records::acme::order::Issuance;
 use crate::records::ledger::entry::LedgerEntry;
 use crate::records::{CertificateRecord, Kind, OrderRecord, Problem};
@@ -25,6 +26,14 @@ use std::collections::BTreeSet;
 
 /// The delay before a failed issuance is retried.
 const RETRY: Duration = Duration::from_secs(5);
+
+/// A signed certificate.
+struct Certified {
+    /// The PEM chain.
+    pem: String,
+    /// Its place in the log, if there is one.
+    logged: Option<LogPlace>,
+}
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// Completes a recorded issuance: ledger entry, signature, certificate.
@@ -48,7 +57,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
                     self.end(txn, &work)?;
                     return Ok(false);
                 }
-                Ok(pem) => self.finish(txn, order, &issuance, pem)?,
+                Ok(certified) => self.finish(txn, order, &issuance, certified)?,
                 // The key is blocked. Nothing was recorded, and the order is ready for another CSR.
                 Err(problem) if problem.kind == Kind::BadCsr => {
                     order.issuance = None;
@@ -84,26 +93,27 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         txn: &mut Txn<'_, K>,
         mut order: OrderRecord,
         issuance: &Issuance,
-        pem: &str,
+        certified: &Certified,
     ) -> Result<(), Problem> {
         let certificate = CertificateRecord {
             serial: issuance.serial.clone(),
             issuer: issuance.issuer.clone(),
             order: order.id.clone(),
-            pem: pem.to_owned(),
+            pem: certified.pem.clone(),
             issued: issuance.prepared,
             not_before: issuance.not_before,
             not_after: issuance.not_after,
             replaced: None,
             exempted: None,
+            logged: certified.logged.clone(),
         };
         order.certificate = Some(issuance.serial.clone());
         txn.put(&certificate.serial, &certificate)?;
         self.seal_replaced(txn, &order)
     }
 
-    /// Enters an issuance in the ledger and signs it. Returns the PEM chain.
-    async fn issue(&self, order: &OrderRecord, issuance: &Issuance) -> Result<String, Problem> {
+    /// Enters an issuance in the ledger, and so in its log, and signs it.
+    async fn issue(&self, order: &OrderRecord, issuance: &Issuance) -> Result<Certified, Problem> {
         let issuer = self.issuer_of(issuance)?;
         let tbs = self.relint(order, issuance)?;
         let spki = b64::decode(&issuance.spki).ok_or_else(|| Problem::internal("a stored spki is broken"))?;
@@ -121,19 +131,29 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
             not_before: issuance.not_before,
             not_after: issuance.not_after,
             revoked: None,
+            logged: None,
         };
-        let record = RecordCertificate { serial: issuance.serial.clone(), entry };
-        match self.ports.ask(&LedgerAt(issuance.issuer.clone()), &record).await? {
-            Recorded::Yes => {}
+        let is_logged = self.ports.settings().log.is_some();
+        let tbs_text = is_logged.then(|| issuance.tbs.clone());
+        let record = RecordCertificate { serial: issuance.serial.clone(), entry, tbs: tbs_text };
+        let logged = match self.ports.ask(&LedgerAt(issuance.issuer.clone()), &record).await? {
+            Recorded::Yes if is_logged => {
+                return Err(Problem::other_release(
+                    "a ledger without a log recorded a certificate that has to be logged",
+                ));
+            }
+            Recorded::Yes => None,
+            Recorded::Logged(place) => Some(place),
             Recorded::SerialTaken => {
                 return Err(Problem::internal("the serial number is taken by another certificate"));
             }
             Recorded::KeyBlocked => return Err(compromised_keys::refusal(Use::Certificate)),
-        }
+        };
         let signature = self.ports.sign(issuer, tbs.as_bytes()).await?;
         leaf::assemble(&tbs, &signature)
             .and_then(|certificate| leaf::pem_chain(&certificate, issuer))
             .map_err(|fault| Problem::internal(fault.to_string()))
+            .map(|pem| Certified { pem, logged })
     }
 
     /// Returns the issuer that an issuance was prepared for.

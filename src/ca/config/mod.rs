@@ -12,6 +12,7 @@ pub mod issuers;
 mod jurisdiction;
 mod keep_expired;
 pub mod key_policy;
+pub mod log;
 pub mod meta;
 pub mod metrics_token;
 pub mod names;

@@ -6,13 +6,17 @@ use super::settings::NAMES;
 /// Names of issuers' variables and secrets, without numbers.
 const ISSUER_NAMES: [&str; 4] = ["ISSUER_CHAIN", "ISSUER_KEY", "ISSUER_ACTIVE_FROM", "ALTERNATE_CHAINS"];
 
+/// Names of secrets that the host alone reads.
+const HOST_NAMES: [&str; 1] = ["LOG_KEY"];
+
 /// Whether a setting has this name.
 ///
 /// # Errors
 /// The most similar names.
 pub fn known(name: &str) -> Result<(), Vec<String>> {
     let places = (1..=MAX_ISSUERS).flat_map(|place| ISSUER_NAMES.map(|base| name_of(base, place)));
-    let all: Vec<String> = NAMES.iter().map(|name| (*name).to_owned()).chain(places).collect();
+    let named = NAMES.iter().chain(&HOST_NAMES).map(|name| (*name).to_owned());
+    let all: Vec<String> = named.chain(places).collect();
     if all.iter().any(|one| one == name) {
         return Ok(());
     }

@@ -10,6 +10,7 @@ use super::four_eyes::FourEyes;
 use super::issuers::{Configured, PublicationUrls, Root};
 use super::jurisdiction::jurisdiction;
 use super::keep_expired::keep_expired;
+use super::log::Log;
 pub use super::meta::{Meta, TermsChange};
 use super::meta::{meta, terms_change};
 use super::metrics_token::Token;
@@ -65,6 +66,7 @@ pub const NAMES: &[&str] = &[
     "HTTP01_PORT",
     "JURISDICTION",
     "KEEP_EXPIRED_DAYS",
+    "LOG_ENTRIES",
     "LONGEST_LIFE",
     "METRICS_TOKEN",
     "MODE",
@@ -167,6 +169,8 @@ pub struct Settings {
     pub keep_expired: Option<Duration>,
     /// Days on which things outside of the CA end.
     pub expiry_dates: Vec<(Thing, Time)>,
+    /// The transparency logs; `None` without `LOG_KEY`. The host sets it, which has the key.
+    pub log: Option<Log>,
     /// On a test machine: responses have the number of Durable Object calls.
     pub dev: bool,
     /// On a test machine: the URL of an OCSP responder in certificates.
@@ -188,6 +192,17 @@ pub const MAX_REFUSED_NONCES: u8 = 99;
 /// Percentage of refused nonces up to which a retry's nonce is never refused.
 pub const RETRIES_ACCEPTED: u8 = 50;
 
+/// Checks the settings that other parts of the Worker read.
+fn check_others(value: Values<'_>) -> Result<(), String> {
+    // Its host makes them those of the process.
+    profiles(value)?;
+    // The Worker's entry reads it (module/shim.js).
+    flag(value, "WORKERS_CACHE")?;
+    // A witness beside this CA reads it.
+    WitnessSettings::read_if_set(value)?;
+    Ok(())
+}
+
 impl Settings {
     /// Reads and checks all values except the issuers' keys, which remain with the host.
     ///
@@ -203,12 +218,7 @@ impl Settings {
         let base = base_url(&required("BASE_URL")?, dev)?;
         let test_machine = TestMachine::read(value, dev)?;
         let urls = Urls::new(&base).in_style(test_machine.style);
-        // Its host makes them those of the process.
-        profiles(value)?;
-        // The Worker's entry reads it (module/shim.js).
-        flag(value, "WORKERS_CACHE")?;
-        // A witness beside this CA reads it.
-        WitnessSettings::read_if_set(value)?;
+        check_others(value)?;
         let Configured { issuers, mut problems } = Configured::read(value, now)?;
         let root = value("ROOT_CERTIFICATE").map(|pem| Root::read(&pem)).transpose()?;
         let root_list = RootList::read(value, root.as_ref(), &issuers, now, &mut problems);
@@ -250,6 +260,7 @@ impl Settings {
             crl_gathering: seconds(value, "CRL_GATHERING_SECONDS", GATHERED, 0..=3600)?,
             keep_expired: keep_expired(value)?,
             expiry_dates: expiry_dates(value("EXPIRY_DATES").as_deref())?,
+            log: Log::without_key(value)?,
             refuse_nonces: refuse_nonces(value, dev)?,
             ocsp: ocsp(value, dev)?,
             test_cas: TestCas::read(value)?,

@@ -51,6 +51,7 @@ impl Settings {
             four_eyes: FourEyes::default(),
             metrics_token: None,
             expiry_dates: Vec::new(),
+            log: None,
             test_cas: TestCas::Off,
             test_machine: TestMachine {
                 faults: true,

@@ -8,6 +8,7 @@ pub mod fault_answers;
 pub mod faults;
 pub mod handler;
 pub mod issuers;
+pub mod log;
 pub mod metrics_page;
 pub mod new_account;
 pub mod pause_page;
@@ -48,6 +49,7 @@ pub async fn get<P: Ports>(ports: &P, request: &Request, route: &PublicRoute) ->
             apart(crl::show(ports, request.if_none_match.as_deref(), issuer, *shard)).await
         }
         PublicRoute::CrlFile(which) => apart(crl_files::show(ports, *which)).await,
+        PublicRoute::Log(issuer, route) => apart(log::show(ports, request, issuer, route)).await,
         PublicRoute::RenewalInfo(id) => apart(renewal_info::renewal_info(ports, id)).await,
     }
 }

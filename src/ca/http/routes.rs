@@ -4,12 +4,15 @@
 //! years, so they must not depend on a proxy's `Host` header.
 
 mod files;
+mod log;
 mod style;
 #[cfg(test)]
 mod tests;
 mod urls;
 
 pub use self::files::{CrlFile, Encoding};
+pub use self::log::LogRoute;
+use self::log::issuer_id;
 pub use self::style::Style;
 pub use self::urls::Urls;
 use super::operator_files::File;
@@ -57,6 +60,8 @@ pub enum PublicRoute {
     Crl(String, u16),
     /// Another CRL file.
     CrlFile(CrlFile),
+    /// A resource of an issuer's transparency logs.
+    Log(String, LogRoute),
     /// A file of the operators' page.
     Inventory(File),
 }
@@ -124,6 +129,10 @@ impl Route {
             ("crl", Some("root.crl")) => Self::Public(PublicRoute::CrlFile(CrlFile::Root)),
             ("crl", Some("all.pem")) => Self::Public(PublicRoute::CrlFile(CrlFile::All)),
             ("crl", Some(issuer)) => Self::Public(PublicRoute::Crl(issuer_id(issuer)?, shard(parts.next()?)?)),
+            ("log", Some(issuer)) => {
+                let (issuer, route) = LogRoute::parse(issuer, &mut parts)?;
+                Self::Public(PublicRoute::Log(issuer, route))
+            }
             ("terms", Some(account)) => Self::Form(FormRoute::Agreement(Id::parse(account)?, parts.next()?.to_owned())),
             ("resume", Some(account)) => {
                 Self::Form(FormRoute::Resumption(pause(account, &mut parts)?, parts.next()?.to_owned()))
@@ -203,7 +212,8 @@ impl Route {
                 | PublicRoute::Metrics
                 | PublicRoute::Issuers
                 | PublicRoute::Crl(..)
-                | PublicRoute::CrlFile(CrlFile::All),
+                | PublicRoute::CrlFile(CrlFile::All)
+                | PublicRoute::Log(..),
             ) => true,
             Self::Public(_) | Self::Account(AccountRoute::Directory) | Self::Operator(_) => false,
             Self::Form(_) | Self::NewAccount | Self::Account(_) => true,
@@ -235,6 +245,7 @@ impl PublicRoute {
             Self::Issuer(_) => "issuer",
             Self::Issuers => "issuers",
             Self::Crl(..) | Self::CrlFile(_) => "crl",
+            Self::Log(..) => "log",
             Self::Inventory(_) => "inventory",
         }
     }
@@ -286,10 +297,4 @@ fn calendar_proof(file: &str) -> Option<String> {
     let proof = file.strip_suffix(".ics")?;
     let known = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
     ((22..=CALENDAR).contains(&proof.len()) && proof.bytes().all(known)).then(|| proof.to_owned())
-}
-
-/// Parses an issuer's id in a URL: lower-case hex.
-fn issuer_id(id: &str) -> Option<String> {
-    let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-    (!id.is_empty() && id.len() <= 64 && id.bytes().all(hex)).then(|| id.to_owned())
 }

@@ -9,6 +9,8 @@ use super::filter::Query;
 use super::inventory::SearchPage;
 use super::issuer::ListShards;
 use super::kind::{Ledger, LedgerAt};
+use super::log_checkpoint::{CurrentCheckpoint, ProveEntry};
+use super::log_reader::{ReadEntries, ReadTile, ShowLogs, ShownLog};
 use super::view::{ShowEntry, ShownEntry};
 use crate::ca::notices::delivery::{CountNotices, ListNotices};
 use crate::ca::partitions::compromised_keys::LearnKey;
@@ -16,6 +18,7 @@ use crate::ca::partitions::operations::replacements::PutReplacement;
 use crate::ca::runtime::kind::asks;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::ledger::crl::{CrlRecord, ShardStatus};
+use crate::records::ledger::log::CheckpointRecord;
 use crate::records::{Problem, Renewable};
 use crate::store::Kv;
 use crate::values::Time;
@@ -23,7 +26,7 @@ use std::collections::BTreeMap;
 
 asks! {
     Ledger at LedgerAt, |ledger, ask|
-    RecordCertificate -> Recorded = ledger.record(&ask.serial, &ask.entry).await;
+    RecordCertificate -> Recorded = ledger.record(&ask).await;
     RenewalInfo -> Option<Renewable> = ledger.renewable(&ask.serial);
     RevokeCertificate -> () = ledger.revoke_entry(&ask).await;
     CurrentCrl -> Option<CrlRecord> = ledger.current_crl(ask.shard).await;
@@ -34,6 +37,11 @@ asks! {
     ShowEntry -> Option<ShownEntry> = ledger.show_entry(&ask.serial);
     ScanExpiring -> ScanPage = ledger.scan_expiring(&ask);
     InspectLedger -> LedgerState = ledger.inspect().await;
+    ShowLogs -> Vec<ShownLog> = ledger.show_logs();
+    CurrentCheckpoint -> Option<CheckpointRecord> = ledger.checkpoint(&ask.log, 0).await;
+    ReadTile -> Option<String> = ledger.read_tile(&ask);
+    ReadEntries -> Option<String> = ledger.read_entries(&ask);
+    ProveEntry -> Option<String> = ledger.prove(&ask.serial).await;
     LatestExpiry -> BTreeMap<String, Time> = ledger.latest(&ask.sets);
     + PutReplacement = ledger.put_replacement(&ask.0);
     + LearnKey = ledger.learn_key(&ask.key);

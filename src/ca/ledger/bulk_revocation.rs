@@ -43,7 +43,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     pub(in crate::ca) async fn revoke_next(&self, step: &RevokeNext) -> Result<RevokedPart, Problem> {
         let filter = Filter::new(&step.query, self.ports.now())?;
         let mut revoked: Vec<(String, LedgerEntry)> = Vec::new();
-        let scanned = self.transact(|txn| {
+        let scanned = self.transact_logging(|txn, log| {
             revoked.clear();
             let rules = self.rules_to_replace(txn)?;
             filter.scan(txn, |txn, serial, entry| {
@@ -53,7 +53,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
                 let (mut entry, by) = (entry.clone(), Authority::Operator(step.by.clone()));
                 // Skips revoked and expired certificates, but keyCompromise replaces another reason.
                 if filter.fits(serial, &entry) && entry.revoke(by, step.reason, self.ports.now()).is_ok() {
-                    self.put_revoked(txn, serial, &entry, &rules)?;
+                    self.put_revoked((txn, log), serial, &entry, &rules)?;
                     revoked.push((serial.to_owned(), entry));
                 }
                 Ok(ControlFlow::Continue(()))

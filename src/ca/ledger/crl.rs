@@ -5,6 +5,7 @@
 //! by the ledger's alarm, or by a request for a CRL that is due.
 
 use super::kind::Ledger;
+use super::log::OpenLog;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::ca::runtime::problems::lint_failed;
 use crate::pki::{CrlEntry, CrlRequest, Issuer, Serial, crl, lint};
@@ -215,7 +216,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         let signature = self.ports.sign(issuer, linted.as_bytes()).await?;
         let der = crl::assemble(&linted, &signature).map_err(|fault| Problem::internal(fault.to_string()))?;
         let list = CrlRecord { number, entries: begun.entries.len(), next_update, der: b64::encode(&der), pieces: 0 };
-        self.transact(|txn| finish_list(txn, &begun, list, now))
+        self.transact_logging(|txn, log| self.finish_list((txn, log), &begun, list, now))
     }
 
     /// Assigns the number of a CRL and collects its entries. Returns `None` if no CRL is needed.
@@ -238,6 +239,36 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         let record = ShardRecord { number, due: Some(lease), ..record }.served_at(Some(url));
         put_shard(txn, &name, &record)?;
         Ok(Some(Begun { shard, number, lease, urls: record.urls, entries: entries.all, expired: entries.expired }))
+    }
+
+    /// Stores a CRL, and its leaf, unless a newer one is stored. Drops entries that it lists for the last time.
+    ///
+    /// A revocation during signing keeps its due time.
+    fn finish_list(
+        &self,
+        (txn, log): (&mut Txn<'_, K>, &mut OpenLog),
+        begun: &Begun,
+        list: CrlRecord,
+        now: Time,
+    ) -> Result<(), Problem> {
+        let name = begun.shard.to_string();
+        let (Some(record), present) = (txn.get::<ShardRecord>(&name)?, txn.get::<CrlRecord>(&name)?) else {
+            return Ok(());
+        };
+        if present.is_some_and(|present| present.number > list.number) {
+            return Ok(());
+        }
+        let due = if record.due == Some(begun.lease) { Some(now.plus(RENEWED)) } else { record.due };
+        let (next_update, entries) = (Some(list.next_update), list.entries);
+        self.log_list(txn, log, (begun.shard, &list))?;
+        put_list(txn, &name, list)?;
+        let record = ShardRecord { due, entries, next_update, ..record }.signed_at(now);
+        for (serial, not_after) in &begun.expired {
+            if record.may_drop(*not_after) {
+                txn.delete::<RevokedRecord>(&format!("{name}/{serial}"));
+            }
+        }
+        put_shard(txn, &name, &record)
     }
 }
 
@@ -294,27 +325,4 @@ fn revoked_in<K: Kv>(txn: &Txn<'_, K>, shard: u16, now: Time) -> Result<Entries,
             return Ok(entries);
         }
     }
-}
-
-/// Stores a CRL unless a newer one is stored. Drops entries that it lists for the last time.
-///
-/// A revocation during signing keeps its due time.
-fn finish_list<K: Kv>(txn: &mut Txn<'_, K>, begun: &Begun, list: CrlRecord, now: Time) -> Result<(), Problem> {
-    let name = begun.shard.to_string();
-    let (Some(record), present) = (txn.get::<ShardRecord>(&name)?, txn.get::<CrlRecord>(&name)?) else {
-        return Ok(());
-    };
-    if present.is_some_and(|present| present.number > list.number) {
-        return Ok(());
-    }
-    let due = if record.due == Some(begun.lease) { Some(now.plus(RENEWED)) } else { record.due };
-    let (next_update, entries) = (Some(list.next_update), list.entries);
-    put_list(txn, &name, list)?;
-    let record = ShardRecord { due, entries, next_update, ..record }.signed_at(now);
-    for (serial, not_after) in &begun.expired {
-        if record.may_drop(*not_after) {
-            txn.delete::<RevokedRecord>(&format!("{name}/{serial}"));
-        }
-    }
-    put_shard(txn, &name, &record)
 }

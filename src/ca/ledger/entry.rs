@@ -2,11 +2,13 @@
 
 use super::block_key::put_blocked;
 use super::kind::Ledger;
+use super::log::OpenLog;
 use super::replacements::{renewable_by, rule_for};
 use crate::ca::notices::delivery::NewNotice;
 use crate::ca::runtime::jobs::Work;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::ca::telemetry::events;
+use crate::records::acme::certificate::LogPlace;
 use crate::records::ledger::compromise::BlockedKeyRecord;
 use crate::records::ledger::entry::{Authority, LedgerEntry, not_issued_here};
 use crate::records::ledger::inventory::ReplaceRecord;
@@ -23,13 +25,18 @@ pub struct RecordCertificate {
     pub serial: String,
     /// The entry.
     pub entry: LedgerEntry,
+    /// The to-be-signed certificate, base64url; only for a log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tbs: Option<String>,
 }
 
 /// Whether a certificate was recorded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Recorded {
     /// It is recorded, now or before.
     Yes,
+    /// It is recorded, now or before, and in the log.
+    Logged(LogPlace),
     /// Another certificate has the serial number.
     SerialTaken,
     /// Its key is blocked.
@@ -90,18 +97,23 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     ///
     /// # Errors
     /// When the storage fails; at its first certificate, when the partition of the compromised keys does not answer.
-    pub async fn record(&self, serial: &str, entry: &LedgerEntry) -> Result<Recorded, Problem> {
+    pub async fn record(&self, ask: &RecordCertificate) -> Result<Recorded, Problem> {
         self.know_blocked_keys().await?;
-        self.transact(|txn| match txn.get::<LedgerEntry>(serial)? {
-            Some(old) if old.order == entry.order && old.tbs_digest == entry.tbs_digest => Ok(Recorded::Yes),
+        let (serial, mut entry) = (&ask.serial, ask.entry.clone());
+        let tbs = self.logged_tbs(ask.tbs.as_deref(), &entry)?;
+        self.transact_logging(|txn, log| match txn.get::<LedgerEntry>(serial)? {
+            Some(old) if old.order == entry.order && old.tbs_digest == entry.tbs_digest => {
+                self.log_again(txn, log, serial, (old, tbs.as_deref())).map(recorded)
+            }
             Some(_) => Ok(Recorded::SerialTaken),
             None if txn.has::<BlockedKeyRecord>(&entry.key)? => Ok(Recorded::KeyBlocked),
             None => {
-                txn.put(serial, entry)?;
-                self.add_to_shard(txn, entry)?;
-                self.add_to_inventory(txn, serial, entry)?;
+                entry.logged = self.log_certificate(txn, log, tbs.as_deref())?;
+                txn.put(serial, &entry)?;
+                self.add_to_shard(txn, &entry)?;
+                self.add_to_inventory(txn, serial, &entry)?;
                 self.begin_scan(txn)?;
-                Ok(Recorded::Yes)
+                Ok(recorded(entry.logged))
             }
         })
     }
@@ -126,7 +138,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     /// 404 `malformed` if it was not issued here; `unauthorized`; `alreadyRevoked`; `serverInternal` if it is revoked
     /// but its key is not blocked yet.
     pub async fn revoke_entry(&self, request: &RevokeCertificate) -> Result<(), Problem> {
-        let (revoked, blocks_key, entry) = self.transact(|txn| self.revoke_in(txn, request))?;
+        let (revoked, blocks_key, entry) = self.transact_logging(|txn, log| self.revoke_in(txn, log, request))?;
         if revoked.is_ok() {
             events::revoked(&self.ports, &self.issuer, &request.serial, &entry);
         }
@@ -143,6 +155,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     fn revoke_in(
         &self,
         txn: &mut Txn<'_, K>,
+        log: &mut OpenLog,
         request: &RevokeCertificate,
     ) -> Result<(Result<(), Problem>, bool, LedgerEntry), Problem> {
         let entry = txn.get::<LedgerEntry>(&request.serial)?;
@@ -157,24 +170,26 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         };
         let revoked = entry.revoke(authority, request.reason, self.ports.now());
         if revoked.is_ok() {
-            self.put_revoked(txn, &request.serial, &entry, &self.rules_to_replace(txn)?)?;
+            let rules = self.rules_to_replace(txn)?;
+            self.put_revoked((txn, log), &request.serial, &entry, &rules)?;
         }
         let blocks_key = entry.blocks_key();
         Ok((revoked, blocks_key, entry))
     }
 
-    /// Stores a revoked entry, its CRL entry, its notice and, if needed, the blocking job.
+    /// Stores a revoked entry with its leaf, CRL entry, notice and blocking job.
     ///
     /// # Errors
     /// When the storage fails.
     pub(in crate::ca) fn put_revoked(
         &self,
-        txn: &mut Txn<'_, K>,
+        (txn, log): (&mut Txn<'_, K>, &mut OpenLog),
         serial: &str,
         entry: &LedgerEntry,
         rules: &[ReplaceRecord],
     ) -> Result<(), Problem> {
         txn.put(serial, entry)?;
+        self.log_revocation(txn, log, serial, entry)?;
         self.add_revocation(txn, serial, entry)?;
         let data = self.entry_shown(txn, serial, entry, rules)?;
         let what = format!("revoked-{serial}");
@@ -186,4 +201,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         }
         Ok(())
     }
+}
+
+/// The reply for a recorded certificate with this place in the log.
+fn recorded(logged: Option<LogPlace>) -> Recorded {
+    logged.map_or(Recorded::Yes, Recorded::Logged)
 }

@@ -158,6 +158,12 @@ pub trait PartitionPorts: Ports {
     /// When the crypto provider fails.
     async fn sign_with(&self, pkcs8: &[u8], message: &[u8]) -> Result<Vec<u8>, CryptoFailure>;
 
+    /// Signs with the Ed25519 key of the transparency logs.
+    ///
+    /// # Errors
+    /// When the crypto provider fails, or there is no key.
+    async fn sign_log(&self, message: &[u8]) -> Result<Vec<u8>, CryptoFailure>;
+
     /// Returns the migrations of a partition, the oldest first.
     fn migrations(&self, of: &PartitionId) -> &'static [Migration] {
         migrations_of(of)

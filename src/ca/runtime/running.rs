@@ -3,6 +3,7 @@
 //! They are kept in memory, and lost with the partition.
 
 use super::watches::Watches;
+use crate::records::ledger::log_tail::LogTail;
 use crate::values::Time;
 use core::time::Duration;
 use std::cell::{Cell, RefCell};
@@ -29,6 +30,8 @@ pub struct Running {
     pub joined: Cell<bool>,
     /// The schema number of the partition, if it is newer than this release reads.
     pub newer: Cell<Option<u32>>,
+    /// The end of the open log of a ledger, after its last transaction.
+    pub log: RefCell<Option<LogTail>>,
 }
 
 impl Running {

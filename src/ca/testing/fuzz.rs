@@ -13,7 +13,7 @@ use super::executor::poll_some;
 use super::world::{BASE, START, World};
 use crate::ca::http::message::{MAX_BODY, Request};
 use crate::ca::http::operator_routes::{AdminRoute, PREFIX};
-use crate::ca::http::routes::{AccountRoute, FormRoute, PublicRoute, Route, Urls};
+use crate::ca::http::routes::{AccountRoute, FormRoute, LogRoute, PublicRoute, Route, Urls};
 use crate::ca::runtime::jws;
 use crate::jose::testing::ClientKey;
 use crate::jose::{EabUnverified, Jwk, KeyChange, KeyRef, Unverified};
@@ -264,6 +264,11 @@ pub fn url_of(urls: &Urls, route: &Route) -> String {
         Route::Public(PublicRoute::Calendar(proof)) => urls.calendar(proof),
         Route::Public(PublicRoute::Metrics) => urls.of_path("/metrics"),
         Route::Public(PublicRoute::Inventory(file)) => urls.of_path(file.path()),
+        Route::Public(PublicRoute::Log(issuer, LogRoute::List)) => urls.logs(issuer),
+        Route::Public(PublicRoute::Log(issuer, LogRoute::Proof(serial))) => urls.log_proof(issuer, &serial.hex()),
+        Route::Public(PublicRoute::Log(issuer, LogRoute::File(log, file))) => {
+            format!("{}/{file}", urls.log(issuer, log))
+        }
         Route::Operator(route) => admin_url_of(urls, route),
     }
 }

@@ -1,6 +1,7 @@
 //! The ports of `ca`, implemented by a world.
 
 use super::faults::SharedKv;
+use super::log;
 use super::operations::{Injected, Underway, catch_loss};
 use super::releases;
 use super::world::World;
@@ -284,6 +285,15 @@ impl PartitionPorts for WorldPorts {
         let underway = self.begin("sign").map_err(|Injected(why)| CryptoFailure(why))?;
         let pem = crate::pki::pem::write("PRIVATE KEY", pkcs8).expect("PEM");
         let signature = NativeKey::from_pkcs8_pem(&pem)?.sign(ALGORITHM, message);
+        underway.done();
+        signature
+    }
+
+    async fn sign_log(&self, message: &[u8]) -> Result<Vec<u8>, CryptoFailure> {
+        self.world.step().await;
+        let underway = self.begin("sign log").map_err(|Injected(why)| CryptoFailure(why))?;
+        let signature = log::key().sign(SigAlg::Ed25519, message);
+        self.world.step().await;
         underway.done();
         signature
     }

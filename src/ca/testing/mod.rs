@@ -22,6 +22,7 @@ pub mod fuzz;
 mod host;
 mod invariants;
 mod issuers;
+mod log;
 mod network;
 mod operations;
 mod receiver;

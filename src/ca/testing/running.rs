@@ -72,6 +72,17 @@ impl World {
         }
     }
 
+    /// Runs a future that may crash the machine; `None` after a crash. As [`World::try_send`].
+    pub fn attempt<T>(&self, future: impl Future<Output = T>) -> Option<T> {
+        match catch_loss(|| self.run(future)) {
+            Ok(value) => Some(value),
+            Err(loss) => {
+                self.lose(&loss);
+                None
+            }
+        }
+    }
+
     /// The reply of a partition to an ask of the front.
     pub fn tell<A: Ask>(&self, at: &A::At, ask: &A) -> A::Reply {
         self.run(WorldPorts::new(self, None).ask(at, ask)).expect("it replies")

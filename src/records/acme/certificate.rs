@@ -27,6 +27,18 @@ pub struct CertificateRecord {
     /// The order that replaced it without counting against limits, whatever its state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exempted: Option<Id>,
+    /// Its place in the transparency log; absent if it was issued without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logged: Option<LogPlace>,
+}
+
+/// The place of a certificate in a transparency log of its issuer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogPlace {
+    /// The id of the log.
+    pub log: String,
+    /// The index of the leaf.
+    pub index: u64,
 }
 
 /// A replacement of a certificate by an order. It begins with the order; if the order becomes invalid, another may

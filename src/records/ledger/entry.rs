@@ -1,5 +1,6 @@
 //! Ledger entries: every serial number of an issuer, and its revocation.
 
+use crate::records::acme::certificate::LogPlace;
 use crate::records::{Kind, Problem, Renewable};
 use crate::store::{Record, Table};
 use crate::values::{Id, Time};
@@ -36,6 +37,9 @@ pub struct LedgerEntry {
     /// The revocation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked: Option<Revocation>,
+    /// Its place in the transparency log; absent if it was recorded without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logged: Option<LogPlace>,
 }
 
 /// A revocation.
@@ -182,6 +186,7 @@ mod tests {
             not_before: Time::from_secs(5),
             not_after: Time::from_secs(100),
             revoked: None,
+            logged: None,
         }
     }
 

@@ -5,4 +5,6 @@ pub mod compromise;
 pub mod crl;
 pub mod entry;
 pub mod inventory;
+pub mod log;
+pub mod log_tail;
 pub mod prune;

@@ -59,7 +59,7 @@ fn configured() -> World {
     let (_, cross) = plain.cross_signed();
     let keys = json!({ "once": { "key": b64::encode(SECRET), "uses": "once" } }).to_string();
     let all: Vec<&str> = Method::ALL.iter().map(|method| method.name()).collect();
-    plain.reconfigured(|settings| {
+    plain.with_log().reconfigured(|settings| {
         settings.issuers = Issuers::one(plain.issuer().clone().with_alternates(&cross).unwrap());
         settings.external = ExternalAccounts::read(Some(&keys), false, false, &Policy::default()).unwrap();
         settings.policy = read_policy("POLICY", &json!({ "challenges": all })).unwrap();

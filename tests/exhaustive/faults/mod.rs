@@ -6,6 +6,7 @@ mod approvals;
 mod compromise;
 mod failures;
 mod fixture;
+mod log;
 mod notices;
 mod on_purpose;
 mod pruning;
@@ -32,7 +33,7 @@ macro_rules! names_of {
     };
 }
 
-names_of!(public_name, PUBLIC, PublicRoute: Home Style Root RenewalInfo Calendar Metrics Issuer Issuers Crl CrlFile Inventory);
+names_of!(public_name, PUBLIC, PublicRoute: Home Style Root RenewalInfo Calendar Metrics Issuer Issuers Crl CrlFile Log Inventory);
 names_of!(form_name, FORMS, FormRoute: Agreement Resumption);
 names_of!(account_name, ACCOUNT, AccountRoute: Directory NewNonce NewOrder NewAuthorization RevokeCert KeyChange Account Orders Order Finalize Authorization Challenge Certificate);
 

@@ -4,6 +4,7 @@ use super::approvals::approving;
 use super::compromise::copying;
 use super::failures::failing;
 use super::fixture::{ADMIN, Fixture, SECRET, TOKEN};
+use super::log::logging;
 use super::notices::{reminding, telling};
 use super::on_purpose::on_purpose;
 use super::pruning::pruning;
@@ -55,8 +56,8 @@ pub fn cases(fixture: &Fixture) -> Vec<Case<'_>> {
     all.extend(on_purpose(fixture));
     all.extend(failing(fixture));
     all.extend(approving(fixture));
-    all.push(reminding(fixture));
-    all.push(pruning(fixture));
+    all.extend(logging(fixture));
+    all.extend([reminding(fixture), pruning(fixture)]);
     let after: After<'_> = Box::new(|world, what| {
         let client = fixture.client.at(world);
         assert_eq!(client.get(&fixture.ready.0).is(200).json()["status"], "valid", "{what}");

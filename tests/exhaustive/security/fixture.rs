@@ -4,7 +4,7 @@ use selvedge::ca::config::settings::TermsChange;
 use selvedge::ca::http::operator_files::File;
 use selvedge::ca::http::operator_routes::AdminRoute;
 use selvedge::ca::http::pause_link::Pause;
-use selvedge::ca::http::routes::{AccountRoute, CrlFile, Encoding, FormRoute, PublicRoute, Route};
+use selvedge::ca::http::routes::{AccountRoute, CrlFile, Encoding, FormRoute, LogRoute, PublicRoute, Route};
 use selvedge::ca::testing::{Client, CsrShape, Proof, START, World, new_key};
 use selvedge::jose::testing::ClientKey;
 use selvedge::pki::Serial;
@@ -153,7 +153,10 @@ fn after(last: Option<&Route>, resources: &Resources) -> Option<Route> {
         Some(Route::Public(PublicRoute::Crl(..))) => Route::Public(PublicRoute::CrlFile(CrlFile::Root)),
         Some(Route::Public(PublicRoute::CrlFile(CrlFile::Root))) => Route::Public(PublicRoute::CrlFile(CrlFile::All)),
         Some(Route::Public(PublicRoute::CrlFile(CrlFile::All))) => Route::Public(PublicRoute::Inventory(File::Index)),
-        Some(Route::Public(PublicRoute::Inventory(_))) => Route::Operator(AdminRoute::Account(account)),
+        Some(Route::Public(PublicRoute::Inventory(_))) => {
+            Route::Public(PublicRoute::Log("00".to_owned(), LogRoute::Proof(serial)))
+        }
+        Some(Route::Public(PublicRoute::Log(..))) => Route::Operator(AdminRoute::Account(account)),
         Some(Route::Operator(AdminRoute::Account(_))) => Route::Operator(AdminRoute::Deactivate(account)),
         Some(Route::Operator(AdminRoute::Deactivate(_))) => Route::Operator(AdminRoute::Pem(serial)),
         Some(Route::Operator(AdminRoute::Pem(_))) => Route::Operator(AdminRoute::Revoke(serial)),

@@ -89,6 +89,7 @@ impl Simulation {
             not_before: now,
             not_after,
             revoked: None,
+            logged: None,
         };
         let record = CertificateRecord {
             serial: serial.clone(),
@@ -100,8 +101,9 @@ impl Simulation {
             not_after,
             replaced: None,
             exempted: None,
+            logged: None,
         };
-        let ask = RecordCertificate { serial: serial.clone(), entry };
+        let ask = RecordCertificate { serial: serial.clone(), entry, tbs: None };
         assert_eq!(self.world.tell(&self.ledger(), &ask), Recorded::Yes);
         self.world.put(&format!("account/{account}"), &serial, &record);
         self.revoked.extend((n % REVOKED == 0).then_some(serial));

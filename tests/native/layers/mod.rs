@@ -20,6 +20,7 @@ const LAYERS: House = House {
         ("worker", &["ca", "records", "jose", "pki", "validation", "store", "policy", "tlog", "values"]),
         ("ca", &["records", "jose", "pki", "validation", "store", "policy", "tlog", "values"]),
         // Records say in which table they are stored.
+        // The rows of a log have hashes of its tree.
         ("records", &["store", "tlog", "values"]),
         ("jose", &["values"]),
         ("pki", &["values"]),

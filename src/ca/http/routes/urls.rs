@@ -186,6 +186,27 @@ impl Urls {
         })
     }
 
+    /// The transparency logs of an issuer.
+    pub fn logs(&self, issuer: &str) -> String {
+        self.of_path(&format!("/log/{issuer}"))
+    }
+
+    /// The prefix of a transparency log.
+    pub fn log(&self, issuer: &str, log: &str) -> String {
+        self.of_path(&format!("/log/{issuer}/{log}"))
+    }
+
+    /// The origin of a transparency log: its prefix without the scheme.
+    pub fn log_origin(&self, issuer: &str, log: &str) -> String {
+        let prefix = self.log(issuer, log);
+        prefix.split_once("://").map_or(prefix.clone(), |(_, origin)| origin.to_owned())
+    }
+
+    /// The proof that a certificate is in the transparency log of its issuer.
+    pub fn log_proof(&self, issuer: &str, serial: &str) -> String {
+        self.of_path(&format!("/log/{issuer}/proof/{serial}"))
+    }
+
     /// The CRL of an issuer's shard.
     pub fn crl(&self, issuer: &str, shard: u16) -> String {
         self.of_path(&format!("/crl/{issuer}/{shard}.crl"))

@@ -1,0 +1,68 @@
+//! The transparency log: its key, and the readers of its entries.
+
+use super::values::{Values, invalid};
+use crate::values::b64;
+
+/// The settings of the transparency logs. Each issuer has one with the same key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// The public key of `LOG_KEY`: the 32 octets of Ed25519.
+    pub key: [u8; 32],
+    /// The readers of entries.
+    pub entries: EntryReaders,
+}
+
+/// The readers of a log's entries. Everybody may read hashes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EntryReaders {
+    /// Operators. Entries have the names of certificates.
+    #[default]
+    Operators,
+    /// Everybody.
+    Public,
+}
+
+impl EntryReaders {
+    /// Reads `LOG_ENTRIES`.
+    ///
+    /// # Errors
+    /// A sentence for the operator.
+    pub fn read(value: Values<'_>) -> Result<Self, String> {
+        match value("LOG_ENTRIES").as_deref() {
+            None | Some("operators") => Ok(Self::Operators),
+            Some("public") => Ok(Self::Public),
+            Some(other) => Err(invalid("LOG_ENTRIES", other, "\"operators\" or \"public\"")),
+        }
+    }
+}
+
+impl Log {
+    /// The log with this public key, which belongs to `LOG_KEY`.
+    ///
+    /// # Errors
+    /// A sentence for the operator: `LOG_ENTRIES` is invalid.
+    pub fn read(value: Values<'_>, key: [u8; 32]) -> Result<Self, String> {
+        Ok(Self { key, entries: EntryReaders::read(value)? })
+    }
+
+    /// No log, before the host has read `LOG_KEY`.
+    ///
+    /// # Errors
+    /// As [`Log::read`].
+    pub fn without_key(value: Values<'_>) -> Result<Option<Self>, String> {
+        EntryReaders::read(value).map(|_| None)
+    }
+
+    /// The public key as text, base64url.
+    pub fn key_text(&self) -> String {
+        b64::encode(&self.key)
+    }
+}
+
+/// The sentence for a `LOG_KEY` that cannot be used.
+pub fn unusable_key(why: &str) -> String {
+    format!(
+        "LOG_KEY cannot be used: {why}. It has to be an Ed25519 private key, PKCS#8 \"PRIVATE KEY\" in PEM, as `openssl \
+         genpkey -algorithm ed25519` makes one."
+    )
+}

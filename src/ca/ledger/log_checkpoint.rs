@@ -1,0 +1,139 @@
+//! Checkpoints of a log: signed when asked for, and stored before they are shown.
+//!
+//! Leaves are written once, and a log that may have lost some is never continued. So the tree of a size is always the same,
+//! and so is its checkpoint.
+
+use super::kind::Ledger;
+use super::log_reader::LogReader;
+use crate::ca::runtime::ports::PartitionPorts;
+use crate::records::Problem;
+use crate::records::ledger::entry::LedgerEntry;
+use crate::records::ledger::log::{CheckpointRecord, LogState, LogsRecord};
+use crate::store::Kv;
+use crate::tlog::note::{KeyKind, Signature};
+use crate::tlog::proof::Proof;
+use crate::tlog::{Checkpoint, Hash, Note, VerifierKey};
+use crate::values::b64;
+use core::time::Duration;
+use serde::{Deserialize, Serialize};
+
+/// Asks for the newest checkpoint of a log, signed now if there are new leaves. Replies `None` for an unknown log.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CurrentCheckpoint {
+    /// The id of the log.
+    pub log: String,
+}
+
+/// Asks for the proof that a certificate is in a log.
+///
+/// Replies `None` for one that is not.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ProveEntry {
+    /// The serial number in hex.
+    pub serial: String,
+}
+
+/// Least time between two checkpoints that only readers of the log ask for.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// A checkpoint that is to be signed.
+struct Unsigned {
+    state: LogState,
+    size: u64,
+    root: Hash,
+}
+
+/// The newest checkpoint of a log.
+enum Newest {
+    /// There is no such log.
+    Unknown,
+    /// It is signed; `None` for an empty log.
+    Signed(Option<CheckpointRecord>),
+    /// It is to be signed.
+    Unsigned(Box<Unsigned>),
+}
+
+/// The key that signs checkpoints of a log.
+///
+/// # Errors
+/// `serverInternal` if the log's record has no key.
+pub fn verifier_key(state: &LogState) -> Result<VerifierKey, Problem> {
+    let broken = || Problem::internal(format!("log {} has no key", state.id));
+    let key = b64::decode(&state.key).ok_or_else(broken)?;
+    VerifierKey::new(&state.origin, KeyKind::Ed25519, &key).map_err(|fault| Problem::internal(fault.to_string()))
+}
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
+    /// Returns the newest checkpoint of a log. One of at least `least` leaves is signed at once, if there are as many.
+    ///
+    /// # Errors
+    /// When the storage fails, or the checkpoint cannot be signed.
+    pub(in crate::ca) async fn checkpoint(&self, log: &str, least: u64) -> Result<Option<CheckpointRecord>, Problem> {
+        let Unsigned { state, size, root } = match self.unsigned(log, least)? {
+            Newest::Unknown => return Ok(None),
+            Newest::Signed(stored) => return Ok(stored),
+            Newest::Unsigned(unsigned) => *unsigned,
+        };
+        let signed = self.ports.now();
+        let text = Checkpoint::new(&state.origin, size, root).to_string();
+        let signature = self.ports.sign_log(text.as_bytes()).await?;
+        let mut note = Note::unsigned(text).ok_or_else(|| Problem::internal("a checkpoint is no text"))?;
+        note.sign(Signature::of(&verifier_key(&state)?, signature));
+        let made = CheckpointRecord { size, root, signed, note: note.to_string() };
+        self.transact(|txn| {
+            let known = txn.get::<LogsRecord>("")?.unwrap_or_default();
+            if known.find(log).is_none() {
+                return Ok(None);
+            }
+            match txn.get::<CheckpointRecord>(log)? {
+                // A concurrent request was faster.
+                Some(newer) if newer.size >= size => Ok(Some(newer)),
+                _ => {
+                    txn.put(log, &made)?;
+                    Ok(Some(made))
+                }
+            }
+        })
+    }
+
+    /// Returns the newest checkpoint of a log.
+    fn unsigned(&self, log: &str, least: u64) -> Result<Newest, Problem> {
+        let now = self.ports.now();
+        self.transact_logging(|txn, open| {
+            let logs = txn.get::<LogsRecord>("")?.unwrap_or_default();
+            let Some(state) = logs.find(log) else { return Ok(Newest::Unknown) };
+            let stored = txn.get::<CheckpointRecord>(log)?;
+            let tail = open.tail(txn, state)?;
+            let (size, shown) = (tail.size(), stored.as_ref().map_or(0, |stored| stored.size));
+            let fresh = stored.as_ref().is_some_and(|stored| stored.signed.is_within(INTERVAL, now));
+            let ours = self.ports.settings().log.as_ref().is_some_and(|log| log.key_text() == state.key);
+            if size <= shown || (fresh && shown >= least) || !ours {
+                return Ok(Newest::Signed(stored));
+            }
+            let root = tail.root().ok_or_else(|| super::log::broken(log))?;
+            Ok(Newest::Unsigned(Box::new(Unsigned { state: state.clone(), size, root })))
+        })
+    }
+
+    /// Returns the proof that a certificate is in its log.
+    ///
+    /// # Errors
+    /// When the storage fails, or a checkpoint cannot be signed.
+    pub(in crate::ca) async fn prove(&self, serial: &str) -> Result<Option<String>, Problem> {
+        let entry = self.transact(|txn| Ok(txn.get::<LedgerEntry>(serial)?))?;
+        let Some(place) = entry.and_then(|entry| entry.logged) else { return Ok(None) };
+        let least = place.index.saturating_add(1);
+        if self.checkpoint(&place.log, least).await?.is_none() {
+            return Ok(None);
+        }
+        self.read_log(&place.log, |log| prove(log, place.index))
+    }
+}
+
+/// Writes the proof of a leaf for the newest checkpoint (<https://c2sp.org/tlog-proof>).
+fn prove<K: Kv>(log: &mut LogReader<'_, '_, K>, index: u64) -> Result<Option<String>, Problem> {
+    let Some(checkpoint) = log.checkpoint.clone() else { return Ok(None) };
+    let Some(hashes) = log.inclusion(index, checkpoint.size)? else { return Ok(None) };
+    let note = Note::parse(&checkpoint.note).map_err(|fault| Problem::internal(fault.to_string()))?;
+    Ok(Some(Proof { extra: None, index, hashes, note }.to_string()))
+}

@@ -1,0 +1,97 @@
+//! The entries that a ledger adds to its log.
+
+use super::kind::Ledger;
+use super::log::{OpenLog, json};
+use crate::ca::runtime::ports::PartitionPorts;
+use crate::records::Problem;
+use crate::records::acme::certificate::LogPlace;
+use crate::records::ledger::crl::CrlRecord;
+use crate::records::ledger::entry::LedgerEntry;
+use crate::store::{Kv, Txn};
+use crate::tlog::entry::{Entry, Kind, LoggedCrl, LoggedRevocation};
+use crate::values::{b64, hex};
+use sha2::{Digest, Sha256};
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
+    /// Decodes the to-be-signed certificate of an ask; `None` without a log.
+    ///
+    /// # Errors
+    /// 503 if an account of another release sent none: a certificate is logged before it is signed, or not issued.
+    pub(in crate::ca) fn logged_tbs(&self, tbs: Option<&str>, entry: &LedgerEntry) -> Result<Option<Vec<u8>>, Problem> {
+        if self.ports.settings().log.is_none() {
+            return Ok(None);
+        }
+        let Some(text) = tbs else {
+            let log = format!("the certificate of order {} came without what has to be logged", entry.order);
+            return Err(Problem::other_release(log));
+        };
+        let tbs = b64::decode(text).filter(|tbs| b64::encode(&Sha256::digest(tbs)) == entry.tbs_digest);
+        tbs.map(Some).ok_or_else(|| Problem::internal(format!("order {} has another certificate", entry.order)))
+    }
+
+    /// Adds a certificate to the log. Returns its place; `None` without a log.
+    ///
+    /// # Errors
+    /// As [`Ledger::append`].
+    pub(in crate::ca) fn log_certificate(
+        &self,
+        txn: &mut Txn<'_, K>,
+        log: &mut OpenLog,
+        tbs: Option<&[u8]>,
+    ) -> Result<Option<LogPlace>, Problem> {
+        let Some(body) = tbs else { return Ok(None) };
+        self.append(txn, log, Entry { kind: Kind::Certificate, body })
+    }
+
+    /// Adds a recorded certificate to the log, unless it has a place. Returns its place.
+    ///
+    /// # Errors
+    /// As [`Ledger::append`].
+    pub(in crate::ca) fn log_again(
+        &self,
+        txn: &mut Txn<'_, K>,
+        log: &mut OpenLog,
+        serial: &str,
+        (mut entry, tbs): (LedgerEntry, Option<&[u8]>),
+    ) -> Result<Option<LogPlace>, Problem> {
+        if entry.logged.is_none() {
+            entry.logged = self.log_certificate(txn, log, tbs)?;
+            if entry.logged.is_some() {
+                txn.put(serial, &entry)?;
+            }
+        }
+        Ok(entry.logged)
+    }
+
+    /// Adds a revocation to the log.
+    ///
+    /// # Errors
+    /// As [`Ledger::append`].
+    pub(in crate::ca) fn log_revocation(
+        &self,
+        txn: &mut Txn<'_, K>,
+        log: &mut OpenLog,
+        serial: &str,
+        entry: &LedgerEntry,
+    ) -> Result<(), Problem> {
+        let Some(revocation) = &entry.revoked else { return Ok(()) };
+        let (serial, reason, time) = (serial.to_owned(), revocation.reason, revocation.at);
+        let body = json(&LoggedRevocation { serial, reason, time })?;
+        self.append(txn, log, Entry { kind: Kind::Revocation, body: &body }).map(drop)
+    }
+
+    /// Adds the hash of a signed CRL to the log.
+    ///
+    /// # Errors
+    /// As [`Ledger::append`].
+    pub(in crate::ca) fn log_list(
+        &self,
+        txn: &mut Txn<'_, K>,
+        log: &mut OpenLog,
+        (shard, list): (u16, &CrlRecord),
+    ) -> Result<(), Problem> {
+        let der = b64::decode(&list.der).ok_or_else(|| Problem::internal("a CRL to be logged is broken"))?;
+        let body = json(&LoggedCrl { shard, number: list.number, sha256: hex::encode(&Sha256::digest(&der)) })?;
+        self.append(txn, log, Entry { kind: Kind::Crl, body: &body }).map(drop)
+    }
+}
