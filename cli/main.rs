@@ -151,28 +151,34 @@ fn as_another_program() -> Option<anyhow::Result<ExitCode>> {
     }
 }
 
-fn run(command: Command) -> anyhow::Result<ExitCode> {
-    match &command {
-        Command::New(options) => return deploy::new_folder(options).map(|()| ExitCode::SUCCESS),
-        Command::Init(options) => return ceremony::init(options).map(|()| ExitCode::SUCCESS),
-        Command::Issuer { command } => return ceremony::issuer(command).map(|()| ExitCode::SUCCESS),
-        Command::SecretKey(options) => return deploy::store_key(options).map(|()| ExitCode::SUCCESS),
-        Command::Status(options) => return Ok(status::run(options)),
-        Command::Witness { command: witness::Command::New(options) } => {
-            return witness::create(options).map(|()| ExitCode::SUCCESS);
-        }
-        Command::Pebble { args } => return pebble::run(args),
-        Command::PebbleChalltestsrv { args } => return challtestsrv::run(args),
-        Command::Operations(command) => return Ok(operator::run(command)),
+/// Runs a command that needs no tools; `None` for any other.
+fn run_without_tools(command: &Command) -> Option<anyhow::Result<ExitCode>> {
+    let success = |()| ExitCode::SUCCESS;
+    Some(match command {
+        Command::New(options) => deploy::new_folder(options).map(success),
+        Command::Init(options) => ceremony::init(options).map(success),
+        Command::Issuer { command } => ceremony::issuer(command).map(success),
+        Command::SecretKey(options) => deploy::store_key(options).map(success),
+        Command::Status(options) => Ok(status::run(options)),
+        Command::Witness { command: witness::Command::New(options) } => witness::create(options).map(success),
+        Command::Pebble { args } => pebble::run(args),
+        Command::PebbleChalltestsrv { args } => challtestsrv::run(args),
+        Command::Operations(command) => Ok(operator::run(command)),
         Command::Completions { shell } => {
             print(&String::from_utf8_lossy(&manual::completions(&Cli::command(), *shell)));
-            return Ok(ExitCode::SUCCESS);
+            Ok(ExitCode::SUCCESS)
         }
-        _ => {}
+        _ => return None,
+    })
+}
+
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    if let Some(ended) = run_without_tools(&command) {
+        return ended;
     }
     let toolbox = Toolbox::locate()?;
     match command {
-        // Handled above: these commands need no tools.
+        // These commands need no tools.
         Command::New(_)
         | Command::Init(_)
         | Command::Issuer { .. }

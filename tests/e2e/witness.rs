@@ -195,7 +195,7 @@ fn submissions_at_once_get_one_history() {
     let witness = RunningWitness::new(folder.path(), &[&log.vkey]);
     assert_eq!(witness.add(&log.body(TRUNK, 0, 4)).0, 200);
     // Two histories from the same checkpoint on, by many clients.
-    let branch = |n: usize| Branch { from: 4, salt: if n % 2 == 0 { 1 } else { 2 } };
+    let branch = |n: usize| Branch { from: 4, salt: if n.is_multiple_of(2) { 1 } else { 2 } };
     let bodies: Vec<String> = (0..16).map(|n| log.body(branch(n), 4, 7)).collect();
     let answers: Vec<Answer> = std::thread::scope(|scope| {
         let asked: Vec<_> = bodies.iter().map(|body| scope.spawn(|| witness.add(body))).collect();
