@@ -13,7 +13,7 @@ use url::Url;
 use crate::common::host::say;
 use crate::common::web::{self, Answer, plain};
 use crate::status;
-use crate::status::facts::{Authority, Overview};
+use crate::status::facts::{Authority, FormerAddress, Overview};
 
 /// Delay between two rounds.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -110,6 +110,7 @@ impl Probe<'_> {
             if let Some(list) = issuer.crls.iter().find_map(|list| list.url.as_deref()) {
                 lines.push(crl(agent, &Url::parse(list).context("the URL of a CRL is malformed")?)?);
             }
+            lines.extend(issuer.former().iter().map(|address| former(agent, address)));
         }
         Ok(lines)
     }
@@ -117,6 +118,20 @@ impl Probe<'_> {
     fn below(&self, path: &str) -> Result<Url> {
         let url = format!("{}{path}", self.status.trim_end_matches('/'));
         Url::parse(&url).with_context(|| format!("STATUS_URL or BASE_URL is malformed: {url:?} is not a URL"))
+    }
+}
+
+/// Fetches a CRL at a former address. A lost address does not make a deployment fail.
+fn former(agent: &Agent, address: &FormerAddress) -> String {
+    let FormerAddress { origin, url, until } = address;
+    let until = until.rfc3339();
+    let fetched = Url::parse(url).map_err(anyhow::Error::from).and_then(|url| crl(agent, &url));
+    match fetched {
+        Ok(_) => format!("{origin} has the CRLs too, as it has to until {until}: certificates name it"),
+        Err(error) => format!(
+            "warning: {origin} has to have the CRLs too until {until}, since certificates name it, and does not: {error:#}; add \
+             a route for that host in wrangler.toml"
+        ),
     }
 }
 

@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use selvedge::values::Time;
 use serde::{Deserialize, Deserializer, de};
+use url::Url;
 
 use crate::common::web::plain;
 use crate::operator::OperatorAnswer;
@@ -114,12 +115,52 @@ pub struct Crl {
     /// All URLs that certificates name, also former ones.
     #[serde(default)]
     pub urls: Vec<String>,
+    /// The former ones among them.
+    #[serde(default)]
+    pub former: Vec<FormerUrl>,
     /// Its nextUpdate.
     #[serde(deserialize_with = "maybe_time")]
     pub next_update: Option<Time>,
     /// When it is due for renewal; `None` when all of its certificates have expired.
     #[serde(deserialize_with = "maybe_time")]
     pub due: Option<Time>,
+}
+
+/// A former URL of a CRL.
+#[derive(Clone, Debug, Deserialize)]
+pub struct FormerUrl {
+    /// The URL.
+    pub url: String,
+    /// When the last certificate that names it expires.
+    #[serde(deserialize_with = "time")]
+    pub until: Time,
+}
+
+/// A former address of CRLs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FormerAddress {
+    /// Scheme and host.
+    pub origin: String,
+    /// One of its CRLs.
+    pub url: String,
+    /// When the last certificate that names one expires.
+    pub until: Time,
+}
+
+impl Issuer {
+    /// The former addresses that certificates still name.
+    pub fn former(&self) -> Vec<FormerAddress> {
+        let mut all: Vec<FormerAddress> = Vec::new();
+        for former in self.crls.iter().filter(|list| list.due.is_some()).flat_map(|list| &list.former) {
+            let origin =
+                Url::parse(&former.url).map_or_else(|_| plain(&former.url), |url| url.origin().ascii_serialization());
+            match all.iter_mut().find(|known| known.origin == origin) {
+                Some(known) => known.until = known.until.max(former.until),
+                None => all.push(FormerAddress { origin, url: former.url.clone(), until: former.until }),
+            }
+        }
+        all
+    }
 }
 
 /// A fetched CRL with a valid signature.

@@ -97,12 +97,10 @@ fn published(issuer: &Issuer, now: Time, found: &mut Vec<Finding>) {
             }
             Ok(_) => continue,
         };
-        found.push(finding(
-            "crl-elsewhere",
-            severity,
-            what,
-            "certificates name it until the last of them expires: keep that address routed to this authority",
-        ));
+        let until = issuer.former().into_iter().map(|former| former.until).max();
+        let until = until.map_or_else(|| "the last of them expires".to_owned(), Time::rfc3339);
+        let todo = format!("certificates name it until {until}: keep that address routed to this authority");
+        found.push(finding("crl-elsewhere", severity, what, todo));
     }
     match &issuer.fetched {
         Some(Err(what)) => found.push(finding(

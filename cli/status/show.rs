@@ -91,6 +91,11 @@ fn rows(out: &mut String, overview: &Overview, issuer: &Issuer, now: Time) {
         |at| format!("last certificates until {}", when(at, now)),
     );
     let _ = writeln!(out, "            {until}");
+    for former in issuer.former() {
+        let until = when(former.until, now);
+        let _ =
+            writeln!(out, "            {} has to keep answering until {until}: certificates name it", former.origin);
+    }
     let lists = match issuer.crls.len() {
         1 => "1 CRL".to_owned(),
         n => format!("{n} CRLs"),
@@ -144,6 +149,9 @@ fn of_issuer(overview: &Overview, issuer: &Issuer, now: Time) -> Value {
         "next_by": signs.then(|| handover(issuer.not_after, overview.longest()).rfc3339()),
         "certificates_until": issuer.certificates_until.map(Time::rfc3339),
         "crls": issuer.crls.len(),
+        "former_addresses": issuer.former().iter().map(|former| {
+            json!({ "address": former.origin, "until": former.until.rfc3339() })
+        }).collect::<Vec<_>>(),
         "fetched": issuer.fetched.as_ref().map(|found| match found {
             Ok(list) => of_list(list),
             Err(what) => json!({ "fault": what }),

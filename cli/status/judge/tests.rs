@@ -1,5 +1,6 @@
 use super::*;
-use crate::status::facts::{Crl, FetchedCrl, RootCrl};
+use crate::status::facts::{Crl, FetchedCrl, FormerUrl, RootCrl};
+use crate::status::show::table;
 use core::time::Duration;
 use selvedge::ca::health::issuers::{
     CRL_EXPIRY_WARNING, CRL_OVERDUE, ISSUER_LEAD, ISSUER_LIFETIME, ROOT_CRL_LEAD, ROOT_LEAD,
@@ -144,7 +145,7 @@ fn retired_issuer_may_be_removed_when_its_certificates_have_expired() {
 
 fn with_list(next_update: Option<Time>, due: Option<Time>) -> Vec<(Severity, String)> {
     let url = Some("http://ca.test/crl/1/0.crl".to_owned());
-    of(vec![Issuer { crls: vec![Crl { url, urls: vec![], next_update, due }], ..good() }])
+    of(vec![Issuer { crls: vec![Crl { url, urls: vec![], former: vec![], next_update, due }], ..good() }])
 }
 
 #[test]
@@ -172,7 +173,7 @@ fn crl_that_is_not_renewed_is_due_two_days_before_it_expires() {
 
 #[test]
 fn crl_that_ends_with_its_issuer_is_normal() {
-    let crl = |until| Crl { url: None, urls: vec![], next_update: Some(until), due: Some(NOW) };
+    let crl = |until| Crl { url: None, urls: vec![], former: vec![], next_update: Some(until), due: Some(NOW) };
     let end = NOW.plus(DAY);
     let old = |until| Issuer { crls: vec![crl(until)], ..issuer(1, false, Time::from_millis(0), end) };
     let now = || issuer(2, true, NOW.minus(DAY), NOW.plus(DAY * 1000));
@@ -200,6 +201,39 @@ fn crls_at_all_named_urls_are_judged() {
     assert_eq!(elsewhere(list(NOW.plus(SECOND))), []);
     only(elsewhere(list(NOW)), Severity::Wrong, "the CRL at http://old expired");
     only(elsewhere(Err("cannot fetch a CRL".into())), Severity::Wrong, "of issuer 1 (Issuing 1), cannot fetch a CRL");
+}
+
+#[test]
+fn former_addresses_have_the_latest_end_of_their_lists() {
+    let list = |n: u8, due, ends: &[(&str, Time)]| Crl {
+        url: Some(format!("http://new.test/{n}.crl")),
+        urls: vec![],
+        former: ends
+            .iter()
+            .map(|(host, until)| FormerUrl { url: format!("http://{host}/{n}.crl"), until: *until })
+            .collect(),
+        next_update: Some(NOW),
+        due,
+    };
+    let (soon, late) = (NOW.plus(SECOND), NOW.plus(SECOND * 2));
+    let crls = vec![
+        list(1, Some(NOW), &[("a.test", soon), ("b.test", soon)]),
+        list(2, Some(NOW), &[("a.test", late)]),
+        list(3, None, &[("over.test", late)]),
+    ];
+    let found = Issuer { crls, elsewhere: vec![Err("cannot fetch a CRL".into())], ..good() };
+    let ends: Vec<_> = found.former().into_iter().map(|former| (former.origin, former.until)).collect();
+    assert_eq!(ends, [("http://a.test".to_owned(), late), ("http://b.test".to_owned(), soon)]);
+    let facts = Facts {
+        url: "https://ca.test".into(),
+        root: None,
+        authority: Authority::Works(overview(vec![found])),
+        endpoint: None,
+        operator: None,
+    };
+    let said = table(&facts, &judge(&facts, NOW), NOW);
+    assert!(said.contains("http://a.test has to keep answering until"), "{said}");
+    assert!(said.contains(&format!("certificates name it until {}", late.rfc3339())), "{said}");
 }
 
 #[test]

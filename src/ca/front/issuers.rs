@@ -10,7 +10,7 @@ use crate::ca::ledger::kind::LedgerAt;
 use crate::ca::runtime::ports::Ports;
 use crate::pki::{IssuerSlot, profile};
 use crate::records::Problem;
-use crate::records::ledger::crl::ShardStatus;
+use crate::records::ledger::crl::{FormerUrl, ShardStatus};
 use crate::values::Time;
 use serde_json::{Value, json};
 
@@ -54,6 +54,10 @@ async fn look<P: Ports>(ports: &P, now: Time) -> Result<Value, Problem> {
     }))
 }
 
+fn former(former: &FormerUrl) -> Value {
+    json!({ "url": former.url, "until": former.until.rfc3339() })
+}
+
 fn shown(settings: &Settings, slot: &IssuerSlot, active: bool, shards: &[ShardStatus]) -> Value {
     let issuer = &slot.issuer;
     let crls: Vec<Value> = shards
@@ -62,6 +66,7 @@ fn shown(settings: &Settings, slot: &IssuerSlot, active: bool, shards: &[ShardSt
             json!({
                 "url": settings.published.as_ref().map(|published| published.crl(issuer.id(), *shard)),
                 "urls": record.urls,
+                "former": record.former.iter().map(former).collect::<Vec<_>>(),
                 "signed": record.signed.map(|at| at.rfc3339()),
                 "next_update": record.next_update.map(|at| at.rfc3339()),
                 "due": record.due.map(|at| at.rfc3339()),

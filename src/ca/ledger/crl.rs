@@ -262,7 +262,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         let (next_update, entries) = (Some(list.next_update), list.entries);
         self.log_list(txn, log, (begun.shard, &list))?;
         put_list(txn, &name, list)?;
-        let record = ShardRecord { due, entries, next_update, ..record }.signed_at(now);
+        let record = ShardRecord { due, entries, next_update, ..record }.signed_at(now).without_ended_urls();
         for (serial, not_after) in &begun.expired {
             if record.may_drop(*not_after) {
                 txn.delete::<RevokedRecord>(&format!("{name}/{serial}"));

@@ -57,6 +57,18 @@ pub struct ShardRecord {
     /// URLs that the shard's certificates point to, the oldest first. Its CRL names all of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub urls: Vec<String>,
+    /// Those of them that new certificates do not name any more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former: Vec<FormerUrl>,
+}
+
+/// A former URL of a shard.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FormerUrl {
+    /// The URL.
+    pub url: String,
+    /// Expiry of all certificates that name it.
+    pub until: Time,
 }
 
 impl Record for ShardRecord {
@@ -75,7 +87,8 @@ impl ShardRecord {
         let Some(shard) = found else {
             let urls = url.map(str::to_owned).into_iter().collect();
             let (due, number, entries) = (Some(now), 0, 0);
-            return Some(Self { until, due, number, entries, signed: None, steady: None, next_update: None, urls });
+            let (signed, steady, next_update, former) = (None, None, None, Vec::new());
+            return Some(Self { until, due, number, entries, signed, steady, next_update, urls, former });
         };
         let elsewhere = url.is_some_and(|url| !shard.urls.iter().any(|known| known == url));
         if shard.until >= not_after && shard.due.is_some() && !elsewhere {
@@ -84,20 +97,37 @@ impl ShardRecord {
         // The current CRL does not name the new URL.
         let due = if elsewhere { Some(now) } else { shard.due.or(Some(now)) };
         let until = if shard.until >= not_after { shard.until } else { shard.until.max(until) };
-        Some(Self { until, due, ..shard }.served_at(url))
+        // Certificates with the former URL end with those of before.
+        Some(Self { until, due, ..shard.served_at(url) })
     }
 
-    /// The state with a further URL; beyond [`MAX_URLS`] the oldest are dropped.
+    /// The state with this present URL; beyond [`MAX_URLS`] the oldest are dropped.
+    ///
+    /// All others become former ones, which end with the certificates of now.
     #[must_use]
     pub fn served_at(mut self, url: Option<&str>) -> Self {
-        if let Some(url) = url
-            && !self.urls.iter().any(|known| known == url)
-        {
+        let Some(url) = url else { return self };
+        if !self.urls.iter().any(|known| known == url) {
             self.urls.push(url.to_owned());
             let more = self.urls.len().saturating_sub(MAX_URLS);
             self.urls.drain(..more);
         }
+        self.former.retain(|former| former.url != url && self.urls.contains(&former.url));
+        for other in self.urls.iter().filter(|known| *known != url) {
+            if !self.former.iter().any(|former| former.url == *other) {
+                self.former.push(FormerUrl { url: other.clone(), until: self.until });
+            }
+        }
         self
+    }
+
+    /// The state without former URLs whose certificates have all expired, each after one more list.
+    #[must_use]
+    pub fn without_ended_urls(mut self) -> Self {
+        let (ended, former): (Vec<_>, Vec<_>) =
+            core::mem::take(&mut self.former).into_iter().partition(|former| self.may_drop(former.until));
+        self.urls.retain(|url| !ended.iter().any(|former| former.url == *url));
+        Self { former, ..self }
     }
 
     /// The state after a revocation at `now`. A CRL is due at once, or later if the current one is younger than
@@ -271,6 +301,7 @@ mod tests {
         let moved = ShardRecord::with_certificate(Some(signed.clone()), NOW, Some(other), NOW.plus(DAY)).unwrap();
         assert_eq!((moved.due, moved.until), (Some(NOW.plus(DAY)), signed.until));
         assert_eq!(moved.urls, [URL, other]);
+        assert_eq!(moved.former, [FormerUrl { url: URL.to_owned(), until: shard().until }]);
         assert_eq!(ShardRecord::with_certificate(Some(moved.clone()), NOW, Some(URL), NOW), None, "and back");
         assert_eq!(moved.clone().served_at(Some(other)), moved);
         let often = (0..20).fold(moved, |shard, n| shard.served_at(Some(&format!("http://{n}.test/"))));
@@ -345,5 +376,25 @@ mod tests {
         assert_eq!(shard.next_number(NOW.minus(DAY)), NOW.millis() + 1);
         assert_eq!(shard.next_number(NOW), NOW.millis() + 1);
         assert_eq!(shard.next_number(NOW.plus(DAY)), NOW.plus(DAY).millis());
+    }
+
+    #[test]
+    fn former_url_ends_with_the_certificates_of_its_time() {
+        let other = "http://lists.test/crl/00/1.crl";
+        let former = |shard: &ShardRecord| -> Vec<(String, Time)> {
+            shard.former.iter().map(|former| (former.url.clone(), former.until)).collect()
+        };
+        let first = shard();
+        // Later certificates name the new one only.
+        let later = NOW.plus(DAY * 200);
+        let moved = ShardRecord::with_certificate(Some(first.clone()), later, Some(other), NOW).unwrap();
+        assert_eq!((former(&moved), moved.until), (vec![(URL.to_owned(), first.until)], later.plus(AHEAD)));
+        assert_eq!(former(&moved.clone().served_at(Some(URL))), [(other.to_owned(), moved.until)]);
+        // It is dropped after a further list, on a steady clock.
+        let signed = |at, since| ShardRecord { signed: Some(at), steady: Some(since), ..moved.clone() };
+        let (end, next) = (first.until.plus(RENEWED), first.until.plus(RENEWED + DAY));
+        for (at, since, urls) in [(end, NOW, &[URL, other][..]), (next, next, &[URL, other]), (next, NOW, &[other])] {
+            assert_eq!(signed(at, since).without_ended_urls().urls, urls);
+        }
     }
 }

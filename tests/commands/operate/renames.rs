@@ -94,3 +94,23 @@ fn first_deployment_of_a_ca_that_answers_elsewhere_is_refused() {
     fixture.set("CLOSED", "true");
     assert!(!fixture.run(&["deploy"], &[]).err.contains("nothing was done"));
 }
+
+#[test]
+fn former_address_of_crls_is_probed_with_its_end() {
+    let mut fixture = CliFixture::new();
+    fixture.listed(&[("NONCE_KEY", "secret_text"), ("ISSUER_KEY", "secret_text")]);
+    fixture.answers(|authority| {
+        let old = format!("{}/old/0.crl", authority.base.replace("127.0.0.1", "localhost"));
+        authority.overview["issuers"][0]["crls"][0]["former"] = json!([{"url": old, "until": "2031-01-01T00:00:00Z"}]);
+    });
+    let ended = fixture.run(&["deploy"], &[]);
+    fine(&ended);
+    assert!(ended.out.contains("has the CRLs too, as it has to until 2031-01-01T00:00:00Z"), "{ended:?}");
+    fixture.answers(|authority| {
+        let lost = format!("{}/nothing", authority.base);
+        authority.overview["issuers"][0]["crls"][0]["former"] = json!([{"url": lost, "until": "2031-01-01T00:00:00Z"}]);
+    });
+    let ended = fixture.run(&["deploy"], &[]);
+    fine(&ended);
+    assert!(ended.out.contains("warning: ") && ended.out.contains("add a route for that host"), "{ended:?}");
+}

@@ -16,12 +16,12 @@ use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-fn issue(client: &Client, profile: &str) -> Vec<u8> {
+pub fn issue(client: &Client, profile: &str) -> Vec<u8> {
     client.issue_with(&["a.test"], json!({ "profile": profile }), &new_key(SigAlg::Es256))
 }
 
 /// The URL in a certificate's CRL distribution point, if it has one.
-fn pointer(leaf: &[u8]) -> Option<String> {
+pub fn pointer(leaf: &[u8]) -> Option<String> {
     let leaf = Certificate::from_der(leaf).unwrap();
     let (critical, points) = leaf.tbs_certificate().get_extension::<CrlDistributionPoints>().unwrap()?;
     assert!(!critical && points.0.len() == 1);
@@ -34,7 +34,7 @@ fn pointer(leaf: &[u8]) -> Option<String> {
     }
 }
 
-fn path(url: &str) -> String {
+pub fn path(url: &str) -> String {
     url.strip_prefix("http://ca.test").unwrap().to_owned()
 }
 
@@ -42,7 +42,7 @@ fn get(path: String) -> Request {
     Request { method: "GET".to_owned(), path, body: Some(vec![]), ..Request::default() }
 }
 
-fn fetch(world: &World, url: &str) -> Answered {
+pub fn fetch(world: &World, url: &str) -> Answered {
     // What was kept in memory is for a crowd of the same moment.
     world.pass(Duration::from_secs(1));
     world.ask("GET", &path(url))
@@ -294,68 +294,15 @@ fn verifiers_are_not_limited() {
     assert!((100..=128).contains(&asked), "{asked}");
 }
 
-fn names(der: &[u8]) -> Vec<String> {
+pub fn names(der: &[u8]) -> Vec<String> {
     selvedge::pki::crl::read::ReceivedCrl::read(der).unwrap().urls
 }
 
-fn bytes(answered: &Answered) -> Vec<u8> {
+pub fn bytes(answered: &Answered) -> Vec<u8> {
     match &answered.response.body {
         Body::Bytes(der) => der.clone(),
         other => panic!("{other:?}"),
     }
-}
-
-/// OpenSSL's verdict on a leaf by a CRL at a time: its error, or nothing.
-fn openssl(world: &World, leaf: &[u8], list: &[u8]) -> Option<String> {
-    let folder = tempfile::tempdir().unwrap();
-    let write = |name: &str, text: &str| {
-        let file = folder.path().join(name);
-        std::fs::write(&file, text).unwrap();
-        file
-    };
-    let root = write("root.pem", world.root());
-    let issuer = write("issuer.pem", world.issuer().chain_pem());
-    let leaf = write("leaf.pem", &selvedge::pki::pem::write_certificate(leaf).unwrap());
-    let list = write("list.pem", &selvedge::pki::pem::write(selvedge::pki::pem::CRL, list).unwrap());
-    let mut command = std::process::Command::new("openssl");
-    command.args(["verify", "-crl_check", "-x509_strict", "-attime", &world.now().secs().to_string(), "-CAfile"]);
-    let output = command.arg(root).arg("-untrusted").arg(issuer).arg("-CRLfile").arg(list).arg(leaf).output().unwrap();
-    (!output.status.success()).then(|| String::from_utf8_lossy(&output.stderr).into_owned())
-}
-
-/// RFC 5280 §6.3.3 (b) (2) (i): a certificate's list is one that names the certificate's URL.
-#[test]
-fn certificates_verify_after_crl_urls_change() {
-    let old = World::new().reconfigured(|s| s.published = Some(PublicationUrls::new("http://ca.test", 1)));
-    let client = Client::registered(&old);
-    let [first, revoked] = [(), ()].map(|()| issue(&client, "default"));
-    old.run_due_alarms();
-    let before = path(&pointer(&first).unwrap());
-    assert_eq!(openssl(&old, &first, &bytes(&fetch(&old, &pointer(&first).unwrap()))), None);
-
-    let new = old.reconfigured(|s| s.published = Some(PublicationUrls::new("http://lists.test", 1)));
-    let client = client.at(&new);
-    // A revocation is known by the old address, before there is any certificate with the new one.
-    new.pass(GATHERED);
-    client.revoke(&revoked, None).is(200);
-    new.pass(GATHERED);
-    new.run_due_alarms();
-    let der = bytes(&new.ask("GET", &before).is(200));
-    assert_eq!(openssl(&new, &first, &der), None);
-    assert!(openssl(&new, &revoked, &der).unwrap().contains("certificate revoked"));
-    let later = issue(&client, "default");
-    let moved = pointer(&later).unwrap();
-    assert_eq!(moved, format!("http://lists.test{before}"));
-    new.pass(GATHERED);
-    new.run_due_alarms();
-    let der = bytes(&new.ask("GET", &before).is(200));
-    assert_eq!(names(&der), [format!("http://ca.test{before}"), moved]);
-    for leaf in [&first, &later] {
-        assert_eq!(openssl(&new, leaf, &der), None);
-    }
-    assert!(openssl(&new, &revoked, &der).unwrap().contains("certificate revoked"));
-    let overview = new.ask("GET", "/issuers").is(200).json();
-    assert_eq!(overview["issuers"][0]["crls"][0]["urls"].as_array().unwrap().len(), 2, "{overview}");
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod caa;
 mod certificates;
 mod compromise;
 mod crl;
+mod crl_urls;
 mod dns;
 mod external;
 mod garbage;
