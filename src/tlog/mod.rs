@@ -1,4 +1,4 @@
-//! Transparency logs in the forms of C2SP: trees, tiles, entries, notes, checkpoints, cosignatures, policies and proofs.
+//! Transparency logs in the forms of C2SP, from trees to proofs.
 //!
 //! Pure functions over bytes: nothing here reads a store or a network, signs, or verifies a signature. A proof is first
 //! a list of the [`tree::Subtree`]s that it needs, each of which a caller may read as it likes; a signature is first the

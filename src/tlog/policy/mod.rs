@@ -13,6 +13,9 @@ use super::note::VerifierKey;
 /// Maximum length of a policy, in octets.
 pub const MAX_LEN: usize = 1 << 20;
 
+/// The name for no quorum at all.
+const NONE: &str = "none";
+
 /// A policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
@@ -63,14 +66,6 @@ enum Member {
 }
 
 impl Policy {
-    /// Reads a policy.
-    ///
-    /// # Errors
-    /// The first [`PolicyFault`], with its line.
-    pub fn parse(text: &str) -> Result<Self, PolicyFault> {
-        read::policy(text)
-    }
-
     /// Whether these cosignatures are enough; `cosigned` has an element for each witness, in their order.
     pub fn is_quorum(&self, cosigned: &[bool]) -> bool {
         let mut groups: Vec<bool> = Vec::with_capacity(self.groups.len());
@@ -100,7 +95,7 @@ impl Policy {
             Some(Member::Group(at)) => self.groups.get(at).map(|group| group.name.as_str()),
             None => None,
         };
-        name.unwrap_or(read::NONE)
+        name.unwrap_or(NONE)
     }
 
     /// The keys of this origin.

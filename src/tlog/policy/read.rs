@@ -1,12 +1,9 @@
 //! Reading of policies, line by line.
 
-use super::{Group, Log, MAX_LEN, Member, Policy, Witness};
+use super::{Group, Log, MAX_LEN, Member, NONE, Policy, Witness};
 use crate::tlog::note::{KeyFault, KeyKind, VerifierKey};
 use crate::tlog::number::decimal;
 use crate::values::quote::quote;
-
-/// The name for no quorum at all.
-pub(super) const NONE: &str = "none";
 
 /// Fault of a policy; one fault refuses the whole policy.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -29,24 +26,30 @@ struct Reader {
     quorum: Option<Option<Member>>,
 }
 
-pub(super) fn policy(text: &str) -> Result<Policy, PolicyFault> {
-    if text.len() > MAX_LEN {
-        let why = format!("the policy has {} bytes; the maximum is {MAX_LEN}", text.len());
-        return Err(PolicyFault { line: 1, why });
+impl Policy {
+    /// Reads a policy.
+    ///
+    /// # Errors
+    /// The first [`PolicyFault`], with its line.
+    pub fn parse(text: &str) -> Result<Self, PolicyFault> {
+        if text.len() > MAX_LEN {
+            let why = format!("the policy has {} bytes; the maximum is {MAX_LEN}", text.len());
+            return Err(PolicyFault { line: 1, why });
+        }
+        let mut reader = Reader::default();
+        let mut last = 0;
+        // A last line without its line feed is read like any other.
+        for (line, content) in text.strip_suffix('\n').unwrap_or(text).split('\n').enumerate() {
+            last = line.saturating_add(1);
+            reader.line(content).map_err(|why| PolicyFault { line: last, why })?;
+        }
+        let Reader { logs, witnesses, groups, quorum, .. } = reader;
+        let missing = || PolicyFault {
+            line: last.saturating_add(1),
+            why: "the policy has no quorum; add a line `quorum NAME`, or `quorum none`".to_owned(),
+        };
+        Ok(Policy { logs, witnesses, groups, quorum: quorum.ok_or_else(missing)? })
     }
-    let mut reader = Reader::default();
-    let mut last = 0;
-    // A last line without its line feed is read like any other.
-    for (line, content) in text.strip_suffix('\n').unwrap_or(text).split('\n').enumerate() {
-        last = line.saturating_add(1);
-        reader.line(content).map_err(|why| PolicyFault { line: last, why })?;
-    }
-    let Reader { logs, witnesses, groups, quorum, .. } = reader;
-    let missing = || PolicyFault {
-        line: last.saturating_add(1),
-        why: "the policy has no quorum; add a line `quorum NAME`, or `quorum none`".to_owned(),
-    };
-    Ok(Policy { logs, witnesses, groups, quorum: quorum.ok_or_else(missing)? })
 }
 
 impl Reader {
