@@ -22,6 +22,10 @@ mod packages;
 mod promtool;
 mod questions;
 mod servers;
+#[allow(dead_code, reason = "some of it is for the companion's commands")]
+#[path = "../common/transparency.rs"]
+mod transparency;
+mod transparency_judges;
 mod verifiers;
 
 use lints::Linter;
