@@ -11,6 +11,7 @@ mod challtestsrv;
 mod common;
 mod deploy;
 mod dev;
+mod log;
 mod manual;
 mod operator;
 mod pebble;
@@ -60,6 +61,11 @@ enum Command {
     Witness {
         #[command(subcommand)]
         command: witness::Command,
+    },
+    /// Check a transparency log: that it only grows, what is in it, one certificate.
+    Log {
+        #[command(subcommand)]
+        command: log::Command,
     },
     #[command(flatten)]
     Operations(operator::Command),
@@ -161,6 +167,7 @@ fn run_without_tools(command: &Command) -> Option<anyhow::Result<ExitCode>> {
         Command::SecretKey(options) => deploy::store_key(options).map(success),
         Command::Status(options) => Ok(status::run(options)),
         Command::Witness { command: witness::Command::New(options) } => witness::create(options).map(success),
+        Command::Log { command } => Ok(log::run(command)),
         Command::Pebble { args } => pebble::run(args),
         Command::PebbleChalltestsrv { args } => challtestsrv::run(args),
         Command::Operations(command) => Ok(operator::run(command)),
@@ -184,6 +191,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         | Command::Issuer { .. }
         | Command::SecretKey(_)
         | Command::Status(_)
+        | Command::Log { .. }
         | Command::Pebble { .. }
         | Command::PebbleChalltestsrv { .. }
         | Command::Operations(_)

@@ -18,6 +18,7 @@ mod container;
 mod contract;
 mod dev;
 mod integrations;
+mod log;
 mod machine;
 mod manual;
 mod npm_packages;
@@ -28,4 +29,7 @@ mod packages;
 mod quick_starts;
 mod serve;
 mod server;
+#[allow(dead_code, reason = "some of it is for the judges among the verifiers")]
+#[path = "../common/transparency.rs"]
+mod transparency;
 use packages::venv;

@@ -110,6 +110,7 @@ const COMPANION: House = House {
         ("deploy", &["status", "ceremony", "tools", "common"]),
         ("status", &["operator", "ceremony", "common"]),
         ("operator", &["ceremony", "common"]),
+        ("log", &["common"]),
         ("challtestsrv", &["common"]),
         ("runtime", &["ceremony", "tools", "common"]),
         ("ceremony", &["common"]),

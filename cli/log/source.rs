@@ -1,0 +1,217 @@
+//! Where the files of a log are: below a URL, or in a folder.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use selvedge::tlog::tile::Resource;
+use serde::{Deserialize, Serialize};
+use ureq::Agent;
+use url::Url;
+
+use super::alarm::{Alarm, Kind};
+use crate::common::files::read_pem;
+use crate::common::secret::{Secret, SecretFile, is_open};
+use crate::common::web::{self, Answer, Unreachable, plain};
+
+/// The file of a folder with what the CA said of the log.
+pub const ABOUT: &str = "log.json";
+
+/// Options for requests to a log.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct Access {
+    /// A root certificate to trust for https, in place of those that browsers trust.
+    #[arg(long, value_name = "FILE")]
+    root: Option<PathBuf>,
+    /// A file with an operator's token, for entries that are not public.
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+}
+
+/// What a CA says of a log.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct About {
+    /// Its origin.
+    #[serde(default)]
+    pub origin: String,
+    /// Its URL.
+    #[serde(default)]
+    pub url: String,
+    /// Its keys.
+    #[serde(default)]
+    pub keys: Vec<String>,
+    /// The first entry that is still served.
+    #[serde(default)]
+    pub least: u64,
+}
+
+/// The list of an issuer's logs.
+#[derive(Deserialize)]
+struct Logs {
+    logs: Vec<About>,
+}
+
+/// A file of a log, as far as it can be read.
+pub enum File {
+    /// Its content.
+    Found(Vec<u8>),
+    /// It is not there.
+    Missing,
+    /// Only operators may read it.
+    Refused,
+}
+
+/// The files of a log.
+pub enum Source {
+    /// Those in a folder.
+    Folder(PathBuf),
+    /// Those below a URL.
+    Web {
+        /// The client.
+        agent: Agent,
+        /// The prefix.
+        prefix: Url,
+        /// The token for entries.
+        token: Option<Secret>,
+    },
+}
+
+impl Source {
+    /// Opens a log by a URL or a path.
+    ///
+    /// # Errors
+    /// When it is a URL that is not https, or neither a URL nor a folder.
+    pub fn open(text: &str, access: &Access) -> Result<Self> {
+        if !text.contains("://") {
+            let folder = PathBuf::from(text);
+            if !folder.is_dir() {
+                bail!(
+                    "{text:?} is neither the URL of a log, as https://ca.example.org/log/ISSUER/ID, nor a folder of one"
+                );
+            }
+            return Ok(Self::Folder(folder));
+        }
+        let prefix = web::safe_url(text.trim_end_matches('/'))?;
+        let root = access.root.as_deref().map(read_pem).transpose()?;
+        let token = access.token_file.clone().map(token).transpose()?;
+        Ok(Self::Web { agent: web::agent(root.as_deref(), None)?, prefix, token })
+    }
+
+    /// Its name in messages.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Folder(folder) => folder.display().to_string(),
+            Self::Web { prefix, .. } => prefix.to_string(),
+        }
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// When the server does not answer, or the folder cannot be read.
+    pub fn read(&self, resource: Resource) -> Result<File> {
+        let (agent, prefix, token) = match self {
+            Self::Folder(folder) => return read_file(folder.join(resource.to_string())),
+            Self::Web { agent, prefix, token } => (agent, prefix, token),
+        };
+        let url = below(prefix, &resource.to_string())?;
+        let answer = match (resource, token) {
+            (Resource::Entries(_), Some(token)) => web::get_as(agent, &url, token, &[]),
+            _ => web::get(agent, &url),
+        };
+        match answer.map_err(|error| Unreachable(format!("{error:#}")))? {
+            Answer { status: 200, body, .. } => Ok(File::Found(body)),
+            Answer { status: 404 | 410, .. } => Ok(File::Missing),
+            Answer { status: 401 | 403, .. } if matches!(resource, Resource::Entries(_)) => Ok(File::Refused),
+            Answer { status, body, .. } => bail!(unexpected(&url, status, &body)),
+        }
+    }
+
+    /// What the CA says of the log; `None` when it says nothing.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub fn about(&self) -> Result<Option<About>> {
+        let (agent, prefix) = match self {
+            Self::Folder(folder) => return about_of(folder.join(ABOUT)),
+            Self::Web { agent, prefix, .. } => (agent, prefix),
+        };
+        let Answer { status: 200, body, .. } = web::get(agent, &parent(prefix)?)? else { return Ok(None) };
+        let Ok(Logs { logs }) = serde_json::from_slice(&body) else { return Ok(None) };
+        let same = |about: &About| Url::parse(&about.url).is_ok_and(|url| url.path() == prefix.path());
+        Ok(logs.into_iter().find(same))
+    }
+}
+
+/// Fetches the proof of a certificate, which the issuer's logs have by its serial number.
+///
+/// # Errors
+/// When the server does not answer, or has none.
+pub fn fetch_proof(text: &str, serial: &str, access: &Access) -> Result<String> {
+    let Source::Web { agent, prefix, .. } = Source::open(text, access)? else {
+        bail!("{text:?} is a folder; a proof is fetched from the URL of a log, or read with --proof FILE");
+    };
+    let url = below(&parent(&prefix)?, &format!("proof/{serial}"))?;
+    let Answer { status, body, .. } = web::get(&agent, &url).map_err(|error| Unreachable(format!("{error:#}")))?;
+    if status == 404 {
+        bail!(Alarm::new(
+            Kind::Proof,
+            format!("the logs of {url} have no certificate with the serial number {serial}")
+        ));
+    }
+    if status != 200 {
+        bail!(unexpected(&url, status, &body));
+    }
+    String::from_utf8(body).with_context(|| format!("{url} did not answer with a text"))
+}
+
+fn read_file(path: PathBuf) -> Result<File> {
+    match fs::read(&path) {
+        Ok(octets) => Ok(File::Found(octets)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(File::Missing),
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+    }
+}
+
+fn about_of(path: PathBuf) -> Result<Option<About>> {
+    let name = path.display().to_string();
+    match read_file(path)? {
+        File::Found(octets) => {
+            serde_json::from_slice(&octets).map(Some).with_context(|| format!("{name} is not JSON of a log"))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// The URL of a path below another.
+fn below(prefix: &Url, path: &str) -> Result<Url> {
+    let url = format!("{}/{path}", prefix.as_str().trim_end_matches('/'));
+    Url::parse(&url).with_context(|| format!("{url} is not a URL"))
+}
+
+/// The URL without the last part of its path: that of an issuer's logs.
+fn parent(prefix: &Url) -> Result<Url> {
+    let shorter = prefix.as_str().trim_end_matches('/').rsplit_once('/').map(|(parent, _)| parent);
+    let shorter = shorter.with_context(|| format!("{prefix} is not the URL of a log, as …/log/ISSUER/ID"))?;
+    Url::parse(shorter).with_context(|| format!("{prefix} is not the URL of a log, as …/log/ISSUER/ID"))
+}
+
+fn unexpected(url: &Url, status: u16, body: &[u8]) -> Unreachable {
+    let shown: String = plain(&String::from_utf8_lossy(body)).chars().take(200).collect();
+    Unreachable(format!("{url} answers with status {status}: {shown:?}; check the URL of the log"))
+}
+
+/// The only token of a file.
+fn token(path: PathBuf) -> Result<Secret> {
+    let shown = path.display().to_string();
+    let file = SecretFile::read(path)?.with_context(|| format!("{shown} does not exist"))?;
+    if is_open(file.mode) {
+        bail!("{shown} is accessible to other users (mode {:03o}); run chmod 600 on it", file.mode);
+    }
+    let text = file.text.reveal().trim();
+    if text.is_empty() || text.contains(char::is_whitespace) || text.starts_with('{') {
+        bail!("{shown} is not a file with one token and nothing else");
+    }
+    Ok(Secret::new(text.to_owned()))
+}

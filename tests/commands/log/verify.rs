@@ -1,0 +1,122 @@
+//! `log verify` on folders.
+
+use super::Place;
+use crate::transparency::{Book, ORIGIN, Signer};
+use selvedge::tlog::Checkpoint;
+use selvedge::tlog::note::KeyKind;
+use std::fs;
+
+#[test]
+fn a_log_that_grows_is_fine_every_time() {
+    let place = Place::with(&Book::numbers(5));
+    let first = place.check("verify", &["--state", "state.json"]);
+    assert_eq!(first.code, 0, "{}{}", first.out, first.err);
+    let report = first.json();
+    assert_eq!((&report["origin"], &report["size"], &report["fine"]), (&ORIGIN.into(), &5.into(), &true.into()));
+    for size in [5, 6, 256, 700] {
+        place.put(&Book::numbers(size));
+        let next = place.check("verify", &["--state", "state.json"]);
+        assert_eq!((next.code, next.json()["size"].as_u64()), (0, Some(size)), "{}{}", next.out, next.err);
+    }
+    // The state has the key, so that a later check needs none.
+    assert_eq!(place.run(&["verify", "log", "--state", "state.json"]).code, 0);
+    let without = place.run(&["verify", "log"]);
+    assert_eq!(without.code, 2);
+    assert!(without.err.contains("give a policy with --policy FILE, or the log's key with --key"), "{}", without.err);
+}
+
+#[test]
+fn a_forked_log_is_found_out() {
+    let place = Place::with(&Book::numbers(5));
+    assert_eq!(place.check("verify", &["--state", "state.json"]).code, 0);
+    let kept = fs::read(place.path("state.json")).unwrap();
+    for size in [5, 9, 300] {
+        let mut other = Book::numbers(size);
+        other.entries[3] = b"another history".to_vec();
+        place.put(&other);
+        let forked = place.check("verify", &["--state", "state.json"]);
+        assert_eq!((forked.code, forked.alarms()), (1, vec!["fork".to_owned()]), "{size}");
+    }
+    // What was seen first stays.
+    assert_eq!(fs::read(place.path("state.json")).unwrap(), kept);
+    place.put(&Book::numbers(9));
+    assert_eq!(place.check("verify", &["--state", "state.json"]).code, 0);
+}
+
+#[test]
+fn a_rewound_log_is_found_out() {
+    let place = Place::with(&Book::numbers(9));
+    assert_eq!(place.check("verify", &["--state", "state.json"]).code, 0);
+    place.put(&Book::numbers(8));
+    let rewound = place.check("verify", &["--state", "state.json"]);
+    assert_eq!((rewound.code, rewound.alarms()), (1, vec!["rewound".to_owned()]));
+}
+
+#[test]
+fn missing_and_changed_tiles_are_found_out() {
+    let book = Book::numbers(300);
+    for (path, kind, change) in [
+        ("tile/0/000", "entry", (|octets| octets[0] ^= 1) as fn(&mut Vec<u8>)),
+        ("tile/0/001.p/44", "entry", |octets| octets[40] ^= 1),
+        ("tile/0/001.p/44", "tree", |octets| octets.truncate(100)),
+        ("tile/1/000.p/1", "tree", |octets| octets[31] ^= 1),
+    ] {
+        let place = Place::with(&book);
+        place.change(path, change);
+        let found = place.check("audit", &[]);
+        assert_eq!((found.code, found.alarms()), (1, vec![kind.to_owned()]), "{path}");
+    }
+    let place = Place::with(&book);
+    fs::remove_file(place.path("log/tile/0/001.p/44")).unwrap();
+    let missing = place.check("verify", &[]);
+    assert_eq!((missing.code, missing.alarms()), (1, vec!["tree".to_owned()]));
+}
+
+#[test]
+fn a_changed_checkpoint_is_found_out() {
+    let book = Book::numbers(9);
+    let place = Place::with(&book);
+    let text = fs::read_to_string(place.path("log/checkpoint")).unwrap();
+    for changed in [
+        text.replacen("\n9\n", "\n8\n", 1),
+        text.replacen(ORIGIN, "other.test/log/1/0a1b2c3d", 1),
+        text.replacen("\n\n", "\nmore\n\n", 1),
+        text.split("\n\n").next().unwrap().to_owned() + "\n",
+        book.note(&[&Signer::new(ORIGIN, KeyKind::Ed25519, 9)]).to_string(),
+        String::new(),
+    ] {
+        place.write("log/checkpoint", &changed);
+        let found = place.check("verify", &[]);
+        assert_eq!((found.code, found.alarms()), (1, vec!["checkpoint".to_owned()]), "{changed}");
+    }
+    // A checkpoint of the log's key that belongs to other tiles.
+    let mut note = selvedge::tlog::Note::unsigned(Checkpoint { size: 8, ..book.checkpoint() }.to_string()).unwrap();
+    note.sign(Signer::log().sign(&Checkpoint { size: 8, ..book.checkpoint() }));
+    place.write("log/checkpoint", note.to_string());
+    assert_eq!(place.check("verify", &[]).alarms(), ["tree"]);
+    fs::remove_file(place.path("log/checkpoint")).unwrap();
+    assert_eq!(place.check("verify", &[]).code, 2);
+}
+
+#[test]
+fn a_quorum_is_demanded() {
+    let place = Place::new();
+    let (log, first, second) = (Signer::log(), Signer::witness(1), Signer::witness(2));
+    let lines = format!("log {}\nwitness A {}\nwitness B {}\n", log.public, first.public, second.public);
+    place.write("policy", format!("{lines}group G all A B\nquorum G\n"));
+    let book = Book::numbers(9);
+    let verify = ["verify", "log", "--policy", "policy", "--json"];
+    book.write(&place.path("log"), &[&log, &first, &second]);
+    let both = place.run(&verify);
+    assert_eq!((both.code, &both.json()["witnesses"]), (0, &serde_json::json!(["A", "B"])), "{}", both.out);
+    book.write(&place.path("log"), &[&log, &first]);
+    let one = place.run(&verify);
+    assert_eq!((one.code, one.alarms()), (1, vec!["quorum".to_owned()]));
+    // A witness without the log's signature is nothing.
+    book.write(&place.path("log"), &[&first, &second]);
+    assert_eq!(place.run(&verify).alarms(), ["checkpoint"]);
+    place.write("policy", format!("{lines}quorum C\n"));
+    let unknown = place.run(&verify);
+    assert_eq!(unknown.code, 2);
+    assert!(unknown.err.contains("line 4: no line above defines"), "{}", unknown.err);
+}
