@@ -121,3 +121,75 @@ async fn restored(certificates: usize) {
     );
     serve.stop();
 }
+
+/// Moves a closed CA into another folder and opens it there.
+fn moved(from: &Home, audit: &str) -> Home {
+    close(from, true);
+    let old = from.serve(&["--tls-from-ca"]);
+    let refused = from.agent().head(format!("{}/acme/new-nonce", from.base())).call().unwrap();
+    assert_eq!(refused.status().as_u16(), 503, "nothing is issued after the backup");
+    run(from, "ca/root.pem", &["backup", "house.age", "--passphrase-file", "passphrase"], 0);
+    old.stop();
+
+    let to = Home::at(from.ports);
+    for name in ["ca", "state"] {
+        let _ = fs::remove_dir_all(to.path(name));
+    }
+    fs::create_dir(to.path("ca")).unwrap();
+    fs::set_permissions(to.path("ca"), std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    for entry in fs::read_dir(from.path("ca")).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), to.path("ca").join(entry.file_name())).unwrap();
+    }
+    for name in ["wrangler.toml", "house.age", "passphrase"] {
+        fs::copy(from.path(name), to.path(name)).unwrap();
+    }
+    let new = to.serve(&["--tls-from-ca"]);
+    run(&to, "state/door.pem", &["restore", "house.age", "--passphrase-file", "passphrase", "--yes"], 0);
+    fs::remove_file(to.path("house.age")).unwrap();
+    new.stop();
+    close(&to, false);
+    let new = to.serve(&["--tls-from-ca"]);
+    let known = audit.lines().find_map(|line| line.trim().strip_prefix("selvedge audit verify --known ")).unwrap();
+    let held = run(&to, "ca/root.pem", &["audit", "verify", "--known", known], 0);
+    assert!(held.contains("The record is complete"), "{held}");
+    new.stop();
+    to
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ca_moves_to_another_machine_and_back_and_its_clients_go_on() {
+    let home = Home::new();
+    let serve = home.serve(&["--tls-from-ca"]);
+    let account = home.account("client").await;
+    let (kept, revoked_before) = (obtain(&account, "a.test").await.unwrap(), obtain(&account, "b.test").await.unwrap());
+    revoke(&account, &revoked_before).await.unwrap();
+    // An order that is not finished before the move.
+    let names = [instant_acme::Identifier::Dns("open.test".to_owned())];
+    let open = account.new_order(&instant_acme::NewOrder::new(&names)).await.unwrap().url().to_owned();
+    let audit = run(&home, "ca/root.pem", &["audit", "verify"], 0);
+    serve.stop();
+
+    let away = moved(&home, &audit);
+    let serve = away.serve(&["--tls-from-ca"]);
+    let mut order = account.order(open).await.unwrap();
+    let ready = order.poll_ready(&instant_acme::RetryPolicy::default()).await.unwrap();
+    assert_eq!(ready, instant_acme::OrderStatus::Ready, "the order of before is finished after the move");
+    order.finalize().await.unwrap();
+    order.poll_certificate(&instant_acme::RetryPolicy::default()).await.unwrap();
+    wait("revocation of before", || revoked(&away, &leaf(&revoked_before)).then_some(()));
+    let there = obtain(&account, "c.test").await.unwrap();
+    revoke(&account, &kept).await.unwrap();
+    let audit = run(&away, "ca/root.pem", &["audit", "verify"], 0);
+    serve.stop();
+
+    let back = moved(&away, &audit);
+    let serve = back.serve(&["--tls-from-ca"]);
+    for certificate in [&kept, &revoked_before] {
+        wait("both revocations", || revoked(&back, &leaf(certificate)).then_some(()));
+    }
+    assert!(!revoked(&back, &leaf(&there)));
+    revoke(&account, &there).await.unwrap();
+    obtain(&account, "a.test").await.unwrap();
+    serve.stop();
+}
