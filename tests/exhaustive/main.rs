@@ -8,11 +8,20 @@
     reason = "tests fail by panics and have clocks of their own"
 )]
 
+#[allow(dead_code, reason = "the native tests use the rest")]
+#[path = "../native/operations/backup.rs"]
+mod backup;
+#[path = "../common/contract.rs"]
+mod contract;
 mod corpora;
 mod crashes;
 mod dodging;
 mod faults;
+#[allow(dead_code, reason = "as above")]
+#[path = "../native/operations/operator.rs"]
+mod operator;
 mod races;
+mod restores;
 mod security;
 #[path = "../common/test_log.rs"]
 mod test_log;

@@ -6,6 +6,8 @@ use super::backups::{FORMAT, MAX_PARTS, check_count, issuers, nonce_key_check, s
 use super::operator::Operator;
 use super::state::shown;
 use crate::ca::http::message::{Answer, Request};
+use crate::ca::partitions::operations::audit::{AuditFilter, ListAudit};
+use crate::ca::partitions::operations::kind::OperationsAt;
 use crate::ca::runtime::copying::CopiedRow;
 use crate::ca::runtime::message::{NONCE_SHARDS, PartitionId, ROSTERS};
 use crate::ca::runtime::ports::Ports;
@@ -178,6 +180,26 @@ async fn under_way<P: Ports>(ports: &P, backup: &str) -> Result<(RestoreRecord, 
     Ok((mark, whole))
 }
 
+/// Returns whether the last step of this restore is done already. Its answer was lost.
+async fn is_done<P: Ports>(ports: &P, step: &str, backup: &str) -> Result<bool, Problem> {
+    let filter = AuditFilter { what: Some(step.to_owned()), ..AuditFilter::default() };
+    let page = ports.ask(&OperationsAt, &ListAudit { before: None, limit: 1, filter }).await?;
+    let target = target(backup);
+    let has = |entry: &Value, name: &str, text: &str| entry.get(name).and_then(Value::as_str) == Some(text);
+    Ok(page.entries.first().is_some_and(|entry| has(entry, "what", step) && has(entry, "target", &target)))
+}
+
+/// Returns whether this CA is closed and has nothing. Then the undoing of a restore has nothing left but its audit entry.
+async fn is_empty<P: Ports>(ports: &P) -> Result<bool, Problem> {
+    let found = ports.ask(&PartitionId::Operations, &ShowRestore).await?;
+    Ok(ports.settings().closed && found.under_way.is_none() && found.vacant)
+}
+
+/// The target of an entry of the audit record.
+fn target(backup: &str) -> String {
+    format!("backup {backup}")
+}
+
 /// Handles POST: imports rows.
 ///
 /// # Errors
@@ -204,7 +226,12 @@ pub async fn rows<P: Ports>(ports: &P, request: &Request) -> Answer {
 pub async fn end<P: Ports>(ports: &P, operator: &Operator, request: &Request) -> Answer {
     let Named { backup, partitions, last } = typed(request)?;
     check_count(partitions.len())?;
-    let (mark, whole) = under_way(ports, &backup).await?;
+    let (mark, whole) = match under_way(ports, &backup).await {
+        Err(_) if last && ports.settings().closed && is_done(ports, "restore", &backup).await? => {
+            return Ok(shown(200, &json!({ "complete": last })));
+        }
+        found => found?,
+    };
     if !whole.ending {
         let whole = WholeRestore { ending: true, ..whole.clone() };
         ports.ask(&PartitionId::Operations, &MarkRestore(RestoreRecord { whole: Some(whole), ..mark })).await?;
@@ -239,10 +266,17 @@ pub async fn end<P: Ports>(ports: &P, operator: &Operator, request: &Request) ->
 pub async fn undo<P: Ports>(ports: &P, operator: &Operator, request: &Request) -> Answer {
     let Named { backup, partitions, last } = typed(request)?;
     check_count(partitions.len())?;
-    let (_, whole) = under_way(ports, &backup).await?;
-    if whole.ending {
-        return Err(ending());
-    }
+    let begun = match under_way(ports, &backup).await {
+        Ok((_, whole)) if whole.ending => return Err(ending()),
+        Ok((_, whole)) => format!("begun at {} by {}", whole.begun.at.rfc3339(), whole.begun.by),
+        Err(_) if last && is_empty(ports).await? => {
+            if is_done(ports, "restore.undo", &backup).await? {
+                return Ok(shown(200, &json!({ "complete": last })));
+            }
+            "interrupted when all was deleted".to_owned()
+        }
+        Err(problem) => return Err(problem),
+    };
     let undo = UndoRestore { backup, event: None };
     for partition in partitions {
         let id = saved(&partition)?;
@@ -251,8 +285,7 @@ pub async fn undo<P: Ports>(ports: &P, operator: &Operator, request: &Request) -
         }
     }
     if last {
-        let detail = format!("begun at {} by {}", whole.begun.at.rfc3339(), whole.begun.by);
-        let event = event(ports, (operator, request), "restore.undo", &undo.backup, detail);
+        let event = event(ports, (operator, request), "restore.undo", &undo.backup, begun);
         ports.ask(&PartitionId::Operations, &UndoRestore { event: Some(event), ..undo }).await?;
     }
     Ok(shown(200, &json!({ "complete": last })))
@@ -266,7 +299,7 @@ fn event<P: Ports>(
     backup: &str,
     detail: String,
 ) -> Event {
-    let target = Some(format!("backup {backup}"));
+    let target = Some(target(backup));
     Event { target, outcome: Outcome::Done, detail: Some(detail), ..operator.event(ports, request, what) }
 }
 

@@ -252,7 +252,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// `malformed` if it was opened already; when another backup is being restored into it; when the storage fails.
     pub(in crate::ca) fn undo_restore(&self, ask: &UndoRestore) -> Result<(), Problem> {
         match self.mark()? {
-            None if self.own_rows()?.is_some() => return Ok(()),
+            None if self.own_rows()?.is_some() => return self.note_undone(ask),
             None => return Err(occupied(&self.id)),
             Some(found) if found.backup != ask.backup => return Err(other(&found)),
             Some(RestoreRecord { whole: Some(WholeRestore { ending: true, .. }), .. }) => return Err(ending()),
@@ -261,6 +261,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
         self.ports.cancel_alarm();
         self.with_storage(|kv| kv.clear())?;
         self.running.restoring.set(false);
+        self.note_undone(ask)
+    }
+
+    fn note_undone(&self, ask: &UndoRestore) -> Result<(), Problem> {
         let Some(event) = &ask.event else { return Ok(()) };
         self.transact(|txn| Ok(AuditRecord::append(txn, event.clone()).map(drop)?))
     }

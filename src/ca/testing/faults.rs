@@ -3,6 +3,7 @@
 use super::operations::{Injected, Operations};
 use crate::ca::account::activity::ActivityRecord;
 use crate::records::acme::redeemed::{RedeemedNonces, RedeemedSeries};
+use crate::records::operations::restore::RestoreRecord;
 use crate::store::{Key, Kv, MemoryKv, Record, StoreFailure, StoredRow, Table, Write};
 use crate::values::Time;
 use core::time::Duration;
@@ -105,6 +106,10 @@ impl SharedKv {
 
     /// Notes redemptions that overwrite another: a nonce accepted twice.
     fn watch(&self, writes: &[(Key, Write)]) {
+        if writes.iter().any(|(key, _)| key.name == RestoreRecord::PREFIX) {
+            // A restore may import a row twice.
+            return;
+        }
         for (key, write) in writes {
             let Write::Put { value, .. } = write else { continue };
             let stored = || self.rows.borrow().get(key.table, &key.name).ok().flatten();

@@ -5,6 +5,7 @@ mod accounts;
 mod approvals;
 mod audit;
 mod auth;
+mod backup;
 mod backups;
 mod bodies;
 mod calendar;

@@ -1,39 +1,36 @@
 //! Restores that are interrupted or undone.
 
-use super::backups::{Backup, closed, empty, full};
-use super::operator::{ADA, Operator, issue};
+use super::backup::{Backup, closed, empty, full};
+use super::operator::issue;
 use selvedge::ca::dispatch::kind::ASKS;
 use selvedge::ca::runtime::message::{InBackup, PartitionId};
-use selvedge::ca::testing::{OperationFault, World, check_all};
 use selvedge::records::Kind;
 use selvedge::values::Id;
 use serde_json::json;
 use std::collections::BTreeSet;
 
+/// The answer of the last step may be lost. The companion asks for it again.
 #[test]
-fn restore_that_is_broken_off_goes_on() {
+fn last_step_may_be_repeated() {
     let full = full();
     let backup = Backup::of(&full.operator);
-    let whole = empty(&full.operator.world);
-    whole.world.operations().plan(&[]);
-    backup.restore(&whole).unwrap();
-    let steps = whole.world.operations().log().len();
-    let start = empty(&full.operator.world);
-    for n in (0..steps).step_by(23) {
-        let world = start.world.fork();
-        let operator = closed(&Operator { world, token: ADA.to_owned(), address: start.address }, true);
-        let fault = if n % 2 == 0 { OperationFault::FailsOn } else { OperationFault::Fails };
-        operator.world.operations().plan(&[(n, fault)]);
-        let broken = backup.restore(&operator);
-        operator.world.heal();
-        operator.world.restart();
-        if broken.is_err() {
-            backup.restore(&operator).unwrap_or_else(|status| panic!("broken at {n}: {status}"));
-        }
-        let keys = |world: &World| -> BTreeSet<(String, String)> { world.rows().into_keys().collect() };
-        assert_eq!(keys(&operator.world), keys(&whole.world), "broken at {n}");
-        check_all(&operator.world, &format!("broken at {n}"));
-    }
+    let other = empty(&full.operator.world);
+    other.post("restoration/end", &backup.last()).refused(400, Kind::Malformed);
+    backup.import(&other).unwrap();
+    backup.undo(&other).unwrap();
+    let undone = other.audit();
+    other.post("restoration/undo", &backup.last()).is(200);
+    assert_eq!(other.audit(), undone, "with one entry");
+    backup.restore(&other).unwrap();
+    let done = other.audit();
+    other.post("restoration/end", &backup.last()).is(200);
+    assert_eq!(other.audit(), done, "with one entry");
+    let mut another = backup.last();
+    another["backup"] = json!("another");
+    other.post("restoration/end", &another).refused(400, Kind::Malformed);
+    other.post("restoration/undo", &backup.last()).refused(400, Kind::Malformed);
+    let open = closed(&other, false);
+    open.post("restoration/end", &backup.last()).refused(400, Kind::Malformed);
 }
 
 #[test]
@@ -43,7 +40,7 @@ fn restore_is_undone_until_it_ends() {
     let other = empty(&full.operator.world);
     backup.import(&other).unwrap();
     assert!(other.world.alarms().is_empty(), "nothing runs before the end");
-    backup.undo(&other).is(200);
+    backup.undo(&other).unwrap();
     let left: BTreeSet<String> = other.world.rows().into_keys().map(|(name, _)| name).collect();
     assert_eq!(left, BTreeSet::from(["operations/ca".to_owned()]), "only the record of it");
     assert_eq!(other.audit().last().unwrap()["what"], "restore.undo");
@@ -51,7 +48,7 @@ fn restore_is_undone_until_it_ends() {
     backup.import(&other).unwrap();
     let ledger = backup.parts.iter().find(|(name, _)| name.starts_with("ledger/")).unwrap().0.clone();
     other.post("restoration/end", &json!({ "backup": backup.id(), "partitions": [ledger], "last": false })).is(200);
-    let detail = backup.undo(&other).refused(400, Kind::Malformed).detail();
+    let detail = other.post("restoration/undo", &backup.last()).refused(400, Kind::Malformed).detail();
     assert!(detail.contains("cannot be undone any more"), "{detail}");
     backup.end(&other).unwrap();
     assert_eq!(
