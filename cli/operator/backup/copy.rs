@@ -18,6 +18,7 @@ use selvedge::records::ledger::compromise::SubscriberRecord;
 use selvedge::records::ledger::inventory::RosterEntry;
 use selvedge::records::operations::external_key::ExternalKeyEntry;
 use selvedge::store::Record;
+use selvedge::values::Time;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -36,6 +37,9 @@ const MAX_LOST: u32 = 20;
 const MAX_TRIES: u32 = 8;
 /// The longest pause before a request is repeated.
 const MAX_PAUSE: Duration = Duration::from_secs(30);
+
+/// The oldest backup that is gone on from.
+const MAX_AGE: Duration = Duration::from_secs(7 * 86_400);
 
 /// The answer that begins a backup.
 #[derive(Deserialize)]
@@ -106,6 +110,10 @@ pub fn run(client: &Client, file: &Path, options: &LockOptions) -> Result<Option
     let begun: Begun = client.post(&["backups"], &json!({}))?.read()?;
     let head: Head = serde_json::from_str(begun.backup.get()).context("the CA's answer is not the head of a backup")?;
     let (part, fresh) = (beside(file, ".part"), beside(file, ".part-2"));
+    if lock.key().is_some() && length(&fresh) > length(&part) {
+        // A run that was killed has left it.
+        rename(&fresh, &part)?;
+    }
     let mut writer = Writer::begin(new_file(&fresh)?, &lock.lock())?;
     writer.line(&Line::Head(begun.backup))?;
     let mut whole = BTreeSet::new();
@@ -134,6 +142,11 @@ pub fn run(client: &Client, file: &Path, options: &LockOptions) -> Result<Option
         fs::remove_file(&part).with_context(|| format!("cannot remove {}", part.display()))?;
     }
     Ok(checked)
+}
+
+/// The length of a file; 0 without one.
+fn length(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |file| file.len())
 }
 
 fn beside(file: &Path, ending: &str) -> PathBuf {
@@ -170,8 +183,13 @@ fn take_over(part: &Path, lock: &OwnLock, head: &Head, writer: &mut Writer) -> R
             _ => {}
         }
     }
-    if of.is_none_or(|of| (&of.base_url, &of.issuers, of.format) != (&head.base_url, &head.issuers, head.format)) {
+    let same = |of: &Head| (&of.base_url, &of.issuers, of.format) == (&head.base_url, &head.issuers, head.format);
+    let Some(of) = of.filter(same) else {
         bail!("{} is of another CA: choose another name, or remove it", part.display());
+    };
+    let times = Time::parse_rfc3339(&of.at).zip(Time::parse_rfc3339(&head.at));
+    if times.is_none_or(|(then, now)| then.plus(MAX_AGE) < now) {
+        bail!("{} was begun at {}, too long ago to go on from: remove it to begin anew", part.display(), of.at);
     }
     let mut reader = open().with_context(why)?;
     while let Ok(Some(line)) = reader.next() {

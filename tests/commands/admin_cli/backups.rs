@@ -128,6 +128,47 @@ fn damaged_backup_is_refused_before_anything_is_asked() {
 }
 
 #[test]
+fn backup_of_a_newer_format_is_refused_before_anything_is_asked() {
+    let newer = Double::with(|request, _| {
+        let mut head = head();
+        (head["format"], head["version"]) = (json!(2), json!("9.0.0"));
+        let begun = json!({"backup": head, "token": "a-token-of-this-backup"});
+        (request.operation == "beginBackup").then_some((201, begun))
+    });
+    key(&newer);
+    let says = "it has format 2, written by version 9.0.0; use that version or a later one";
+    newer.run(&back_up("b.age")).is(1, &[says]);
+    assert!(!newer.path("b.age").exists());
+    let asked = newer.operations().len();
+    newer.run(&["backup", "verify", "b.age.part-2", "--identity", "id"]).is(1, &["NOT a whole backup", says]);
+    newer.run(&["restore", "b.age.part-2", "--identity", "id", "--yes"]).is(1, &["nothing was done", says]);
+    assert_eq!(newer.operations().len(), asked);
+}
+
+#[test]
+fn interrupted_backup_of_long_ago_is_not_gone_on_from() {
+    let later = Arc::new(AtomicUsize::new(0));
+    let days = Arc::clone(&later);
+    let double = Double::with(move |request, _| {
+        let days = days.load(Ordering::SeqCst);
+        let refusal = json!({"type": "urn:ietf:params:acme:error:malformed", "detail": "Not now.", "status": 400});
+        let mut head = head();
+        head["at"] = json!(format!("2026-11-{:02}T12:00:01Z", 24 - 8 + days));
+        match request.operation.as_str() {
+            "beginBackup" => Some((201, json!({"backup": head, "token": "a-token-of-this-backup"}))),
+            "copyRows" if days == 0 => Some((400, refusal)),
+            _ => None,
+        }
+    });
+    key(&double);
+    double.run(&back_up("b.age")).is(1, &["goes on from b.age.part"]);
+    later.store(8, Ordering::SeqCst);
+    double.run(&back_up("b.age")).is(1, &["was begun at 2026-11-16T12:00:01Z, too long ago", "remove it"]);
+    later.store(7, Ordering::SeqCst);
+    double.run(&back_up("b.age")).is(0, &["The backup is whole."]);
+}
+
+#[test]
 fn open_ca_and_refusals_end_a_restore() {
     let open =
         Double::with(|request, _| (request.operation == "showRestoration").then(|| (200, restoration(false, 0))));
@@ -172,6 +213,8 @@ fn interrupted_backup_and_restore_go_on() {
     double.run(&["backup", "verify", "b.age.part", "--identity", "id"]).is(1, &["it was cut short"]);
     let before = partitions(&double, "backups/rows", "parts").len();
     double.run(&["backup", "b.age", "--recipient", RECIPIENT]).is(1, &["pass --identity FILE"]);
+    // As a run leaves it that is killed.
+    std::fs::rename(double.path("b.age.part"), double.path("b.age.part-2")).unwrap();
     double.run(&back_up("b.age")).is(0, &["1 accounts are taken over", "accounts        1", "The backup is whole."]);
     let asked = partitions(&double, "backups/rows", "parts").split_off(before);
     assert!(!asked.iter().any(|name| name.starts_with("account/")), "{asked:?}");
