@@ -4,6 +4,7 @@
 
 use super::retrying_client::{Finished, RetryingClient};
 use super::rows::Found;
+use crate::common::load::at_once;
 use crate::common::load::http::Endpoint;
 use crate::common::load::responder::Responder;
 use crate::common::server::{Server, signal};
@@ -71,7 +72,7 @@ async fn endure(state: &Path, kills: u32, mut seed: u64) -> Vec<Finished> {
             tokio::time::sleep(life).await;
             signal("KILL", workerd);
         });
-        clients = all(clients, |mut client| async move {
+        clients = at_once(clients, |mut client| async move {
             client.work().await;
             client
         })
@@ -80,7 +81,7 @@ async fn endure(state: &Path, kills: u32, mut seed: u64) -> Vec<Finished> {
         drop(responder);
         server = server.restart();
         responder = Responder::start(server.http01, Arc::clone(&thumbprints)).await.unwrap();
-        clients = all(clients, |mut client| async move {
+        clients = at_once(clients, |mut client| async move {
             client.replay().await;
             if kill % REVIEW == 0 {
                 client.review().await;
@@ -89,7 +90,7 @@ async fn endure(state: &Path, kills: u32, mut seed: u64) -> Vec<Finished> {
         })
         .await;
     }
-    clients = all(clients, |mut client| async move {
+    clients = at_once(clients, |mut client| async move {
         client.settle().await;
         client.review().await;
         client
@@ -113,19 +114,6 @@ async fn endure(state: &Path, kills: u32, mut seed: u64) -> Vec<Finished> {
         assert!(!log.contains(word), "{word}: {log}");
     }
     clients.into_iter().flat_map(|client| client.finished).collect()
-}
-
-/// Has all clients do something at once.
-async fn all<F>(clients: Vec<RetryingClient>, act: impl Fn(RetryingClient) -> F) -> Vec<RetryingClient>
-where
-    F: Future<Output = RetryingClient> + Send + 'static,
-{
-    let tasks: Vec<_> = clients.into_iter().map(|client| tokio::spawn(act(client))).collect();
-    let mut back = Vec::new();
-    for task in tasks {
-        back.push(task.await.unwrap());
-    }
-    back
 }
 
 /// What the databases hold once everything has stopped.

@@ -8,6 +8,7 @@
     reason = "tests fail by panics and wait for what really happens"
 )]
 
+mod backups;
 mod bombs;
 mod cold;
 #[path = "../common/mod.rs"]

@@ -3,7 +3,7 @@
 mod notices;
 
 use super::client::Client;
-use super::world::World;
+use super::world::{Rows, World};
 use crate::ca::account::activity::ActivityRecord;
 use crate::ca::dispatch::alarm::RETRY;
 use crate::ca::partitions::compromised_keys;
@@ -37,24 +37,52 @@ pub fn check_key_works(world: &World, key: &ClientKey, what: &str) {
     let first = client.new_account(json!({}));
     assert!([200, 201].contains(&first.status()), "{what}: {}", first.text());
     assert_eq!(client.new_account(json!({})).is(200).location(), first.location(), "{what}");
-    let found = Stored::of(world).keys();
+    let found = Stored::of(&world.rows()).keys();
     assert!(found.is_empty(), "{what}: {}", found.join("; "));
 }
 
 /// Violations of invariants in all stored records.
 pub fn violations(world: &World) -> Vec<String> {
-    let stored = Stored::of(world);
-    [
-        stored.keys(),
-        stored.nonces(world),
-        stored.certificates(),
-        stored.entries(world.now()),
-        stored.compromised_keys(world.now()),
-        stored.work(),
-        stored.jobs(world),
-        stored.notices(world),
-    ]
-    .concat()
+    let snapshot = Snapshot {
+        rows: world.rows(),
+        alarms: world.alarms(),
+        now: world.now(),
+        webhook: world.settings().webhook.is_some(),
+    };
+    let twice = world.operations().accepted_twice.borrow();
+    let twice = twice.iter().map(|nonce| format!("{nonce} was accepted twice"));
+    snapshot.violations().into_iter().chain(twice).collect()
+}
+
+/// The state of a whole CA, of a world or of workerd.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// All stored records: partition, key, JSON. Records that share a row are apart.
+    pub rows: Rows,
+    /// The partitions' alarms.
+    pub alarms: BTreeMap<String, Time>,
+    /// The time of the snapshot.
+    pub now: Time,
+    /// Whether notices go to a webhook.
+    pub webhook: bool,
+}
+
+impl Snapshot {
+    /// Returns the violations of invariants, one line each.
+    pub fn violations(&self) -> Vec<String> {
+        let stored = Stored::of(&self.rows);
+        [
+            stored.keys(),
+            stored.nonces(),
+            stored.certificates(),
+            stored.entries(self.now),
+            stored.compromised_keys(self.now),
+            stored.work(),
+            stored.jobs(self),
+            stored.notices(self),
+        ]
+        .concat()
+    }
 }
 
 /// S-04: neither records nor logs contain a secret.
@@ -66,7 +94,7 @@ fn check_secrets(world: &World, what: &str) {
     world.log().iter().for_each(|line| secrets.check(&format!("{what}: the log"), line));
 }
 
-/// Records of a type: partition, id, record.
+/// Records of a type: partition, id, record; in their order.
 type Records = Vec<(String, String, Value)>;
 
 /// All records that invariants cover.
@@ -88,7 +116,8 @@ struct Stored {
 }
 
 fn find<'a>(records: &'a Records, partition: &str, id: &str) -> Option<&'a Value> {
-    records.iter().find(|(at, found, _)| at == partition && found == id).map(|(_, _, record)| record)
+    let place = records.binary_search_by(|(at, found, _)| (at.as_str(), found.as_str()).cmp(&(partition, id)));
+    place.ok().map(|n| &records[n].2)
 }
 
 fn text<'a>(record: &'a Value, member: &str) -> &'a str {
@@ -96,8 +125,7 @@ fn text<'a>(record: &'a Value, member: &str) -> &'a str {
 }
 
 impl Stored {
-    fn of(world: &World) -> Self {
-        let rows = world.rows();
+    fn of(rows: &Rows) -> Self {
         let of = |prefix: &str| {
             let records = rows.iter().filter_map(|((partition, key), json)| {
                 // The account's own record has no id.
@@ -145,10 +173,9 @@ impl Stored {
         wrong
     }
 
-    /// No nonce is accepted twice, at its home or at two homes.
-    fn nonces(&self, world: &World) -> Vec<String> {
-        let twice = world.operations().accepted_twice.borrow();
-        let mut wrong: Vec<String> = twice.iter().map(|nonce| format!("{nonce} was accepted twice")).collect();
+    /// No series of nonces has two homes.
+    fn nonces(&self) -> Vec<String> {
+        let mut wrong = Vec::new();
         let mut seen: BTreeSet<String> = BTreeSet::new();
         for (partition, _, record) in &self.nonces {
             let redeemed: RedeemedNonces = serde_json::from_value(record.clone()).expect("redeemed nonces");
@@ -314,13 +341,12 @@ impl Stored {
     }
 
     /// No job is an orphan: its object exists. An alarm is set in time for it.
-    fn jobs(&self, world: &World) -> Vec<String> {
-        let alarms = world.alarms();
+    fn jobs(&self, snapshot: &Snapshot) -> Vec<String> {
         let mut wrong = Vec::new();
         for (partition, name, job) in &self.jobs {
             let due: Time = serde_json::from_value(job["due"].clone()).expect("an instant");
-            let latest = due.max(world.now()).plus(RETRY);
-            if alarms.get(partition).is_none_or(|at| *at > latest) {
+            let latest = due.max(snapshot.now).plus(RETRY);
+            if snapshot.alarms.get(partition).is_none_or(|at| *at > latest) {
                 wrong.push(format!("nobody wakes {partition} for {name}"));
             }
             let (issued, validated) = (&job["work"]["issue"], &job["work"]["validate"][0]);

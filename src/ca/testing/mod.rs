@@ -40,7 +40,7 @@ pub use csr::CsrShape;
 pub use executor::{Race, poll_some};
 pub use faults::Fault;
 pub use host::WorldPorts;
-pub use invariants::{check_all, check_key_works, violations};
+pub use invariants::{Snapshot, check_all, check_key_works, violations};
 pub use network::Network;
 pub use operations::{OperationFault, Operations};
 pub use receiver::{Delivered, Receiver};

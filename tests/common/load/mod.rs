@@ -97,6 +97,20 @@ impl Load {
     }
 }
 
+/// Has all clients do something at once. Returns them in their order.
+pub async fn at_once<C, F>(clients: Vec<C>, act: impl Fn(C) -> F) -> Vec<C>
+where
+    C: Send + 'static,
+    F: Future<Output = C> + Send + 'static,
+{
+    let tasks: Vec<_> = clients.into_iter().map(|client| tokio::spawn(act(client))).collect();
+    let mut back = Vec::new();
+    for task in tasks {
+        back.push(task.await.unwrap());
+    }
+    back
+}
+
 /// One client's share.
 async fn work(
     mut client: Client,

@@ -1,6 +1,6 @@
 //! Invariants of notices.
 
-use super::{Stored, World, find, text};
+use super::{Snapshot, Stored, find, text};
 use crate::records::operations::notice::{KEPT, parse_queue_id};
 use crate::values::Time;
 use serde_json::Value;
@@ -12,7 +12,7 @@ fn time(value: &Value) -> Time {
 
 impl Stored {
     /// Each revocation has a notice, no expiry has two, and waiting notices get sent.
-    pub(super) fn notices(&self, world: &World) -> Vec<String> {
+    pub(super) fn notices(&self, snapshot: &Snapshot) -> Vec<String> {
         let mut wrong = Vec::new();
         let about = |kind: &str, partition: &str, serial: &str| {
             let of = |notice: &Value| text(notice, "kind") == kind && text(&notice["data"], "serial") == serial;
@@ -20,7 +20,7 @@ impl Stored {
         };
         for (ledger, serial, entry) in self.entries.iter().filter(|(_, _, entry)| entry["revoked"].is_object()) {
             // Older ones may be deleted.
-            let young = time(&entry["revoked"]["at"]).plus(KEPT) > world.now();
+            let young = time(&entry["revoked"]["at"]).plus(KEPT) > snapshot.now;
             if young && !about("certificate.revoked", ledger, serial) {
                 wrong.push(format!("nobody is told of the revocation of {serial}"));
             }
@@ -37,7 +37,7 @@ impl Stored {
             if find(&self.outgoing, partition, &row).is_none() {
                 wrong.push(format!("notice {id} waits and is not among those to be sent"));
             }
-            if world.settings().webhook.is_some() && find(&self.jobs, partition, "notify").is_none() {
+            if snapshot.webhook && find(&self.jobs, partition, "notify").is_none() {
                 wrong.push(format!("notice {id} is stuck: nobody sends it"));
             }
         }
