@@ -81,18 +81,19 @@ fn acme_sh_recovers_from_lost_accounts() {
     fixture.report("all accounts lost");
 }
 
-#[test]
-fn acme_sh_goes_on_after_a_restore() {
-    let mut fixture = Fixture::start("acme.sh", &[]);
-    fixture.serve_webroot();
-    let ec = AcmeSh::new(&fixture, "ec", "ec-256");
-    ec.register(&fixture, &[]);
-    ec.by_http(&fixture, &["-d", "s.test"]);
-    let fixture = fixture.restored();
-    ec.run(&fixture, &["--renew", "--ecc", "--force", "-d", "s.test"]);
-    fixture.judge(&ec.chain("s.test"), &["s.test"]);
-    ec.run(&fixture, &["--revoke", "--ecc", "-d", "s.test"]);
-    fixture.report("restored");
+/// Obtains at a CA that is restored later.
+pub fn before_a_restore(fixture: &Fixture) -> AcmeSh {
+    let ec = AcmeSh::new(fixture, "kept", "ec-256");
+    ec.register(fixture, &[]);
+    ec.by_http(fixture, &["-d", "acme-sh.test"]);
+    ec
+}
+
+/// Renews and revokes at the restored CA.
+pub fn after_a_restore(fixture: &Fixture, ec: &AcmeSh) {
+    ec.run(fixture, &["--renew", "--ecc", "--force", "-d", "acme-sh.test"]);
+    fixture.judge(&ec.chain("acme-sh.test"), &["acme-sh.test"]);
+    ec.run(fixture, &["--revoke", "--ecc", "-d", "acme-sh.test"]);
 }
 
 fn first(fixture: &Fixture) {

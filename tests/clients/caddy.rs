@@ -2,6 +2,8 @@
 
 use super::fixture::{Fixture, KID, MAC_KEY};
 use crate::common::packages::debian;
+use crate::common::server::free_port;
+use serde_json::{Value, json};
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -25,12 +27,22 @@ fn site(fixture: &Fixture, name: &str, issuer: &str) -> String {
     format!("{name} {{\nrespond \"this is {name}\"\ntls {{\nissuer acme {{\n{issuer}\n}}\n}}\n}}\n")
 }
 
-/// Starts Caddy and waits for each site over https; gives Caddy's log.
-fn serve(fixture: &Fixture, sites: &[(&str, &str)]) -> String {
+/// Writes the Caddyfile for these sites, with this port for http.
+fn configure(fixture: &Fixture, sites: &[(&str, &str)], http: u16) {
     let (_, file, _) = files(fixture);
-    let sites_text: String = sites.iter().map(|(name, issuer)| site(fixture, name, issuer)).collect();
-    let ports = format!("http_port {}\nhttps_port {}", fixture.server.http01, fixture.server.tls_alpn);
-    fs::write(&file, format!("{{\n{}\n{ports}\n}}\n{sites_text}", global(fixture))).unwrap();
+    let sites: String = sites.iter().map(|(name, issuer)| site(fixture, name, issuer)).collect();
+    let ports = format!("http_port {http}\nhttps_port {}", fixture.server.tls_alpn);
+    fs::write(&file, format!("{{\n{}\n{ports}\n}}\n{sites}", global(fixture))).unwrap();
+}
+
+/// Starts Caddy at the server's ports and waits for each site. Gives Caddy's log.
+fn serve(fixture: &Fixture, sites: &[(&str, &str)]) -> String {
+    configure(fixture, sites, fixture.server.http01);
+    served(fixture, sites)
+}
+
+/// As [`serve`], with the Caddyfile as it is.
+fn served(fixture: &Fixture, sites: &[(&str, &str)]) -> String {
     let log = run(fixture, || {
         for (name, _) in sites {
             let answer = wait(fixture, name);
@@ -133,16 +145,42 @@ fn printed_caddyfile_serves_private_names() {
     fixture.report("names of a private network");
 }
 
-#[test]
-fn caddy_goes_on_after_a_restore() {
-    let fixture = Fixture::start("Caddy", &[]);
-    serve(&fixture, &[("www.test", HTTP)]);
-    let fixture = fixture.restored();
-    let log = serve(&fixture, &[("next.test", HTTP)]);
-    // It would make another one, had its account been lost.
-    assert!(log.contains("using ACME account") && !log.contains("accountDoesNotExist"), "{log}");
-    assert!(!log.contains("new ACME account registered"), "{log}");
-    fixture.report("restored");
+/// By tls-alpn-01: other clients answer at the port of http-01.
+const KEPT: [(&str, &str); 1] = [("caddy.test", "email you@example.test\ndisable_http_challenge")];
+
+/// Obtains at a CA that is restored later.
+pub fn before_a_restore(fixture: &Fixture) {
+    configure(fixture, &KEPT, free_port());
+    served(fixture, &KEPT);
+}
+
+/// Renews at the restored CA. The renewal information that it keeps is set to the past.
+pub fn after_a_restore(fixture: &Fixture) {
+    let (storage, ..) = files(fixture);
+    let kept = storage.join("certificates");
+    let folder = fs::read_dir(kept).unwrap().next().unwrap().unwrap().path().join("caddy.test");
+    let (metadata, chain) = (folder.join("caddy.test.json"), folder.join("caddy.test.crt"));
+    let mut known: Value = serde_json::from_str(&fs::read_to_string(&metadata).unwrap()).unwrap();
+    let window = &mut known["issuer_data"]["renewal_info"];
+    assert!(window["_selectedTime"].is_string(), "{window}");
+    window["_selectedTime"] = json!("2020-01-01T00:00:00Z");
+    window["suggestedWindow"] = json!({ "start": "2020-01-01T00:00:00Z", "end": "2020-01-02T00:00:00Z" });
+    fs::write(&metadata, known.to_string()).unwrap();
+    let old = fs::read(&chain).unwrap();
+    configure(fixture, &KEPT, free_port());
+    let log = run(fixture, || {
+        for _ in 0..600 {
+            if fs::read(&chain).unwrap() != old {
+                break;
+            }
+            sleep(Duration::from_millis(100));
+        }
+        assert_eq!(wait(fixture, "caddy.test"), "this is caddy.test");
+    });
+    assert_ne!(fs::read(&chain).unwrap(), old, "{log}");
+    // It would make another account, had its own been lost.
+    assert!(!log.contains("accountDoesNotExist") && !log.contains("new ACME account registered"), "{log}");
+    fixture.judge(&chain, &["caddy.test"]);
 }
 
 #[test]

@@ -117,18 +117,18 @@ fn certbot_recovers_from_lost_accounts() {
     fixture.report("all accounts lost");
 }
 
-#[test]
-fn certbot_goes_on_after_a_restore() {
-    let fixture = Fixture::start("certbot", &[]);
-    by_http(&fixture, "one", &["-d", "a.test", "-d", "b.test"]);
-    let fixture = fixture.restored();
-    let port = fixture.server.http01.to_string();
-    let renew = ["renew", "--force-renewal", "--no-random-sleep-on-renew", "--http-01-port", &port];
-    let renewed = fixture.run(&mut certbot(&fixture, "one", &renew));
+/// Obtains at a CA that is restored later.
+pub fn before_a_restore(fixture: &Fixture) {
+    by_dns(fixture, "kept", &["-d", "certbot.test"]);
+}
+
+/// Renews and revokes at the restored CA.
+pub fn after_a_restore(fixture: &Fixture) {
+    let renew = ["renew", "--force-renewal", "--no-random-sleep-on-renew"];
+    let renewed = fixture.run(&mut certbot(fixture, "kept", &renew));
     assert!(renewed.contains("Congratulations"), "{renewed}");
-    fixture.judge(&live(&fixture, "one", "a.test", "fullchain.pem"), &["a.test", "b.test"]);
-    fixture.run(&mut certbot(&fixture, "one", &["revoke", "--cert-name", "a.test", "--no-delete-after-revoke"]));
-    fixture.report("restored");
+    fixture.judge(&live(fixture, "kept", "certbot.test", "fullchain.pem"), &["certbot.test"]);
+    fixture.run(&mut certbot(fixture, "kept", &["revoke", "--cert-name", "certbot.test", "--no-delete-after-revoke"]));
 }
 
 #[test]

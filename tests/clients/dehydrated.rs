@@ -21,7 +21,7 @@ const EC: &str = "ACCOUNT_KEY_ALGO=prime256v1\n";
 const RSA: &str = "ACCOUNT_KEY_ALGO=rsa\nACCOUNT_KEYSIZE=2048\nKEY_ALGO=rsa\nKEYSIZE=2048\n";
 
 /// dehydrated with an account, its files in this folder.
-struct Dehydrated {
+pub struct Dehydrated {
     program: PathBuf,
     folder: PathBuf,
 }
@@ -103,16 +103,21 @@ fn dehydrated_recovers_from_lost_accounts() {
     fixture.report("all accounts lost");
 }
 
-#[test]
-fn dehydrated_goes_on_after_a_restore() {
-    let mut fixture = Fixture::start("dehydrated", &[]);
-    fixture.serve_webroot();
-    let ec = Dehydrated::new(&fixture, "ec", EC);
-    ec.run(&fixture, &["--cron", "-d", "d.test"]);
-    let fixture = fixture.restored();
-    ec.run(&fixture, &["--cron", "--force", "-d", "d.test"]);
-    fixture.judge(&ec.file("d.test", "fullchain.pem"), &["d.test"]);
-    fixture.report("restored");
+/// Obtains at a CA that is restored later.
+pub fn before_a_restore(fixture: &Fixture) -> Dehydrated {
+    let ec = Dehydrated::new(fixture, "kept", EC);
+    ec.run(fixture, &["--cron", "-d", "dehydrated.test"]);
+    ec
+}
+
+/// Renews and revokes at the restored CA.
+pub fn after_a_restore(fixture: &Fixture, ec: &Dehydrated) {
+    let chain = ec.file("dehydrated.test", "fullchain.pem");
+    let old = fs::read(&chain).unwrap();
+    ec.run(fixture, &["--cron", "--force", "-d", "dehydrated.test"]);
+    fixture.judge(&chain, &["dehydrated.test"]);
+    assert_ne!(fs::read(&chain).unwrap(), old);
+    ec.run(fixture, &["--revoke", ec.file("dehydrated.test", "cert.pem").to_str().unwrap()]);
 }
 
 fn bound(fixture: &Fixture) {

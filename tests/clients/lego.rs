@@ -131,18 +131,22 @@ fn lego_recovers_from_lost_accounts() {
     fixture.report("all accounts lost");
 }
 
-#[test]
-fn lego_goes_on_after_a_restore() {
-    let fixture = Fixture::start("lego", &[]);
-    let lego = Lego::new(&fixture, "ec", "ec256");
-    lego.by_http(&fixture, &["-d", "l.test"], &[]);
-    let fixture = fixture.restored();
-    let port = format!("127.0.0.1:{}", fixture.server.http01);
-    let renew = ["-d", "l.test", "--http", "--http.port", &port, "renew", "--no-random-sleep", "--days", "1000"];
-    fixture.run(&mut lego.command(&fixture, &renew));
-    fixture.judge(&lego.chain(&fixture, "l.test"), &["l.test"]);
-    fixture.run(&mut lego.command(&fixture, &["-d", "l.test", "revoke"]));
-    fixture.report("restored");
+/// Obtains at a CA that is restored later.
+pub fn before_a_restore(fixture: &Fixture) -> Lego {
+    let lego = Lego::new(fixture, "kept", "ec256");
+    lego.by_dns(fixture, &["-d", "lego.test"], &[]);
+    lego
+}
+
+/// Renews and revokes at the restored CA.
+pub fn after_a_restore(fixture: &Fixture, lego: &Lego) {
+    let dns = ["--dns", "httpreq", "--dns.resolvers", fixture.server.fact("dns"), "--dns.propagation-disable-ans"];
+    let renew = ["renew", "--no-random-sleep", "--days", "1000"];
+    let old = fs::read(lego.chain(fixture, "lego.test")).unwrap();
+    fixture.run(&mut lego.command(fixture, &[&["-d", "lego.test"], &dns[..], &renew].concat()));
+    fixture.judge(&lego.chain(fixture, "lego.test"), &["lego.test"]);
+    assert_ne!(fs::read(lego.chain(fixture, "lego.test")).unwrap(), old);
+    fixture.run(&mut lego.command(fixture, &["-d", "lego.test", "revoke"]));
 }
 
 #[test]

@@ -31,5 +31,6 @@ mod lego;
 mod npm;
 mod operations;
 mod responder;
+mod restored;
 mod test_cas;
 mod uacme;
