@@ -72,7 +72,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
             }
             let governing = governing.as_ref().map_err(Clone::clone)?;
             let permits = self.check_still_permitted(governing, &order, &authorizations)?;
-            order.issuance = Some(self.prepare(&order, &presented, &permits)?);
+            let policy = self.policy_to_log(governing);
+            order.issuance = Some(Issuance { policy, ..self.prepare(&order, &presented, &permits)? });
             self.count_certificate(txn, &order)?;
             self.record_caa_checks(txn, &authorizations, &checked?)?;
             txn.put(id.as_str(), &order)?;
@@ -163,6 +164,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
             must_staple,
             tbs: b64::encode(linted.as_bytes()),
             spki: b64::encode(presented.csr.public_key().spki_der()),
+            policy: None,
             prepared: now,
             not_before: period.not_before,
             not_after: period.not_after,

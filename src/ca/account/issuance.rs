@@ -135,7 +135,12 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         };
         let is_logged = self.ports.settings().log.is_some();
         let tbs_text = is_logged.then(|| issuance.tbs.clone());
-        let record = RecordCertificate { serial: issuance.serial.clone(), entry, tbs: tbs_text };
+        let record = RecordCertificate {
+            serial: issuance.serial.clone(),
+            entry,
+            tbs: tbs_text,
+            policy: issuance.policy.clone(),
+        };
         let logged = match self.ports.ask(&LedgerAt(issuance.issuer.clone()), &record).await? {
             Recorded::Yes if is_logged => {
                 return Err(Problem::other_release(

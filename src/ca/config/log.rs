@@ -53,6 +53,11 @@ impl Log {
         EntryReaders::read(value).map(|_| None)
     }
 
+    /// Whether everybody may read entries.
+    pub fn is_public(&self) -> bool {
+        self.entries == EntryReaders::Public
+    }
+
     /// The public key as text, base64url.
     pub fn key_text(&self) -> String {
         b64::encode(&self.key)

@@ -103,7 +103,7 @@ fn document(settings: &Settings, issuer: &Issuer, policy: &Policy, operations: b
         root_section(settings, issuer),
         clients::section(settings, issuer, policy),
         trust::section(settings),
-        more(settings, operations),
+        more(settings, issuer, operations),
         "</main>".to_owned(),
     ];
     html::document(&name, &body.concat())
@@ -144,9 +144,12 @@ fn root_section(settings: &Settings, issuer: &Issuer) -> String {
     )
 }
 
-fn more(settings: &Settings, operations: bool) -> String {
+fn more(settings: &Settings, issuer: &Issuer, operations: bool) -> String {
     let (urls, meta) = (&settings.urls, &settings.meta);
     let mut links = vec![(urls.issuers(), "Status of the issuers and their CRLs (JSON)")];
+    links.extend(
+        settings.log.as_ref().map(|_| (urls.logs(issuer.id()), "The transparency log: proofs of certificates")),
+    );
     links.extend(meta.terms_of_service.clone().map(|url| (url, "Terms of service")));
     links.extend(meta.website.clone().map(|url| (url, "About this CA")));
     if operations {

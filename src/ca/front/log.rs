@@ -2,6 +2,9 @@
 
 use crate::ca::config::log::EntryReaders;
 use crate::ca::config::settings::Settings;
+use crate::ca::documents::log_page;
+use crate::ca::documents::log_page::PageLog;
+use crate::ca::http::html;
 use crate::ca::http::message::{Answer, Body, Request, Response};
 use crate::ca::http::permissions::Permission;
 use crate::ca::http::routes::LogRoute;
@@ -10,6 +13,7 @@ use crate::ca::ledger::log_checkpoint::{CurrentCheckpoint, ProveEntry, verifier_
 use crate::ca::ledger::log_reader::{ReadEntries, ReadTile, ShowLogs, ShownLog};
 use crate::ca::operator_api::sign_in;
 use crate::ca::runtime::ports::Ports;
+use crate::pki::Issuer;
 use crate::records::{Kind, Problem};
 use crate::tlog::Tile;
 use crate::tlog::tile::Resource;
@@ -37,7 +41,7 @@ pub async fn show<P: Ports>(ports: &P, request: &Request, issuer: &str, route: &
     let issuer = settings.issuers.find(issuer).filter(|_| settings.log.is_some()).ok_or_else(unknown)?;
     let at = LedgerAt::from(issuer.id());
     let response = match route {
-        LogRoute::List => list(ports, &at).await?,
+        LogRoute::List => list(ports, request, issuer).await?,
         LogRoute::Proof(serial) => {
             let proof = ports.ask(&at, &ProveEntry { serial: serial.hex() }).await?;
             Response::text(200, TEXT, proof.ok_or_else(unlogged)?).with("Cache-Control", CURRENT)
@@ -99,14 +103,29 @@ fn octets(found: Option<String>, control: &str) -> Answer {
     Ok(response.with("Content-Type", "application/octet-stream").with("Cache-Control", control))
 }
 
-/// The list of an issuer's logs, the oldest first.
-async fn list<P: Ports>(ports: &P, at: &LedgerAt) -> Answer {
-    let logs = ports.ask(at, &ShowLogs).await?;
-    let shown: Result<Vec<Value>, Problem> = logs.iter().map(|log| shown(ports.settings(), at, log)).collect();
-    Ok(Response::json(200, &json!({ "logs": shown? })).with("Cache-Control", CURRENT))
+/// The list of an issuer's logs, the oldest first: a page for browsers.
+async fn list<P: Ports>(ports: &P, request: &Request, issuer: &Issuer) -> Answer {
+    let (settings, logs) = (ports.settings(), ports.ask(&LedgerAt::from(issuer.id()), &ShowLogs).await?);
+    let response = if html::is_wanted(request.accept.as_deref()) {
+        let logs: Result<Vec<PageLog>, Problem> = logs.iter().map(|log| on_page(settings, issuer, log)).collect();
+        html::guarded(log_page::page(settings, issuer, &logs?), html::CONTENT_POLICY)
+    } else {
+        let logs: Result<Vec<Value>, Problem> = logs.iter().map(|log| shown(settings, issuer.id(), log)).collect();
+        Response::json(200, &json!({ "logs": logs? }))
+    };
+    Ok(response.with("Vary", "Accept").with("Cache-Control", CURRENT))
 }
 
-fn shown(settings: &Settings, LedgerAt(issuer): &LedgerAt, log: &ShownLog) -> Result<Value, Problem> {
+fn on_page(settings: &Settings, issuer: &Issuer, log: &ShownLog) -> Result<PageLog, Problem> {
+    Ok(PageLog {
+        url: settings.urls.log(issuer.id(), &log.state.id),
+        key: verifier_key(&log.state)?.to_string(),
+        size: log.size,
+        is_closed: log.state.closed.is_some(),
+    })
+}
+
+fn shown(settings: &Settings, issuer: &str, log: &ShownLog) -> Result<Value, Problem> {
     let ShownLog { state, size } = log;
     Ok(json!({
         "id": state.id,

@@ -4,7 +4,7 @@ use super::message::{Request, Response};
 use crate::records::Problem;
 
 /// Loads the style sheet only, runs nothing, and sends the form to its own origin.
-const CONTENT_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; \
+pub const CONTENT_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; \
                               frame-ancestors 'none'; base-uri 'none'";
 
 /// The document of a page with the style sheet of all pages.

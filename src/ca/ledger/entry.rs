@@ -15,6 +15,7 @@ use crate::records::ledger::inventory::ReplaceRecord;
 use crate::records::operations::notice::NoticeKind;
 use crate::records::{Kind, Problem, Renewable};
 use crate::store::{Kv, Txn};
+use crate::tlog::entry::LoggedPolicy;
 use crate::values::Id;
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +29,9 @@ pub struct RecordCertificate {
     /// The to-be-signed certificate, base64url; only for a log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tbs: Option<String>,
+    /// The CA's policy that permitted it; only for a log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<LoggedPolicy>,
 }
 
 /// Whether a certificate was recorded.
@@ -101,14 +105,15 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         self.know_blocked_keys().await?;
         let (serial, mut entry) = (&ask.serial, ask.entry.clone());
         let tbs = self.logged_tbs(ask.tbs.as_deref(), &entry)?;
+        let logged = tbs.as_deref().map(|tbs| (tbs, ask.policy.as_ref()));
         self.transact_logging(|txn, log| match txn.get::<LedgerEntry>(serial)? {
             Some(old) if old.order == entry.order && old.tbs_digest == entry.tbs_digest => {
-                self.log_again(txn, log, serial, (old, tbs.as_deref())).map(recorded)
+                self.log_again(txn, log, serial, (old, logged)).map(recorded)
             }
             Some(_) => Ok(Recorded::SerialTaken),
             None if txn.has::<BlockedKeyRecord>(&entry.key)? => Ok(Recorded::KeyBlocked),
             None => {
-                entry.logged = self.log_certificate(txn, log, tbs.as_deref())?;
+                entry.logged = self.log_certificate(txn, log, logged)?;
                 txn.put(serial, &entry)?;
                 self.add_to_shard(txn, &entry)?;
                 self.add_to_inventory(txn, serial, &entry)?;

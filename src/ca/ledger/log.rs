@@ -79,11 +79,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     /// Returns the end of the open log. Without one that the settings continue, a log begins.
     fn opened(&self, txn: &mut Txn<'_, K>, log: &mut OpenLog, settings: &Log) -> Result<LogTail, Problem> {
         let logs = txn.get::<LogsRecord>("")?.unwrap_or_default();
-        let urls = &self.ports.settings().urls;
-        let continued = |open: &&LogState| {
-            open.key == settings.key_text() && open.origin == urls.log_origin(&self.issuer, &open.id)
-        };
-        let mut tail = match logs.open().filter(continued) {
+        let mut tail = match logs.open().filter(|open| self.continues_log(open, settings)) {
             Some(open) => log.tail(txn, open)?,
             None => {
                 self.close(txn)?;
@@ -92,6 +88,21 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         };
         self.put_issuer_leaf(txn, &mut tail)?;
         Ok(tail)
+    }
+
+    /// Whether the settings continue the open log, if there is one.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(in crate::ca) fn continues(&self, txn: &Txn<'_, K>) -> Result<bool, Problem> {
+        let logs = txn.get::<LogsRecord>("")?.unwrap_or_default();
+        let settings = self.ports.settings().log.as_ref();
+        Ok(settings.zip(logs.open()).is_some_and(|(settings, open)| self.continues_log(open, settings)))
+    }
+
+    fn continues_log(&self, open: &LogState, settings: &Log) -> bool {
+        let urls = &self.ports.settings().urls;
+        open.key == settings.key_text() && open.origin == urls.log_origin(&self.issuer, &open.id)
     }
 
     /// Closes the open log, if any: it takes no more leaves.

@@ -7,10 +7,14 @@ use crate::records::Problem;
 use crate::records::acme::certificate::LogPlace;
 use crate::records::ledger::crl::CrlRecord;
 use crate::records::ledger::entry::LedgerEntry;
+use crate::records::ledger::log::{LeafRecord, LogsRecord};
 use crate::store::{Kv, Txn};
-use crate::tlog::entry::{Entry, Kind, LoggedCrl, LoggedRevocation};
+use crate::tlog::entry::{Entry, Kind, LoggedCrl, LoggedPolicy, LoggedRevocation};
 use crate::values::{b64, hex};
 use sha2::{Digest, Sha256};
+
+/// A to-be-signed certificate, and the policy that permitted it.
+pub(in crate::ca) type Permitted<'a> = (&'a [u8], Option<&'a LoggedPolicy>);
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     /// Decodes the to-be-signed certificate of an ask; `None` without a log.
@@ -37,10 +41,47 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         &self,
         txn: &mut Txn<'_, K>,
         log: &mut OpenLog,
-        tbs: Option<&[u8]>,
+        certificate: Option<Permitted<'_>>,
     ) -> Result<Option<LogPlace>, Problem> {
-        let Some(body) = tbs else { return Ok(None) };
+        let Some((body, policy)) = certificate else { return Ok(None) };
+        if let Some(policy) = policy {
+            self.log_policy(txn, log, policy)?;
+        }
         self.append(txn, log, Entry { kind: Kind::Certificate, body })
+    }
+
+    /// Adds a policy to the log, unless it is the last one there.
+    fn log_policy(&self, txn: &mut Txn<'_, K>, log: &mut OpenLog, policy: &LoggedPolicy) -> Result<(), Problem> {
+        let body = json(policy)?;
+        let digest = b64::encode(&Sha256::digest(&body));
+        let last = txn.get::<LogsRecord>("")?.and_then(|logs| logs.open()?.policy.clone());
+        if last.as_ref() == Some(&digest) && self.continues(txn)? {
+            return Ok(());
+        }
+        let Some(place) = self.append(txn, log, Entry { kind: Kind::Policy, body: &body })? else { return Ok(()) };
+        let mut logs = txn.get::<LogsRecord>("")?.unwrap_or_default();
+        if let Some(state) = logs.find_mut(&place.log) {
+            state.policy = Some(digest);
+        }
+        Ok(txn.put("", &logs)?)
+    }
+
+    /// Removes the entry of a pruned certificate from its leaf. The hash stays.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(in crate::ca) fn forget_entry(&self, txn: &mut Txn<'_, K>, place: &LogPlace) -> Result<(), Problem> {
+        let id = LeafRecord::id(&place.log, place.index);
+        let Some(leaf) = txn.get::<LeafRecord>(&id)? else { return Ok(()) };
+        let mut logs = txn.get::<LogsRecord>("")?.unwrap_or_default();
+        let Some(state) = logs.find_mut(&place.log) else { return Ok(()) };
+        match place.index < state.tiled {
+            // Its tile has the hash.
+            true => txn.delete::<LeafRecord>(&id),
+            false => txn.put(&id, &LeafRecord { entry: None, ..leaf })?,
+        }
+        state.least = state.least.max(place.index.saturating_add(1));
+        Ok(txn.put("", &logs)?)
     }
 
     /// Adds a recorded certificate to the log, unless it has a place. Returns its place.
@@ -52,10 +93,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         txn: &mut Txn<'_, K>,
         log: &mut OpenLog,
         serial: &str,
-        (mut entry, tbs): (LedgerEntry, Option<&[u8]>),
+        (mut entry, certificate): (LedgerEntry, Option<Permitted<'_>>),
     ) -> Result<Option<LogPlace>, Problem> {
         if entry.logged.is_none() {
-            entry.logged = self.log_certificate(txn, log, tbs)?;
+            entry.logged = self.log_certificate(txn, log, certificate)?;
             if entry.logged.is_some() {
                 txn.put(serial, &entry)?;
             }

@@ -106,7 +106,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
             }
             let mut run = PruneRun { after: last, ..run.clone() };
             for serial in &forgotten {
-                run.deleted = run.deleted.saturating_add(u64::from(delete(txn, serial)?));
+                run.deleted = run.deleted.saturating_add(u64::from(self.delete(txn, serial)?));
             }
             Ok(txn.put("", &PruneRecord { due, run: Some(run), ..state.clone() })?)
         })?;
@@ -159,13 +159,18 @@ fn find<K: Kv>(txn: &Txn<'_, K>, run: &PruneRun) -> Result<Found, Problem> {
     Ok(found)
 }
 
-/// Deletes an entry with its index record. Returns whether there was one.
-fn delete<K: Kv>(txn: &mut Txn<'_, K>, serial: &str) -> Result<bool, Problem> {
-    let Some(entry) = txn.get::<LedgerEntry>(serial)? else { return Ok(false) };
-    txn.delete::<LedgerEntry>(serial);
-    let set = set_of(&entry);
-    if txn.get::<LatestByNames>(&set)?.is_some_and(|latest| latest.serial == serial) {
-        txn.delete::<LatestByNames>(&set);
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
+    /// Deletes an entry with its index record, and its entry of the log. Returns whether there was one.
+    fn delete(&self, txn: &mut Txn<'_, K>, serial: &str) -> Result<bool, Problem> {
+        let Some(entry) = txn.get::<LedgerEntry>(serial)? else { return Ok(false) };
+        txn.delete::<LedgerEntry>(serial);
+        let set = set_of(&entry);
+        if txn.get::<LatestByNames>(&set)?.is_some_and(|latest| latest.serial == serial) {
+            txn.delete::<LatestByNames>(&set);
+        }
+        if let Some(place) = &entry.logged {
+            self.forget_entry(txn, place)?;
+        }
+        Ok(true)
     }
-    Ok(true)
 }

@@ -115,7 +115,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
             };
             json!({ "at": revocation.at.rfc3339(), "reason": revocation.reason, "by": by })
         });
-        Ok(json!({
+        let mut shown = json!({
             "serial": serial, "issuer": self.issuer, "account": entry.account, "external_account": entry.external_account,
             "order": entry.order, "profile": entry.profile, "names": entry.names,
             "unicode_names": entry.names.iter().map(|name| unicode::shown(name)).collect::<Vec<_>>(), "issued": entry.recorded.rfc3339(),
@@ -123,6 +123,11 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
             "revoked": revoked, "renewed": renewed,
             "renewal": { "start": start.rfc3339(), "end": end.rfc3339() },
             "replace_now": rule.is_some() && !renewed && status == "valid",
-        }))
+        });
+        if let (Some(_), Some(members)) = (&entry.logged, shown.as_object_mut()) {
+            let proof = self.ports.settings().urls.log_proof(&self.issuer, serial);
+            members.insert("proof".to_owned(), proof.into());
+        }
+        Ok(shown)
     }
 }

@@ -1,5 +1,6 @@
 //! Invariants of all stored records.
 
+mod log;
 mod notices;
 
 use super::client::Client;
@@ -48,6 +49,7 @@ pub fn violations(world: &World) -> Vec<String> {
         alarms: world.alarms(),
         now: world.now(),
         webhook: world.settings().webhook.is_some(),
+        log: world.settings().log.is_some(),
     };
     let twice = world.operations().accepted_twice.borrow();
     let twice = twice.iter().map(|nonce| format!("{nonce} was accepted twice"));
@@ -65,6 +67,8 @@ pub struct Snapshot {
     pub now: Time,
     /// Whether notices go to a webhook.
     pub webhook: bool,
+    /// Whether certificates are logged.
+    pub log: bool,
 }
 
 impl Snapshot {
@@ -80,6 +84,7 @@ impl Snapshot {
             stored.work(),
             stored.jobs(self),
             stored.notices(self),
+            stored.log(self.log),
         ]
         .concat()
     }
@@ -113,6 +118,8 @@ struct Stored {
     activities: Records,
     notices: Records,
     outgoing: Records,
+    logs: Records,
+    leaves: Records,
 }
 
 fn find<'a>(records: &'a Records, partition: &str, id: &str) -> Option<&'a Value> {
@@ -150,6 +157,8 @@ impl Stored {
             activities: of(ActivityRecord::PREFIX),
             notices: of("notice"),
             outgoing: of("outgoing"),
+            logs: of("log"),
+            leaves: of("leaf"),
         }
     }
 

@@ -3,6 +3,7 @@
 use super::authorization::{AuthorizationStatus, GRACE};
 use crate::records::{AuthorizationRecord, Kind, Problem};
 use crate::store::{Layout, Record, Table};
+use crate::tlog::entry::LoggedPolicy;
 use crate::values::{Id, Identifier, Time};
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
@@ -53,6 +54,9 @@ pub struct Issuance {
     pub must_staple: bool,
     /// The certificate's public key, DER SubjectPublicKeyInfo in base64url.
     pub spki: String,
+    /// The CA's policy that permitted it, for the transparency log; only with one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<LoggedPolicy>,
     /// Time of preparation.
     pub prepared: Time,
     /// Start of validity.

@@ -30,6 +30,7 @@ pub fn read(objects: &Path, issuers: &[String]) -> Snapshot {
         alarms: BTreeMap::new(),
         now: Time::from_millis(u64::try_from(now).unwrap()),
         webhook: false,
+        log: false,
     };
     for (name, Stored { records, alarm }) in stored {
         snapshot.rows.extend(records.into_iter().map(|(key, record)| ((name.clone(), key), record)));

@@ -103,7 +103,7 @@ impl Simulation {
             exempted: None,
             logged: None,
         };
-        let ask = RecordCertificate { serial: serial.clone(), entry, tbs: None };
+        let ask = RecordCertificate { serial: serial.clone(), entry, tbs: None, policy: None };
         assert_eq!(self.world.tell(&self.ledger(), &ask), Recorded::Yes);
         self.world.put(&format!("account/{account}"), &serial, &record);
         self.revoked.extend((n % REVOKED == 0).then_some(serial));

@@ -1,5 +1,6 @@
 //! The transparency log of an issuer, from a request to what a verifier computes.
 
+mod entries;
 mod failing;
 mod reading;
 mod restored;
@@ -175,6 +176,7 @@ pub fn record(world: &World, n: u64) -> RecordCertificate {
         serial: Serial::of_leaf(not_after, random).hex(),
         entry,
         tbs: Some(b64::encode(tbs.as_bytes())),
+        policy: None,
     }
 }
 
@@ -190,13 +192,13 @@ fn certificate_is_logged_and_its_proof_holds_with_it_alone() {
     let client = Client::registered(&world);
     let leaf = client.issue(&["a.test"], &new_key(SigAlg::Es256));
     let log = ids(&world).remove(0);
-    assert_eq!(kinds(&world, &log), ["issuer", "certificate"]);
+    assert_eq!(kinds(&world, &log), ["issuer", "policy", "certificate"]);
     let entries = audited(&world, &log);
-    assert_eq!(entries[1], [b"selvedge/v1 certificate\n".as_slice(), &tbs_of(&leaf)].concat());
+    assert_eq!(entries[2], [b"selvedge/v1 certificate\n".as_slice(), &tbs_of(&leaf)].concat());
     assert_eq!(entries[0], [b"selvedge/v1 issuer\n".as_slice(), world.issuer().certificate_der()].concat());
     let serial = parse_presented(&leaf).unwrap().serial.hex();
     let proof = world.ask("GET", &format!("{}/proof/{serial}", logs(&world))).is(200).text().to_owned();
-    assert_eq!(proven(&world, &leaf, &proof), 1);
+    assert_eq!(proven(&world, &leaf, &proof), 2);
 }
 
 #[test]

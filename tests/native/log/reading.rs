@@ -1,6 +1,6 @@
 //! The readers of a log: everybody for hashes, operators for entries.
 
-use super::{TOKEN, enter, file, ids, logged, read};
+use super::{TOKEN, enter, file, ids, logged, logs, read};
 use selvedge::ca::config::log::EntryReaders;
 use selvedge::ca::http::message::Request;
 use selvedge::records::Kind;
@@ -28,6 +28,33 @@ fn entries_are_for_operators_and_hashes_for_everybody() {
     let public = world.reconfigured(|settings| settings.log.as_mut().unwrap().entries = EntryReaders::Public);
     let answered = public.ask("GET", &path).is(200);
     assert_eq!(answered.header("Cache-Control"), Some("public, max-age=31536000, immutable"));
+}
+
+#[test]
+fn browser_gets_a_page_that_the_landing_page_links() {
+    let world = logged();
+    enter(&world, 1..4);
+    let log = ids(&world).remove(0);
+    let page = |path: &str| {
+        let (method, path, accept) = ("GET".to_owned(), path.to_owned(), Some("text/html".to_owned()));
+        world.send(Request { method, path, accept, ..Request::default() }).is(200)
+    };
+    let list = format!("https://ca.test{}", logs(&world));
+    assert!(page("/").text().contains(&format!("<a href=\"{list}\">")));
+    let shown = page(&logs(&world));
+    assert_eq!(shown.header("Content-Type"), Some("text/html; charset=utf-8"));
+    let key = world.ask("GET", &logs(&world)).json()["logs"][0]["keys"][0].as_str().unwrap().to_owned();
+    for part in [key.as_str(), &format!("{list}/{log}/checkpoint"), &format!("{list}/proof/SERIAL"), "openssl x509"] {
+        assert!(shown.text().contains(part), "{part}");
+    }
+    let plain = selvedge::ca::testing::World::new();
+    let request = Request {
+        method: "GET".to_owned(),
+        path: "/".to_owned(),
+        accept: Some("text/html".to_owned()),
+        ..Request::default()
+    };
+    assert!(!plain.send(request).is(200).text().contains("/log/"));
 }
 
 #[test]

@@ -62,15 +62,15 @@ fn restored_ledger_closes_its_log_and_begins_another_that_names_it() {
     // The first CA goes on.
     enter(&world, 4..9);
     let first = ids(&world).remove(0);
-    assert_eq!(checkpoint(&world, &first).size, 10);
+    assert_eq!(checkpoint(&world, &first).size, 11);
     let other = restored(&world, &rows);
     // The old log is served to its end, with a proof for each of its certificates.
     assert_eq!(ids(&other), [first.as_str()]);
     let serial = parse_presented(&leaf).unwrap().serial.hex();
     let proof = other.ask("GET", &format!("{}/proof/{serial}", logs(&other))).is(200).text().to_owned();
-    assert_eq!(proven(&other, &leaf, &proof), 1);
+    assert_eq!(proven(&other, &leaf, &proof), 2);
     let last = checkpoint(&other, &first);
-    assert_eq!(last.size, 5);
+    assert_eq!(last.size, 6);
     assert!(!tbs_of(&leaf).is_empty());
     enter(&other, 100..103);
     let second = ids(&other).remove(1);
@@ -78,7 +78,7 @@ fn restored_ledger_closes_its_log_and_begins_another_that_names_it() {
     let entries = super::audited(&other, &second);
     let named: LoggedPredecessor = serde_json::from_slice(Entry::read(&entries[0]).unwrap().body).unwrap();
     assert_eq!((named.origin, named.size, named.root), (last.origin, last.size, last.root));
-    assert_eq!(checkpoint(&other, &first).size, 5, "it takes no more leaves");
+    assert_eq!(checkpoint(&other, &first).size, 6, "it takes no more leaves");
     assert_eq!(stored(&other).logs.len(), 2);
     // A second restore closes that one too.
     let third = restored(&other, &backup(&other));
