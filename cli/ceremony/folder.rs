@@ -27,6 +27,8 @@ pub const ROOT_KEY: &str = "root.key";
 pub const NONCE_KEY: &str = "nonce.key";
 /// The key of replay nonces before it, while both count.
 pub const PREVIOUS_NONCE_KEY: &str = "nonce-previous.key";
+/// The key of the transparency logs, if the CA has any.
+pub const LOG_KEY: &str = "log.key";
 /// The name of the set in which files are written.
 const SET: &str = "new-keys";
 

@@ -24,7 +24,7 @@ use anyhow::Result;
 use crate::common::host::disable_core_dumps;
 
 pub use folder::{
-    CaFolder, NONCE_KEY, NewFile, PREVIOUS_NONCE_KEY, ROOT, ROOT_KEY, issuer_file, public_settings, setting,
+    CaFolder, LOG_KEY, NONCE_KEY, NewFile, PREVIOUS_NONCE_KEY, ROOT, ROOT_KEY, issuer_file, public_settings, setting,
 };
 pub use init::{Options as InitOptions, new_nonce_key};
 pub use passphrase::Passphrase;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use selvedge::ca::config::issuers::MAX_ISSUERS;
 
-use crate::ceremony::{ADMIN_TOKENS, NONCE_KEY, PREVIOUS_NONCE_KEY, ROOT, ROOT_CRL, ROOT_KEY, issuer_file};
+use crate::ceremony::{ADMIN_TOKENS, LOG_KEY, NONCE_KEY, PREVIOUS_NONCE_KEY, ROOT, ROOT_CRL, ROOT_KEY, issuer_file};
 use crate::common::files::{mode, text_of};
 use crate::common::secret::SecretFile;
 
@@ -26,6 +26,8 @@ pub struct CaFiles {
     pub nonce: Option<SecretFile>,
     /// The previous key of replay nonces, while both count.
     pub previous_nonce: Option<SecretFile>,
+    /// The key of the transparency logs, if there are any.
+    pub log: Option<SecretFile>,
     /// The admin tokens; absent in older folders.
     pub tokens: Option<SecretFile>,
 }
@@ -65,6 +67,7 @@ impl CaFiles {
             root_key: mode.map(|mode| (root_key, mode)),
             nonce: SecretFile::read(dir.join(NONCE_KEY))?,
             previous_nonce: SecretFile::read(dir.join(PREVIOUS_NONCE_KEY))?,
+            log: SecretFile::read(dir.join(LOG_KEY))?,
             tokens: SecretFile::read(dir.join(ADMIN_TOKENS))?,
             issuers,
             dir: dir.to_path_buf(),

@@ -27,6 +27,8 @@ const KEY: &str = "secret_key";
 const NONCE_KEY: &str = "NONCE_KEY";
 /// The secret that counts beside it for a time.
 const PREVIOUS_NONCE_KEY: &str = "NONCE_KEY_PREVIOUS";
+/// The secret with the key of the transparency logs.
+const LOG_KEY: &str = "LOG_KEY";
 /// The secret with the admin tokens.
 const TOKENS: &str = "ADMIN_TOKENS";
 
@@ -87,6 +89,9 @@ pub fn required(files: &CaFiles, key_binding: bool) -> Result<Vec<RequiredSecret
             let name = name_of("ISSUER_KEY", issuer.place);
             all.push(RequiredSecret { name, file, issuer: Some((issuer.place, id)), as_key: key_binding });
         }
+    }
+    if let Some(file) = &files.log {
+        all.push(RequiredSecret { name: LOG_KEY.to_owned(), file, issuer: None, as_key: false });
     }
     if let Some(file) = &files.tokens {
         all.push(RequiredSecret { name: TOKENS.to_owned(), file, issuer: None, as_key: false });

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::pki;
-use crate::ceremony::{CaFolder, NONCE_KEY, PREVIOUS_NONCE_KEY, ROOT, ROOT_CRL, issuer_file, setting};
+use crate::ceremony::{CaFolder, LOG_KEY, NONCE_KEY, PREVIOUS_NONCE_KEY, ROOT, ROOT_CRL, issuer_file, setting};
 use crate::common::worker_config::Var;
 use crate::runtime::capnp::Binding;
 use crate::runtime::state::{Readers, State};
@@ -98,6 +98,9 @@ impl KeptCa {
             check_nonce_key(&folder, PREVIOUS_NONCE_KEY)?;
             bindings.insert("NONCE_KEY_PREVIOUS".to_owned(), Binding::File(folder.path(PREVIOUS_NONCE_KEY)));
         }
+        if folder.has(LOG_KEY) {
+            bindings.insert("LOG_KEY".to_owned(), Binding::File(folder.path(LOG_KEY)));
+        }
         let root = folder.path(ROOT).display().to_string();
         Ok(Self { dir: dir.to_path_buf(), root, keys: Keys::Real, active: chain, bindings })
     }
@@ -143,6 +146,8 @@ impl KeptCa {
         bindings.remove("ROOT_CRL");
         bindings.insert("NONCE_KEY".to_owned(), Binding::File(state.path(pki::NONCE_KEY)));
         bindings.remove("NONCE_KEY_PREVIOUS");
+        // Its log is that of the real issuers.
+        bindings.remove("LOG_KEY");
         Ok(Self { keys: Keys::StandIn, active: active.unwrap_or_default(), bindings, ..self })
     }
 

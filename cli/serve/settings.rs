@@ -158,6 +158,9 @@ fn keys(files: &CaFiles) -> Result<BTreeMap<String, Binding>> {
     if let Some(previous) = &files.previous_nonce {
         bindings.insert("NONCE_KEY_PREVIOUS".to_owned(), Binding::File(previous.path.clone()));
     }
+    if let Some(log) = &files.log {
+        bindings.insert("LOG_KEY".to_owned(), Binding::File(log.path.clone()));
+    }
     for issuer in &files.issuers {
         if let (Some(_), Some(key)) = (&issuer.chain, &issuer.key) {
             bindings.insert(name_of("ISSUER_KEY", issuer.place), Binding::File(key.path.clone()));

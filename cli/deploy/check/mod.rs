@@ -11,7 +11,8 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
-use selvedge::values::{Time, b64};
+use selvedge::values::native_crypto::NativeKey;
+use selvedge::values::{SigAlg, Time, b64};
 
 use super::ca_files::CaFiles;
 use crate::ceremony::Tokens;
@@ -45,6 +46,7 @@ pub fn anywhere(files: &CaFiles, config: &WorkerConfig, now: Time) -> Vec<Findin
     settings::check(files, config, now, &mut found);
     root_crl::check(files, config, now, &mut found);
     nonce_key(files, &mut found);
+    log_key(files, &mut found);
     admin_tokens(files, &mut found);
     found.sort_by_key(|finding| finding.weight);
     found
@@ -88,6 +90,18 @@ fn nonce_key_file(file: &SecretFile, todo: String, found: &mut Vec<Finding>) {
         found.push(Finding::wrong(
             format!("{shown} is not 32 random bytes in base64url without padding (43 characters)"),
             todo,
+        ));
+    }
+}
+
+fn log_key(files: &CaFiles, found: &mut Vec<Finding>) {
+    let Some(file) = &files.log else { return };
+    check_closed(file, found);
+    let key = NativeKey::from_pkcs8_pem(file.text.reveal());
+    if key.map(|key| key.algorithm()) != Ok(SigAlg::Ed25519) {
+        found.push(Finding::wrong(
+            format!("{}, the key of the transparency logs, is not an Ed25519 key, PKCS#8 in PEM", file.path.display()),
+            "Restore it from a copy, or make another with `openssl genpkey -algorithm ed25519`, which begins another log",
         ));
     }
 }

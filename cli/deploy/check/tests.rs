@@ -178,6 +178,15 @@ fn pathless(root: &CertAndKey) -> CertAndKey {
 }
 
 #[test]
+fn log_key_has_to_be_an_ed25519_key() {
+    let key = |alg| NativeKey::generate(alg, &mut |bytes| bytes.fill(7)).unwrap().to_pkcs8_pem().unwrap();
+    let scene = Scene::new();
+    scene.write("log.key", &key(SigAlg::Ed25519));
+    assert_eq!(scene.found(), []);
+    wrong(|s| s.write("log.key", &key(SigAlg::Es256)), &["log.key", "is not an Ed25519 key", "openssl genpkey"]);
+}
+
+#[test]
 fn settings_that_are_left_as_they_were_are_wrong() {
     wrong(
         |s| s.set("BASE_URL", "https://ca.example.org"),
