@@ -22,6 +22,7 @@ mod issuance;
 mod keys;
 mod kill;
 mod limits;
+mod log;
 mod many;
 mod observed;
 mod reach;
