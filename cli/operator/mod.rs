@@ -24,6 +24,7 @@ mod notices;
 mod operator_status;
 mod paused;
 mod policy;
+mod rehearse;
 mod running_dev;
 mod target;
 mod test_cas;
@@ -159,6 +160,12 @@ pub enum Command {
         #[command(flatten)]
         at: Target,
     },
+    /// Rehearse a CA's life with a throw-away one, up to the theft of each key.
+    #[command(
+        after_help = "Example: selvedge rehearse\nIn the folder of your CA it has its names, constraints and policy, \
+                            and never its keys. The exit code is 1 when a step failed."
+    )]
+    Rehearse(rehearse::Options),
     /// Back up all accounts, certificates, revocations and decisions into an encrypted file. The CA goes on meanwhile.
     #[command(
         args_conflicts_with_subcommands = true,
@@ -213,6 +220,7 @@ pub fn run(command: &Command) -> ExitCode {
         Command::Faults { at, command } => faults::run(at, command),
         Command::Ca { at, command } => test_cas::run(at, command),
         Command::Acceptance { at, options } => acceptance::run(at, options),
+        Command::Rehearse(options) => rehearse::run(options),
         Command::Backup { at, options, command } => backup::run(at, options, command.as_ref()),
         Command::Restore { at, options } => backup::restore(at, options),
         Command::Token { command } => token::run(command),

@@ -176,7 +176,7 @@ impl Target {
 }
 
 /// The token in a file: the only content, or one of several by its name.
-fn token_of(path: &Path, who: Option<&str>) -> Result<(Secret, String)> {
+pub fn token_of(path: &Path, who: Option<&str>) -> Result<(Secret, String)> {
     let shown = path.display();
     let Some(file) = SecretFile::read(path.to_path_buf())? else { bail!("{shown} does not exist") };
     if is_open(file.mode) && path.is_file() {

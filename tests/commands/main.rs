@@ -27,6 +27,7 @@ mod package;
 #[path = "../common/packages/mod.rs"]
 mod packages;
 mod quick_starts;
+mod rehearse;
 mod serve;
 mod server;
 #[allow(dead_code, reason = "some of it is for the judges among the verifiers")]

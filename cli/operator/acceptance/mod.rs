@@ -3,7 +3,7 @@
 //! It makes an external account key that is good for one name and for an hour, and leaves nothing that is usable: the
 //! certificate is revoked, the account deactivated, the key disabled. The audit record keeps both operations of the key.
 
-mod published;
+pub mod published;
 mod report;
 mod walk;
 
@@ -28,7 +28,11 @@ pub struct Options {
     patience: u64,
 }
 
-fn name(text: &str) -> Result<DnsName, String> {
+/// Reads the name of a certificate.
+///
+/// # Errors
+/// When it is a wildcard, or not a DNS name.
+pub fn name(text: &str) -> Result<DnsName, String> {
     let name = DnsName::parse(text).map_err(|fault| format!("{text:?} {fault}"))?;
     if name.is_wildcard() { Err(format!("{text:?} is a wildcard; give one name")) } else { Ok(name) }
 }

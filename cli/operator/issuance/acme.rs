@@ -193,6 +193,11 @@ impl<'a> Acme<'a> {
         self.account.is_some()
     }
 
+    /// The account's URL.
+    pub fn account(&self) -> Option<&str> {
+        self.account.as_deref()
+    }
+
     /// Deactivates the account.
     ///
     /// # Errors

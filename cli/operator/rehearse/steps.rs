@@ -1,0 +1,169 @@
+//! The steps of a rehearsal, in their order; docs/OPERATIONS.md follows it.
+
+/// A step of a rehearsal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Id {
+    SetUp,
+    Issue,
+    Revoke,
+    Rotate,
+    BackUp,
+    Lose,
+    Restore,
+    CertificateKey,
+    AccountKey,
+    NonceKey,
+    ExternalKey,
+    AdminToken,
+    IssuerKey,
+    RootKey,
+}
+
+/// What a step is about.
+#[derive(Clone, Copy, Debug)]
+pub struct Step {
+    /// Which it is.
+    pub id: Id,
+    /// Its title.
+    pub title: &'static str,
+    /// The section of docs/OPERATIONS.md.
+    pub section: &'static str,
+    /// What an operator does for real.
+    pub real: &'static str,
+}
+
+/// All steps.
+pub const STEPS: [Step; 14] = [
+    Step {
+        id: Id::SetUp,
+        title: "set up a CA",
+        section: "Setting it up",
+        real: "`init` on the machine that keeps the root's key, then `deploy` or `serve`",
+    },
+    Step {
+        id: Id::Issue,
+        title: "issue a certificate",
+        section: "Setting it up",
+        real: "`eab create` for each client, which then orders by itself",
+    },
+    Step {
+        id: Id::Revoke,
+        title: "revoke a certificate",
+        section: "Revocation",
+        real: "the client revokes, or `certs revoke`",
+    },
+    Step {
+        id: Id::Rotate,
+        title: "rotate the issuer",
+        section: "Every few years: the next issuer",
+        real: "`issuer new --takes-over` a month ahead, then `deploy`, or restart `serve`",
+    },
+    Step {
+        id: Id::BackUp,
+        title: "back up",
+        section: "Backup and restore",
+        real: "`backup` every day by cron, kept elsewhere, with ca/ and wrangler.toml beside it",
+    },
+    Step {
+        id: Id::Lose,
+        title: "lose the store",
+        section: "Loss",
+        real: "nothing: clients cannot renew until the restore, so begin it at once",
+    },
+    Step {
+        id: Id::Restore,
+        title: "restore",
+        section: "Restore",
+        real: "CLOSED, `restore`, open again; then revoke again what was revoked since the backup",
+    },
+    Step {
+        id: Id::CertificateKey,
+        title: "a certificate's key",
+        section: "Compromise",
+        real: "`certs revoke --reason keyCompromise`, and a new key at its host",
+    },
+    Step {
+        id: Id::AccountKey,
+        title: "an account key",
+        section: "Compromise",
+        real: "`certs revoke --account`, then `accounts deactivate`, and another account for the client",
+    },
+    Step {
+        id: Id::NonceKey,
+        title: "`NONCE_KEY`",
+        section: "Compromise",
+        real: "another ca/nonce.key, `deploy --emergency`; hand out new external account keys",
+    },
+    Step {
+        id: Id::ExternalKey,
+        title: "an external account key",
+        section: "Compromise",
+        real: "`eab disable`, and a look at its accounts with `eab show`",
+    },
+    Step {
+        id: Id::AdminToken,
+        title: "an admin token",
+        section: "Compromise",
+        real: "`token new`, `token remove`, `deploy --emergency`; then `audit list` for what the thief did",
+    },
+    Step {
+        id: Id::IssuerKey,
+        title: "an issuer key",
+        section: "Compromise",
+        real: "the next issuer at once, `issuer revoke`, `deploy --emergency`, `certs replace`, then `certs revoke`",
+    },
+    Step {
+        id: Id::RootKey,
+        title: "the root key",
+        section: "Compromise",
+        real: "a new CA in another folder, and its root to all clients in place of the old one",
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: &str = include_str!("../../../docs/OPERATIONS.md");
+
+    /// The lines of a section, down to the next heading.
+    fn section(heading: &str) -> Vec<&'static str> {
+        let is_heading = |line: &str| line.starts_with("## ") || line.starts_with("### ");
+        let lines = PAGE.lines().skip_while(|line| line.trim_start_matches('#').trim() != heading || !is_heading(line));
+        lines.skip(1).take_while(|line| !is_heading(line)).collect()
+    }
+
+    /// The first cells of the tables in a section.
+    fn first_cells(heading: &str) -> Vec<String> {
+        let rows = section(heading).into_iter().filter_map(|line| line.strip_prefix("| "));
+        rows.filter_map(|row| row.split(" | ").next().map(str::to_owned)).collect()
+    }
+
+    #[test]
+    fn page_and_command_have_the_same_steps_in_the_same_order() {
+        let titles: Vec<String> = STEPS.iter().map(|step| step.title.to_owned()).collect();
+        let listed: Vec<String> = first_cells("A rehearsal").into_iter().skip(1).collect();
+        assert_eq!(listed, titles, "docs/OPERATIONS.md, \"A rehearsal\"");
+        for step in STEPS {
+            assert!(!section(step.section).is_empty(), "docs/OPERATIONS.md has no section {:?}", step.section);
+        }
+    }
+
+    #[test]
+    fn compromised_keys_have_their_rows_in_the_same_order() {
+        let rows = first_cells("Compromise");
+        let place = |step: &Step| {
+            let found = rows.iter().position(|row| row.starts_with(step.title));
+            found.unwrap_or_else(|| panic!("no row for {:?}: {rows:?}", step.title))
+        };
+        let places: Vec<usize> = STEPS.iter().filter(|step| step.section == "Compromise").map(place).collect();
+        assert!(places.len() == 7 && places.is_sorted(), "{places:?}: {rows:?}");
+    }
+
+    #[test]
+    fn sections_follow_the_steps() {
+        let at = |step: &Step| PAGE.find(&format!("# {}\n", step.section));
+        let real: Vec<_> = STEPS.iter().filter(|step| step.section != "Loss").map(at).collect();
+        assert!(real.iter().all(Option::is_some), "{real:?}");
+    }
+}

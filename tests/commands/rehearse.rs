@@ -1,0 +1,115 @@
+//! `rehearse`: all steps with a throw-away CA, its failure, its interruption, and what is left.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use tempfile::TempDir;
+
+/// A `rehearse` whose temporary files are in a folder of its own.
+fn rehearse(place: &TempDir, arguments: &[&str]) -> Command {
+    let temporary = place.path().join("tmp");
+    fs::create_dir_all(&temporary).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_selvedge"));
+    command.env_remove("RUSTC_BOOTSTRAP").env("TMPDIR", temporary).stdin(Stdio::null());
+    command.arg("rehearse").args(arguments).current_dir(place.path());
+    command
+}
+
+/// What is left in the folder for temporary files.
+fn left(place: &TempDir) -> Vec<PathBuf> {
+    fs::read_dir(place.path().join("tmp")).unwrap().map(|entry| entry.unwrap().path()).collect()
+}
+
+/// Makes a CA in the folder whose issuer permits one domain.
+fn init(place: &TempDir) {
+    let selvedge = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_selvedge"));
+        command.env_remove("RUSTC_BOOTSTRAP").stdin(Stdio::null()).current_dir(place.path());
+        command
+    };
+    let made = selvedge().args(["new", "."]).output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    fs::write(place.path().join("passphrase"), "correct horse battery staple\n").unwrap();
+    let mut init = selvedge();
+    init.args(["init", "--base-url", "https://ca.example.org", "--name", "Example", "--permit-dns", "example.org"]);
+    let made = init.args(["--passphrase-file", "passphrase", "--accounts", "with-key"]).output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+}
+
+/// All files of a CA with their contents.
+fn contents(place: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let files = fs::read_dir(place.join("ca")).unwrap().map(|entry| entry.unwrap().path());
+    let mut all: Vec<_> = files.map(|file| (file.clone(), fs::read(&file).unwrap())).collect();
+    all.push((place.join("wrangler.toml"), fs::read(place.join("wrangler.toml")).unwrap()));
+    all.sort();
+    all
+}
+
+#[test]
+fn rehearsal_takes_all_steps_with_the_names_of_the_ca_and_leaves_nothing() {
+    let place = tempfile::tempdir().unwrap();
+    init(&place);
+    let before = contents(place.path());
+    let output = rehearse(&place, &[]).output().unwrap();
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{out}{err}");
+    assert!(
+        out.contains("A rehearsal with the names of ca, and throw-away keys.") && out.contains("below Example"),
+        "{out}"
+    );
+    assert!(out.contains("for rehearsal.example.org"), "{out}");
+    let steps: Vec<&str> = out.lines().filter(|line| line.starts_with("ok ")).collect();
+    assert_eq!(steps.len(), 14, "{out}");
+    for said in
+        ["badCSR", "selvedge restore rehearsal.age", "for real", "docs/OPERATIONS.md, \"Compromise\"", "rehearsed: 14"]
+    {
+        assert!(out.contains(said), "{said}: {out}");
+    }
+    assert_eq!(left(&place), Vec::<PathBuf>::new());
+    assert_eq!(contents(place.path()), before, "the CA itself is as it was");
+}
+
+#[test]
+fn rehearsal_that_fails_names_its_step_and_leaves_nothing() {
+    let place = tempfile::tempdir().unwrap();
+    init(&place);
+    // The issuer permits another domain only.
+    let output = rehearse(&place, &["--name", "www.other.test"]).output().unwrap();
+    let out = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{out}");
+    assert!(
+        out.contains("failed   2  issue a certificate") && out.contains("not rehearsed: step 2 of 14 failed"),
+        "{out}"
+    );
+    assert!(!out.contains("revoke a certificate"), "{out}");
+    assert_eq!(left(&place), Vec::<PathBuf>::new());
+}
+
+/// Waits until the first step is done. Returns the pids in the state folder.
+fn begun(child: &mut Child, place: &TempDir) -> Vec<i32> {
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    lines.find(|line| line.as_ref().is_ok_and(|line| line.starts_with("ok "))).unwrap().unwrap();
+    let folder = left(place).remove(0);
+    let facts: serde_json::Value = serde_json::from_slice(&fs::read(folder.join("state/serve.json")).unwrap()).unwrap();
+    std::thread::spawn(move || lines.for_each(drop));
+    ["pid", "workerd_pid"].iter().map(|name| i32::try_from(facts[name].as_i64().unwrap()).unwrap()).collect()
+}
+
+#[test]
+fn rehearsal_that_is_interrupted_ends_its_processes_and_leaves_nothing() {
+    let place = tempfile::tempdir().unwrap();
+    let mut child = rehearse(&place, &[]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let pids = begun(&mut child, &place);
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let status = child.wait().unwrap();
+    let mut err = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+    assert!(status.code() == Some(1) && err.contains("processes and folder are removed"), "{status}: {err}");
+    assert_eq!(left(&place), Vec::<PathBuf>::new());
+    for pid in pids {
+        assert!(test_kill_process(Pid::from_raw(pid).unwrap()).is_err(), "process {pid} goes on");
+    }
+}
