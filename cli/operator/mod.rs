@@ -24,6 +24,7 @@ mod notices;
 mod operator_status;
 mod paused;
 mod policy;
+mod recover;
 mod rehearse;
 mod running_dev;
 mod target;
@@ -190,6 +191,17 @@ pub enum Command {
         #[command(flatten)]
         at: Target,
     },
+    /// Take one partition back to an earlier time, on Cloudflare.
+    #[command(
+        after_help = "Example: selvedge recover ledger/1a2b3c4d5e6f7081 --at 2027-01-31T12:00:00Z --dry-run\nThe CA has to be \
+                            closed (CLOSED). Run it again after an interruption, and it goes on."
+    )]
+    Recover {
+        #[command(flatten)]
+        options: recover::Options,
+        #[command(flatten)]
+        at: Target,
+    },
     /// Admin tokens of the operations API: names and secrets in admin.tokens of the CA's folder.
     Token {
         #[command(subcommand)]
@@ -223,6 +235,7 @@ pub fn run(command: &Command) -> ExitCode {
         Command::Rehearse(options) => rehearse::run(options),
         Command::Backup { at, options, command } => backup::run(at, options, command.as_ref()),
         Command::Restore { at, options } => backup::restore(at, options),
+        Command::Recover { at, options } => recover::run(at, options),
         Command::Token { command } => token::run(command),
         Command::NonceKey { command } => nonce_key::run(command),
     };

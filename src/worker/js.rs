@@ -97,6 +97,22 @@ extern "C" {
     #[wasm_bindgen(method, catch, js_name = deleteAll)]
     pub fn delete_all(this: &Storage) -> Result<Promise, JsValue>;
 
+    /// `getCurrentBookmark`.
+    #[wasm_bindgen(method, catch, js_name = getCurrentBookmark)]
+    pub fn current_bookmark(this: &Storage) -> Result<Promise, JsValue>;
+
+    /// `getBookmarkForTime`, in milliseconds.
+    #[wasm_bindgen(method, catch, js_name = getBookmarkForTime)]
+    pub fn bookmark_for_time(this: &Storage, at: f64) -> Result<Promise, JsValue>;
+
+    /// `onNextSessionRestoreBookmark`.
+    #[wasm_bindgen(method, catch, js_name = onNextSessionRestoreBookmark)]
+    pub fn restore_bookmark(this: &Storage, bookmark: &str) -> Result<Promise, JsValue>;
+
+    /// `queueMicrotask` of the global scope.
+    #[wasm_bindgen(catch, js_name = queueMicrotask)]
+    pub fn queue_microtask(act: &JsValue) -> Result<(), JsValue>;
+
     /// `fetch` of the global scope.
     #[wasm_bindgen(catch, js_name = fetch)]
     fn fetch_anywhere(url: &str, init: &RequestInit) -> Result<Promise, JsValue>;

@@ -26,7 +26,7 @@ use core::time::Duration;
 use std::cell::Cell;
 use std::rc::Rc;
 use wasm_bindgen::{JsCast, JsValue};
-use worker::js_sys::Promise;
+use worker::js_sys::{Function, Promise};
 use worker::wasm_bindgen;
 use worker::{Env, State, web_sys};
 
@@ -194,6 +194,24 @@ impl PartitionPorts for HostPorts {
         crypto::new_key().await
     }
 
+    async fn bookmark(&self, at: Option<Time>) -> Result<String, String> {
+        let object = self.object.as_ref().ok_or("this is not a partition")?;
+        let storage = object.storage();
+        #[allow(clippy::cast_precision_loss, reason = "a time in milliseconds has 41 bits")]
+        let asked = match at {
+            Some(at) => storage.bookmark_for_time(at.millis() as f64),
+            None => storage.current_bookmark(),
+        };
+        let found = js::answer(asked).await.map_err(|error| js::text(&error))?;
+        found.as_string().ok_or_else(|| "the platform's bookmark is not a text".to_owned())
+    }
+
+    async fn go_to(&self, bookmark: &str) -> Result<(), String> {
+        let object = self.object.as_ref().ok_or("this is not a partition")?;
+        js::answer(object.storage().restore_bookmark(bookmark)).await.map_err(|error| js::text(&error))?;
+        object.abort().map_err(|error| js::text(&error))
+    }
+
     async fn sign_with(&self, pkcs8: &[u8], message: &[u8]) -> Result<Vec<u8>, CryptoFailure> {
         SigningKey::import(pkcs8, ALGORITHM).await?.sign(message).await
     }
@@ -248,6 +266,14 @@ impl Object {
     /// Its storage.
     pub fn storage(&self) -> Storage {
         JsValue::from(self.state.storage().as_raw()).unchecked_into()
+    }
+
+    /// Ends the object's memory, once this call has left the wasm module.
+    fn abort(&self) -> Result<(), JsValue> {
+        let state: JsValue = self.state.as_raw().into();
+        let abort: Function = js::member(&state, "abort").dyn_into()?;
+        let bound: JsValue = abort.bind1(&state, &JsValue::from_str("the partition goes to a bookmark")).into();
+        js::queue_microtask(&bound)
     }
 
     /// Sets the alarm to `at`, unless it fires earlier.

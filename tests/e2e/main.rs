@@ -27,6 +27,7 @@ mod many;
 mod observed;
 mod reach;
 mod receivers;
+mod recoveries;
 mod release_fixture;
 mod releases;
 mod retrying_client;

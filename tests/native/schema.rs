@@ -35,6 +35,7 @@ use selvedge::records::operations::migration::MigrationRecord;
 use selvedge::records::operations::notice::digest::DigestRecord;
 use selvedge::records::operations::notice::{Failure, NoticeKind, NoticeRecord, ScanStateRecord, WebhookQueueRecord};
 use selvedge::records::operations::policies::{CalendarRecord, FindingRecord, PolicyRecord, ShadowRecord};
+use selvedge::records::operations::recovery::RecoveryRecord;
 use selvedge::records::operations::restore::RestoreRecord;
 use selvedge::records::operations::test_ca::{ClockRecord, MadeRecord, TestCaRecord, WithinRecord};
 use selvedge::records::witness::WitnessedRecord;
@@ -156,6 +157,7 @@ fn golden_examples_round_trip_and_every_record_has_one() {
         golden::<FindingRecord>(),
         golden::<CalendarRecord>(),
         golden::<FaultRecord>(),
+        golden::<RecoveryRecord>(),
         golden::<RestoreRecord>(),
         golden::<TestCaRecord>(),
         golden::<ClockRecord>(),

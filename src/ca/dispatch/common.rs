@@ -5,6 +5,7 @@ use crate::ca::runtime::copying::CopyRows;
 use crate::ca::runtime::message::{InBackup, Message, write_json};
 use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::PartitionPorts;
+use crate::ca::runtime::recovering::{CarryRows, CopyHeld, GoTo, HoldPartition, HoldRecovered, ShowRecovery};
 use crate::ca::runtime::restoring::{EndRestore, ImportRows, MarkRestore, ShowRestore, UndoRestore, restoring};
 use crate::ca::runtime::schema::ShowSchema;
 use crate::ca::runtime::within::{EndPartition, FollowClock};
@@ -29,8 +30,12 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
             MarkRestore::NAME => done(message.read(), |MarkRestore(record)| self.mark_restore(&record)),
             ImportRows::NAME => done(message.read(), |ask| self.import_rows(ask)),
             UndoRestore::NAME => done(message.read(), |ask: UndoRestore| self.undo_restore(&ask)),
-            // It depends on the kind.
-            EndRestore::NAME => return None,
+            HoldRecovered::NAME => done(message.read(), |ask: HoldRecovered| self.hold_recovered(&ask)),
+            ShowRecovery::NAME => self.last_recovery().and_then(|id| write_json(&id)),
+            CarryRows::NAME => done(message.read(), |ask| self.carry_rows(ask)),
+            CopyHeld::NAME => message.read().and_then(|ask| self.copy_held(ask)).and_then(|page| write_json(&page)),
+            // They depend on the kind, or on the host.
+            EndRestore::NAME | HoldPartition::NAME | GoTo::NAME => return None,
             EndPartition::NAME => self.end_within().and_then(|()| write_json(&())),
             FollowClock::NAME => self.follow_clock().and_then(|()| write_json(&())),
             _ if self.running.restoring.get() => Err(restoring()),

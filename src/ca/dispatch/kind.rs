@@ -20,6 +20,7 @@ use crate::ca::runtime::ask::Ask;
 use crate::ca::runtime::message::{Message, PartitionId, PostReply, Reply, write_json};
 use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::PartitionPorts;
+use crate::ca::runtime::recovering::{GoTo, HoldPartition};
 use crate::ca::runtime::restoring::{EndRestore, restoring};
 use crate::ca::{account, ledger, partitions};
 use crate::records::Problem;
@@ -104,7 +105,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// Answers a message.
     pub async fn handle(self: Rc<Self>, message: Message) -> Reply {
         let common = match self.handle_common(&message) {
-            None if message.ask == EndRestore::NAME => Some(apart(self.end_restore(&message)).await),
+            None => apart(self.handle_waiting(&message)).await,
             common => common,
         };
         if let Some(answer) = common {
@@ -132,6 +133,24 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
             return self.reply(Err(problem));
         }
         self.reply(answer)
+    }
+
+    /// Answers an ask of restores and recoveries that waits; `None` for others.
+    async fn handle_waiting(self: &Rc<Self>, message: &Message) -> Option<Result<Box<RawValue>, Problem>> {
+        match message.ask.as_str() {
+            EndRestore::NAME => Some(self.end_restore(message).await),
+            HoldPartition::NAME => Some(self.hold_for(message).await),
+            GoTo::NAME => Some(self.go_for(message).await),
+            _ => None,
+        }
+    }
+
+    async fn hold_for(&self, message: &Message) -> Result<Box<RawValue>, Problem> {
+        write_json(&self.hold_partition(&message.read()?).await?)
+    }
+
+    async fn go_for(&self, message: &Message) -> Result<Box<RawValue>, Problem> {
+        write_json(&self.go_to(&message.read()?).await?)
     }
 
     /// Settles what the present means for a restored partition, and opens it.

@@ -12,15 +12,18 @@ use sha2::{Digest, Sha256};
 /// limit; reading a longer body is aborted.
 pub const MAX_BODY: usize = 64 * 1024;
 
-/// Path of the one operation with a longer body: rows of a backup.
+/// Path of an operation with a longer body: the rows that a recovery carries.
+pub const RECOVERY: &str = "/admin/v1/recovery";
+
+/// Path of another one: rows of a backup.
 pub const RESTORE_ROWS: &str = "/admin/v1/restoration/rows";
 
-/// Maximum length of its body in bytes. A row with a part of a long CRL has a megabyte.
+/// Maximum length of their bodies in bytes. A row with a part of a long CRL has a megabyte.
 pub const MAX_RESTORE_BODY: usize = 4 * 1024 * 1024;
 
 /// Maximum length of the body of a request to this path.
 pub fn max_body(path: &str) -> usize {
-    if path == RESTORE_ROWS { MAX_RESTORE_BODY } else { MAX_BODY }
+    if matches!(path, RESTORE_ROWS | RECOVERY) { MAX_RESTORE_BODY } else { MAX_BODY }
 }
 
 /// A request.

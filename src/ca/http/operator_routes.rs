@@ -88,6 +88,8 @@ pub enum AdminRoute {
     Backups,
     /// Rows for a backup.
     BackupRows,
+    /// The recovery of a partition to an earlier time.
+    Recovery,
     /// The restore of a backup.
     Restoration,
     /// Rows of a backup that is restored.
@@ -141,6 +143,7 @@ impl AdminRoute {
             ("clock", None, None) => Self::Clock,
             ("backups", None, None) => Self::Backups,
             ("backups", Some("rows"), None) => Self::BackupRows,
+            ("recovery", None, None) => Self::Recovery,
             ("restoration", None, None) => Self::Restoration,
             ("restoration", Some("rows"), None) => Self::RestoredRows,
             ("restoration", Some("end"), None) => Self::RestorationEnd,
@@ -191,6 +194,7 @@ impl AdminRoute {
             Self::Clock => ("GET, HEAD, POST", "/admin/v1/clock"),
             Self::Backups => ("POST", "/admin/v1/backups"),
             Self::BackupRows => ("POST", "/admin/v1/backups/rows"),
+            Self::Recovery => ("POST", "/admin/v1/recovery"),
             Self::Restoration => ("GET, HEAD, POST", "/admin/v1/restoration"),
             Self::RestoredRows => ("POST", "/admin/v1/restoration/rows"),
             Self::RestorationEnd => ("POST", "/admin/v1/restoration/end"),

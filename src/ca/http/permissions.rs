@@ -30,7 +30,7 @@ pub enum Permission {
     Shadow,
     /// Puts a policy in force.
     Policy,
-    /// Reads all partitions for a backup, and restores one.
+    /// Reads all partitions for a backup, restores one, and recovers a partition.
     Backups,
 }
 
@@ -99,6 +99,7 @@ impl AdminRoute {
             Self::TestCas | Self::EndTestCa => Permission::TestCas,
             Self::Backups
             | Self::BackupRows
+            | Self::Recovery
             | Self::Restoration
             | Self::RestoredRows
             | Self::RestorationEnd

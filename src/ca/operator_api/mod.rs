@@ -21,6 +21,7 @@ pub mod notices;
 pub mod operator;
 pub mod overview;
 pub mod policies;
+pub mod recovery;
 pub mod replacements;
 pub mod restoration;
 pub mod revocations;
@@ -138,6 +139,7 @@ async fn read<P: Ports>(ports: &P, operator: &Operator, request: &Request, route
         | AdminRoute::EndTestCa
         | AdminRoute::Backups
         | AdminRoute::BackupRows
+        | AdminRoute::Recovery
         | AdminRoute::RestoredRows
         | AdminRoute::RestorationEnd
         | AdminRoute::RestorationUndo => Err(not_allowed(request)),
@@ -169,6 +171,7 @@ async fn change<P: Ports>(ports: &P, operator: &Operator, request: &Request, rou
         AdminRoute::Clock => apart(clock::change(ports, operator, request)).await,
         AdminRoute::Backups => apart(backups::begin(ports, operator, request)).await,
         AdminRoute::BackupRows => apart(backups::rows(ports, request)).await,
+        AdminRoute::Recovery => apart(recovery::step(ports, operator, request)).await,
         AdminRoute::Restoration => apart(restoration::begin(ports, operator, request)).await,
         AdminRoute::RestoredRows => apart(restoration::rows(ports, request)).await,
         AdminRoute::RestorationEnd => apart(restoration::end(ports, operator, request)).await,

@@ -2,6 +2,7 @@
 
 pub mod apart;
 pub mod ask;
+pub mod carrying;
 pub mod copying;
 pub mod failure_queue;
 pub mod faultless;
@@ -17,6 +18,7 @@ pub mod partition;
 pub mod policy_cache;
 pub mod ports;
 pub mod problems;
+pub mod recovering;
 pub mod request_ids;
 pub mod restoring;
 pub mod running;

@@ -175,6 +175,18 @@ pub trait PartitionPorts: Ports {
     /// As [`Ports::fill_random`].
     fn next_nonce(&self) -> Result<NonceNumber, CryptoFailure>;
 
+    /// Returns the bookmark of this partition at a time; `None` for the present.
+    ///
+    /// # Errors
+    /// The platform's reason, or that it has no bookmarks.
+    async fn bookmark(&self, at: Option<Time>) -> Result<String, String>;
+
+    /// Has this partition begin anew at a bookmark. Its memory ends, and most often the reply is lost.
+    ///
+    /// # Errors
+    /// The platform's reason; nothing was changed then.
+    async fn go_to(&self, bookmark: &str) -> Result<(), String>;
+
     /// Runs a task to completion, independently of the request that started it.
     fn spawn(&self, task: Task);
 

@@ -120,7 +120,11 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
         Ok(())
     }
 
-    fn mark(&self) -> Result<Option<RestoreRecord>, Problem> {
+    /// Returns the mark of this partition.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(in crate::ca) fn mark(&self) -> Result<Option<RestoreRecord>, Problem> {
         self.transact(|txn| Ok(txn.get::<RestoreRecord>("")?))
     }
 
@@ -185,7 +189,11 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
         })
     }
 
-    fn write_marked(
+    /// Writes rows together with the mark.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(in crate::ca) fn write_marked(
         &self,
         record: &RestoreRecord,
         mut writes: Vec<(Key, Write)>,

@@ -73,6 +73,11 @@ impl SharedKv {
         self.rows.borrow().clone()
     }
 
+    /// Replaces all rows, as the platform does at a bookmark.
+    pub fn replace(&self, rows: MemoryKv) {
+        self.rows.replace(rows);
+    }
+
     /// Looks at the rows, without faults.
     pub fn look<T>(&self, at: impl FnOnce(&MemoryKv) -> T) -> T {
         at(&self.rows.borrow())

@@ -323,6 +323,22 @@ impl PartitionPorts for WorldPorts {
         all.entry(self.partition.clone().unwrap_or_default()).or_default().next(|| self.random())
     }
 
+    async fn bookmark(&self, at: Option<Time>) -> Result<String, String> {
+        self.world.step().await;
+        let underway = self.begin("bookmark").map_err(|Injected(why)| why)?;
+        let found = self.world.bookmark(self.partition.as_deref().unwrap_or_default(), at);
+        underway.done();
+        found
+    }
+
+    async fn go_to(&self, bookmark: &str) -> Result<(), String> {
+        self.world.step().await;
+        let underway = self.begin("go to a bookmark").map_err(|Injected(why)| why)?;
+        let went = self.world.go_to(self.partition.as_deref().unwrap_or_default(), bookmark);
+        underway.done();
+        went
+    }
+
     fn spawn(&self, task: Task) {
         self.world.state.tasks.borrow_mut().push((self.partition.clone(), task));
     }

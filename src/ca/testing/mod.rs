@@ -13,6 +13,7 @@
 )]
 
 mod answered;
+mod bookmarks;
 mod client;
 mod counts;
 mod csr;

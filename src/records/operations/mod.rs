@@ -13,6 +13,7 @@ pub mod migration;
 pub mod notice;
 pub mod policies;
 pub mod proof;
+pub mod recovery;
 pub mod restore;
 pub mod role;
 pub mod test_ca;

@@ -3,6 +3,7 @@
 mod backups;
 mod bulk;
 mod double;
+mod recoveries;
 mod target;
 mod terminal;
 mod tokens;

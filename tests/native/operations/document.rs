@@ -57,6 +57,7 @@ pub fn routes() -> Vec<AdminRoute> {
         AdminRoute::Clock,
         AdminRoute::Backups,
         AdminRoute::BackupRows,
+        AdminRoute::Recovery,
         AdminRoute::Restoration,
         AdminRoute::RestoredRows,
         AdminRoute::RestorationEnd,
@@ -81,7 +82,7 @@ fn name_missing(route: &AdminRoute) {
         AdminRoute::Faults | AdminRoute::ClearFaults => {}
         AdminRoute::TestCas | AdminRoute::EndTestCa | AdminRoute::Clock => {}
         AdminRoute::Backups | AdminRoute::BackupRows | AdminRoute::Restoration | AdminRoute::RestoredRows => {}
-        AdminRoute::RestorationEnd | AdminRoute::RestorationUndo => {}
+        AdminRoute::RestorationEnd | AdminRoute::RestorationUndo | AdminRoute::Recovery => {}
     }
 }
 
@@ -118,10 +119,19 @@ fn usual_body(path: &str) -> Value {
 /// Whether a good request is refused as well, for want of its object.
 ///
 /// A second revocation, a name that is not paused, a test notice without a webhook, an action that waits for a second
-/// person, a restore into a CA in use, rows of backups without a token, and the end of a main CA.
+/// person, a restore into a CA in use, a recovery, rows of backups without a token, and the end of a main CA.
 fn is_refused(template: &str, method: &str) -> bool {
-    let ends =
-        ["/revoke", "/resume", "/notices/test", "/backups/rows", "/confirm", "/reject", "/approvals/{id}", "/v1/end"];
+    let ends = [
+        "/revoke",
+        "/resume",
+        "/notices/test",
+        "/backups/rows",
+        "/confirm",
+        "/reject",
+        "/approvals/{id}",
+        "/v1/end",
+        "/v1/recovery",
+    ];
     ends.iter().any(|end| template.ends_with(end)) || template.contains("/restoration") && method == "post"
 }
 

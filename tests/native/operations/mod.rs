@@ -26,6 +26,7 @@ mod orders;
 mod overview;
 mod policies;
 mod receivers;
+mod recoveries;
 mod replacements;
 mod restores;
 mod revocations;
