@@ -40,6 +40,7 @@ mod test_cas;
 mod test_log;
 mod time;
 mod tls_alpn;
+mod transparency;
 mod transport;
 mod witness;
 mod worker;
