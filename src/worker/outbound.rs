@@ -68,6 +68,29 @@ pub async fn fetch(url: &str, limits: Limits) -> Result<FetchAnswer, OutboundFau
     .await
 }
 
+/// Submits a checkpoint to a witness; see [`crate::ca::runtime::ports::PartitionPorts::submit`].
+///
+/// # Errors
+/// As there.
+pub async fn submit(url: &str, text: &str, limits: Limits) -> Result<FetchAnswer, OutboundFault> {
+    let init = submission(text).map_err(|_| OutboundFault::unreachable())?;
+    in_time(url, init, limits, OutboundFault::unreachable, async |response| {
+        let status = response.status();
+        let body = if is_redirect(status) { Vec::new() } else { body(response, limits.max_bytes).await? };
+        Ok(FetchAnswer { status, location: None, body })
+    })
+    .await
+}
+
+fn submission(text: &str) -> Result<RequestInit, JsValue> {
+    let init = RequestInit::new();
+    init.set_method("POST");
+    init.set_redirect(RequestRedirect::Manual);
+    init.set_headers(&js::object(&[("Content-Type", "text/plain; charset=utf-8".into()), identity()])?);
+    init.set_body(&JsValue::from_str(text));
+    Ok(init)
+}
+
 /// The limits of a webhook's answer.
 const DELIVERY: Limits = Limits { max_bytes: 0, timeout: Duration::from_secs(10) };
 

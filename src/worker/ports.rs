@@ -245,6 +245,10 @@ impl PartitionPorts for HostPorts {
         outbound::deliver(request).await
     }
 
+    async fn submit(&self, url: &str, body: &str, limits: Limits) -> Result<FetchAnswer, OutboundFault> {
+        outbound::submit(url, body, limits).await
+    }
+
     async fn mail(&self, mail: &Mail) -> Result<(), String> {
         outbound::mail(&self.env, mail).await
     }

@@ -1,4 +1,5 @@
 //! A log with any leaves and with forks, as a client of witnesses.
+#![allow(dead_code, reason = "each binary uses a part")]
 
 use selvedge::tlog::note::{KeyKind, Signature};
 use selvedge::tlog::tree::{Node, consistency, hashes, leaf_hash, node_hash, root};
@@ -37,6 +38,11 @@ impl TestLog {
         let key = NativeKey::generate(SigAlg::Ed25519, &mut |bytes| bytes.fill(seed)).unwrap();
         let spki = key.spki_der().unwrap();
         let vkey = VerifierKey::new(origin, KeyKind::Ed25519, &spki[spki.len() - 32..]).unwrap();
+        Self { key, vkey }
+    }
+
+    /// A log with this key pair.
+    pub fn of(key: NativeKey, vkey: VerifierKey) -> Self {
         Self { key, vkey }
     }
 

@@ -13,6 +13,7 @@ mod bombs;
 mod cold;
 #[path = "../common/mod.rs"]
 mod common;
+mod cosigning;
 mod databases;
 mod dns;
 mod doh;

@@ -41,6 +41,7 @@ const LASTING: [&str; 36] = [
     "paused",
     "failed",
     "witnessed",
+    "cosigning",
     "log",
     "leaf",
     "tile",

@@ -11,6 +11,7 @@
 mod checklist;
 #[path = "../common/contract.rs"]
 mod contract;
+mod cosigning;
 mod costs;
 mod databases;
 mod dependencies;

@@ -19,6 +19,7 @@ use selvedge::records::acme::redeemed::RedeemedNonces;
 use selvedge::records::acme::reuse::AuthorizationByIdentifier;
 use selvedge::records::ledger::census::CensusRecord;
 use selvedge::records::ledger::compromise::{BlockedKeyRecord, CompromisedKey, SubscriberRecord, SubscriptionRecord};
+use selvedge::records::ledger::cosigning::CosigningRecord;
 use selvedge::records::ledger::crl::{CrlPieceRecord, CrlRecord, RevokedRecord, ShardRecord};
 use selvedge::records::ledger::entry::LedgerEntry;
 use selvedge::records::ledger::inventory::{LatestByNames, ReplaceRecord, RosterEntry};
@@ -165,6 +166,7 @@ fn golden_examples_round_trip_and_every_record_has_one() {
         golden::<MadeRecord>(),
         golden::<MigrationRecord>(),
         golden::<WitnessedRecord>(),
+        golden::<CosigningRecord>(),
     ]);
     held.extend(golden_of_logs());
     let folders = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap());

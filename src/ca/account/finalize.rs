@@ -13,6 +13,8 @@ use crate::ca::config::key_policy::Use;
 use crate::ca::config::test_machine::CsrStyle;
 use crate::ca::http::message::{Answer, MAX_BODY};
 use crate::ca::issuance_policy::grant::OrderGrants;
+use crate::ca::ledger::cosigning::CheckQuorum;
+use crate::ca::ledger::kind::LedgerAt;
 use crate::ca::partitions::compromised_keys;
 use crate::ca::runtime::jobs::Work;
 use crate::ca::runtime::ports::PartitionPorts;
@@ -58,6 +60,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         let presented = self.presented(admitted).await;
         let digest = presented.as_ref().map(|presented| presented.digest.clone()).unwrap_or_default();
         let checked = self.check_caa_of(admitted, id).await;
+        let quorum = self.check_quorum().await;
         // Read again after the external checks, which take time: permissions withdrawn meanwhile no longer apply.
         let governing = self.governing().await;
         let begun = self.transact_as_account(admitted, |txn, _account| {
@@ -70,6 +73,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
                 None if status == OrderStatus::Ready => {}
                 _ => return Err(not_ready(status)),
             }
+            quorum?;
             let governing = governing.as_ref().map_err(Clone::clone)?;
             let permits = self.check_still_permitted(governing, &order, &authorizations)?;
             let policy = self.policy_to_log(governing);
@@ -90,6 +94,15 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
                 _ => Err(compromised_keys::refusal(Use::Certificate)),
             }
         })
+    }
+
+    /// Checks that witnesses have cosigned the issuer's log, where the settings require it.
+    async fn check_quorum(&self) -> Result<(), Problem> {
+        let settings = self.ports.settings();
+        match settings.log_policy.as_ref().is_some_and(|policy| policy.required) {
+            true => self.ports.ask(&LedgerAt::from(self.ports.issuer().id()), &CheckQuorum).await,
+            false => Ok(()),
+        }
     }
 
     /// Checks CAA where it is due, before the order is finalized. Returns the authorizations whose use CAA permits.

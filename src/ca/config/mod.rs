@@ -13,6 +13,7 @@ mod jurisdiction;
 mod keep_expired;
 pub mod key_policy;
 pub mod log;
+pub mod log_policy;
 pub mod meta;
 pub mod metrics_token;
 pub mod names;

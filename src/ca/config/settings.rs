@@ -11,6 +11,7 @@ use super::issuers::{Configured, PublicationUrls, Root};
 use super::jurisdiction::jurisdiction;
 use super::keep_expired::keep_expired;
 use super::log::Log;
+use super::log_policy::LogPolicy;
 pub use super::meta::{Meta, TermsChange};
 use super::meta::{meta, terms_change};
 use super::metrics_token::Token;
@@ -67,6 +68,9 @@ pub const NAMES: &[&str] = &[
     "JURISDICTION",
     "KEEP_EXPIRED_DAYS",
     "LOG_ENTRIES",
+    "LOG_POLICY",
+    "LOG_REQUIRE_QUORUM",
+    "LOG_WITNESS_INTERVAL",
     "LONGEST_LIFE",
     "METRICS_TOKEN",
     "MODE",
@@ -169,6 +173,8 @@ pub struct Settings {
     pub keep_expired: Option<Duration>,
     /// Days on which things outside of the CA end.
     pub expiry_dates: Vec<(Thing, Time)>,
+    /// The witnesses of the transparency logs.
+    pub log_policy: Option<LogPolicy>,
     /// The transparency logs; `None` without `LOG_KEY`. The host sets it, which has the key.
     pub log: Option<Log>,
     /// On a test machine: responses have the number of Durable Object calls.
@@ -260,6 +266,7 @@ impl Settings {
             crl_gathering: seconds(value, "CRL_GATHERING_SECONDS", GATHERED, 0..=3600)?,
             keep_expired: keep_expired(value)?,
             expiry_dates: expiry_dates(value("EXPIRY_DATES").as_deref())?,
+            log_policy: LogPolicy::read(value, &base, dev)?,
             log: Log::without_key(value)?,
             refuse_nonces: refuse_nonces(value, dev)?,
             ocsp: ocsp(value, dev)?,

@@ -52,6 +52,7 @@ impl Settings {
             metrics_token: None,
             expiry_dates: Vec::new(),
             log: None,
+            log_policy: None,
             test_cas: TestCas::Off,
             test_machine: TestMachine {
                 faults: true,

@@ -46,9 +46,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
                 apart(ledger.renew_lists()).await?,
                 apart(ledger.scan_if_due()).await?,
                 apart(ledger.prune_if_due()).await?,
+                apart(ledger.cosign_if_due()).await?,
             ],
-            Kind::TestCa(ca) => [apart(ca.do_due_of_ca()).await?, None, None],
-            _ => [None; 3],
+            Kind::TestCa(ca) => [apart(ca.do_due_of_ca()).await?, None, None, None],
+            _ => [None; 4],
         };
         let next_step = apart(self.migrate()).await?;
         let (jobs, of_others) = self.jobs_and_others()?;

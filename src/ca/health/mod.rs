@@ -8,3 +8,4 @@ pub mod growth;
 pub mod issuers;
 pub mod operation;
 pub mod outside;
+pub mod witnesses;

@@ -5,6 +5,8 @@ use super::growth;
 use super::issuers;
 use super::issuers::{CRL_OVERDUE, IssuerFacts};
 use super::outside;
+use super::witnesses;
+use super::witnesses::WitnessFacts;
 use crate::ca::config::expiry_dates::Thing;
 use crate::values::Time;
 use core::time::Duration;
@@ -50,6 +52,8 @@ pub struct Facts {
     pub tokens: Vec<(String, Time)>,
     /// Things outside of the CA with their end.
     pub outside: Vec<(Thing, Time)>,
+    /// The witnesses of transparency logs.
+    pub logs: Vec<WitnessFacts>,
     /// Partitions that a newer release has stored, with their schema numbers.
     pub newer: Vec<(String, u32)>,
 }
@@ -66,6 +70,7 @@ impl Facts {
         found.extend(self.root_list.and_then(|end| issuers::root_list(end, self.now)));
         found.extend(issuers::issuers(&self.issuers, self.longest, self.now));
         found.extend(self.ledgers.iter().filter_map(|(issuer, octets)| growth::ledger(issuer, *octets)));
+        found.extend(self.logs.iter().flat_map(witnesses::findings));
         found.extend(self.unrenewed());
         found.extend(self.late.iter().filter_map(|(name, due)| late(name, *due, self.now)));
         found.extend(undelivered(self.given_up));
@@ -216,6 +221,7 @@ mod tests {
             tokens: vec![("ada".to_owned(), NOW.plus(TOKEN_ENDS + Duration::from_millis(1)))],
             outside: vec![(Thing::Domain, NOW.plus(DAY * 61))],
             newer: Vec::new(),
+            logs: Vec::new(),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::bulk_revocation::{RevokeNext, RevokedPart};
 use super::census::{InspectLedger, LedgerState};
+use super::cosigning::CheckQuorum;
 use super::crl::{CrlPage, CurrentCrl, ListCrls};
 use super::entry::{RecordCertificate, Recorded, RenewalInfo, RevokeCertificate};
 use super::expiry_scan::{LatestExpiry, ScanExpiring, ScanPage};
@@ -38,7 +39,8 @@ asks! {
     ScanExpiring -> ScanPage = ledger.scan_expiring(&ask);
     InspectLedger -> LedgerState = ledger.inspect().await;
     ShowLogs -> Vec<ShownLog> = ledger.show_logs();
-    CurrentCheckpoint -> Option<CheckpointRecord> = ledger.checkpoint(&ask.log, 0).await;
+    CurrentCheckpoint -> Option<CheckpointRecord> = ledger.shown_checkpoint(&ask.log).await;
+    CheckQuorum -> () = ledger.check_quorum();
     ReadTile -> Option<String> = ledger.read_tile(&ask);
     ReadEntries -> Option<String> = ledger.read_entries(&ask);
     ProveEntry -> Option<String> = ledger.prove(&ask.serial).await;
@@ -58,6 +60,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         self.notices().resume()?;
         self.resume_scan()?;
         self.resume_pruning()?;
+        self.expect_cosigning()?;
         self.expect_lists()
     }
 

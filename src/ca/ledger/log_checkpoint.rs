@@ -126,14 +126,23 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         if self.checkpoint(&place.log, least).await?.is_none() {
             return Ok(None);
         }
-        self.read_log(&place.log, |log| prove(log, place.index))
+        // One with a quorum, if there is one: a proof is verified without this CA.
+        let witnessed = self.witnessed(&place.log, place.index)?;
+        self.read_log(&place.log, |log| {
+            let newest = log.checkpoint.as_ref().map(|newest| (newest.size, newest.note.clone()));
+            let chosen = witnessed.map(|witnessed| (witnessed.size, witnessed.note)).or(newest);
+            chosen.map_or(Ok(None), |(size, note)| prove(log, place.index, (size, &note)))
+        })
     }
 }
 
-/// Writes the proof of a leaf for the newest checkpoint (<https://c2sp.org/tlog-proof>).
-fn prove<K: Kv>(log: &mut LogReader<'_, '_, K>, index: u64) -> Result<Option<String>, Problem> {
-    let Some(checkpoint) = log.checkpoint.clone() else { return Ok(None) };
-    let Some(hashes) = log.inclusion(index, checkpoint.size)? else { return Ok(None) };
-    let note = Note::parse(&checkpoint.note).map_err(|fault| Problem::internal(fault.to_string()))?;
+/// Writes the proof of a leaf for a checkpoint (<https://c2sp.org/tlog-proof>).
+fn prove<K: Kv>(
+    log: &mut LogReader<'_, '_, K>,
+    index: u64,
+    (size, note): (u64, &str),
+) -> Result<Option<String>, Problem> {
+    let Some(hashes) = log.inclusion(index, size)? else { return Ok(None) };
+    let note = Note::parse(note).map_err(|fault| Problem::internal(fault.to_string()))?;
     Ok(Some(Proof { extra: None, index, hashes, note }.to_string()))
 }

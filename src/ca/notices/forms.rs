@@ -41,6 +41,9 @@ pub fn line(kind: NoticeKind, data: &Value) -> String {
             "end" => format!("issuer {} ends {}", text("/name"), text("/at")),
             _ => format!("issuer {} issues no certificates of full length after {}", text("/name"), text("/at")),
         },
+        NoticeKind::LogForked => {
+            format!("the log {} has forked, says the witness {}: {}", text("/log"), text("/witness"), text("/what"))
+        }
         NoticeKind::Test => format!("test of the notices of {}", text("/directory")),
     }
 }

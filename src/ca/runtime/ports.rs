@@ -11,7 +11,7 @@ use crate::ca::config::webhook::WebhookRequest;
 use crate::pki::Issuer;
 use crate::records::Problem;
 use crate::records::acme::nonce::NonceNumber;
-use crate::validation::outbound::Outbound;
+use crate::validation::outbound::{FetchAnswer, Limits, Outbound, OutboundFault};
 use crate::values::{CryptoFailure, Id, Time, Verify};
 use core::future::Future;
 use core::pin::Pin;
@@ -196,6 +196,12 @@ pub trait PartitionPorts: Ports {
     /// # Errors
     /// The platform's reason when there is no answer.
     async fn deliver(&self, request: &WebhookRequest) -> Result<u16, String>;
+
+    /// Submits a checkpoint to a witness of the transparency log. Redirects are not followed.
+    ///
+    /// # Errors
+    /// As [`Outbound::fetch`].
+    async fn submit(&self, url: &str, body: &str, limits: Limits) -> Result<FetchAnswer, OutboundFault>;
 
     /// Sends an e-mail by the platform's binding `EMAIL`.
     ///

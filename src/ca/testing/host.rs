@@ -351,6 +351,17 @@ impl PartitionPorts for WorldPorts {
         answer
     }
 
+    async fn submit(&self, url: &str, body: &str, limits: Limits) -> Result<FetchAnswer, OutboundFault> {
+        self.world.step().await;
+        let underway = self.begin("submit").map_err(|Injected(why)| OutboundFault::Unreachable(why))?;
+        let answer = self.world.network().post(url, body);
+        if answer == Err(OutboundFault::Timeout) {
+            self.sleep(limits.timeout).await;
+        }
+        underway.done();
+        answer
+    }
+
     async fn mail(&self, mail: &Mail) -> Result<(), String> {
         self.world.step().await;
         let underway = self.begin("mail").map_err(|Injected(why)| why)?;

@@ -7,7 +7,10 @@ use hickory_proto::rr::rdata::{A, AAAA, CAA, TXT};
 use hickory_proto::rr::{Name, RData, Record};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::fmt;
+use std::fmt::{Debug, Formatter};
 use std::net::IpAddr;
+use std::rc::Rc;
 
 /// The first byte of a ClientHello's record.
 const TLS_HANDSHAKE: u8 = 22;
@@ -30,6 +33,19 @@ pub struct Network {
     resolver_down: Cell<bool>,
     hanging: Cell<bool>,
     asked: RefCell<Vec<String>>,
+    servers: RefCell<BTreeMap<String, Server>>,
+}
+
+/// The answers of a server to POSTs.
+#[derive(Clone)]
+struct Server(Rc<PostAnswers>);
+
+type PostAnswers = dyn Fn(&str) -> Result<FetchAnswer, OutboundFault>;
+
+impl Debug for Server {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str("Server")
+    }
 }
 
 impl Network {
@@ -78,6 +94,21 @@ impl Network {
     /// Sets status and document of this URL for `fetch`.
     pub fn document(&self, url: &str, status: u16, body: &str) {
         self.documents.borrow_mut().insert(url.to_owned(), (status, body.to_owned()));
+    }
+
+    /// Sets what answers POSTs to this URL.
+    pub fn serve(&self, url: &str, answers: impl Fn(&str) -> Result<FetchAnswer, OutboundFault> + 'static) {
+        self.servers.borrow_mut().insert(url.to_owned(), Server(Rc::new(answers)));
+    }
+
+    /// The answer to a POST.
+    ///
+    /// # Errors
+    /// That of the server; for an unknown URL.
+    pub fn post(&self, url: &str, body: &str) -> Result<FetchAnswer, OutboundFault> {
+        self.asked.borrow_mut().push(format!("POST {url}"));
+        let server = self.servers.borrow().get(url).cloned();
+        server.map_or_else(|| Err(OutboundFault::unreachable()), |server| (server.0)(body))
     }
 
     /// The answer to `fetch`.

@@ -13,6 +13,7 @@ use crate::tlog::note::KeyKind;
 use crate::values::native_crypto::{NativeCrypto, NativeKey};
 use crate::values::{CryptoFailure, SigAlg, Time, Verify};
 use core::time::Duration;
+use sha2::{Digest, Sha256};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -38,7 +39,8 @@ struct State {
 impl TestWitness {
     /// A witness of this name that knows these logs.
     pub fn new(name: &str, logs: &[VerifierKey], now: Time) -> Self {
-        let key = NativeKey::generate(SigAlg::Ed25519, &mut |bytes| bytes.fill(name.len() as u8)).expect("a key");
+        let mut seed = |bytes: &mut [u8]| bytes.copy_from_slice(&Sha256::digest(name));
+        let key = NativeKey::generate(SigAlg::Ed25519, &mut seed).expect("a key");
         let spki = key.spki_der().expect("a key");
         let vkey = VerifierKey::new(name, KeyKind::Ed25519Cosignature, &spki[spki.len() - 32..]).expect("a name");
         let of = |key: &VerifierKey| TrustedLog { origin: key.name().to_owned(), keys: vec![key.clone()] };

@@ -2,6 +2,7 @@
 
 pub mod census;
 pub mod compromise;
+pub mod cosigning;
 pub mod crl;
 pub mod entry;
 pub mod inventory;

@@ -46,6 +46,9 @@ pub enum NoticeKind {
     /// An issuer expires soon, or soon cannot issue certificates of full length.
     #[serde(rename = "issuer.ending")]
     IssuerEnding,
+    /// A witness has another tree than the transparency log.
+    #[serde(rename = "log.forked")]
+    LogForked,
     /// A test that the operator requested.
     #[serde(rename = "test")]
     Test,
@@ -58,6 +61,7 @@ impl NoticeKind {
             Self::CertificateEnding => "certificate.ending",
             Self::CertificateRevoked => "certificate.revoked",
             Self::IssuerEnding => "issuer.ending",
+            Self::LogForked => "log.forked",
             Self::Test => "test",
         }
     }

@@ -3,6 +3,7 @@
 use core::time::Duration;
 use selvedge::ca::config::admin_tokens::AdminTokens;
 use selvedge::ca::config::external_accounts::ExternalAccounts;
+use selvedge::ca::config::log_policy::LogPolicy;
 use selvedge::ca::config::metrics_token::Token;
 use selvedge::ca::config::policy::read_policy;
 use selvedge::ca::config::rate_limits::Limits;
@@ -65,6 +66,10 @@ fn configured() -> World {
         settings.policy = read_policy("POLICY", &json!({ "challenges": all })).unwrap();
         settings.meta.terms_of_service = Some(TERMS.to_owned());
         settings.admin = AdminTokens::read(Some(&json!({ "ada": ADMIN }).to_string())).unwrap();
+        // Without witnesses, so that each finalize asks for a quorum, and has one.
+        let none = selvedge::tlog::Policy::parse("quorum none\n").unwrap();
+        let interval = Duration::from_secs(3600);
+        settings.log_policy = Some(LogPolicy { policy: none, interval, required: true });
         settings.metrics_token = Some(Token::read(TOKEN).unwrap());
         settings.limits = Limits::read(Some(r#"{"failed_validations":"off","pause_after":3}"#)).unwrap();
     })

@@ -1,0 +1,229 @@
+//! The log of a CA on workerd, cosigned by `litewitness` and our own witness.
+
+use crate::common::companion::companion;
+use crate::common::packages::debian;
+use crate::common::server::{Server, free_port};
+use crate::common::wire::{Wire, body};
+use crate::test_log::TestLog;
+use crate::witness::RunningWitness;
+use selvedge::tlog::tree::leaf_hash;
+use selvedge::tlog::{Checkpoint, Note, Proof, VerifierKey};
+use selvedge::values::native_crypto::NativeKey;
+use serde_json::Value;
+use std::fs;
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+/// A process that ends with the test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// torchwood's `litewitness`, with its key in an agent.
+struct LiteWitness {
+    url: String,
+    key: VerifierKey,
+    _running: [Running; 2],
+}
+
+fn wait<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    for _ in 0..1_200 {
+        if let Some(found) = look() {
+            return found;
+        }
+        sleep(Duration::from_millis(50));
+    }
+    panic!("{what} did not come in a minute");
+}
+
+fn run(program: &Path, arguments: &[&str], folder: &Path) -> String {
+    let agent = folder.join("agent.sock");
+    let output =
+        Command::new(program).args(arguments).env("SSH_AUTH_SOCK", agent).current_dir(folder).output().unwrap();
+    assert!(output.status.success(), "{program:?} {arguments:?}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn start(program: &Path, arguments: &[&str], folder: &Path, log: &str) -> Running {
+    let log = fs::File::create(folder.join(log)).unwrap();
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+    Running(command.spawn().unwrap())
+}
+
+impl LiteWitness {
+    /// Runs one that knows this log.
+    fn start(at: &Path, log: &VerifierKey) -> Self {
+        let ssh = |name: &str| debian::native("openssh-client").root.join("usr/bin").join(name);
+        let torchwood = |name: &str| debian::release("torchwood", "0.9").root.join("usr/bin").join(name);
+        run(&ssh("ssh-keygen"), &["-q", "-t", "ed25519", "-N", "", "-C", "witness", "-f", "key"], at);
+        let agent = start(&ssh("ssh-agent"), &["-D", "-a", "agent.sock"], at, "agent.log");
+        wait("the agent", || at.join("agent.sock").exists().then_some(()));
+        run(&ssh("ssh-add"), &["-q", "key"], at);
+        let shown = run(&ssh("ssh-keygen"), &["-l", "-f", "key.pub"], at);
+        let fingerprint = shown.split(' ').nth(1).unwrap().to_owned();
+        run(&torchwood("witnessctl"), &["add-log", "-db", "db", "-origin", log.name()], at);
+        run(&torchwood("witnessctl"), &["add-key", "-db", "db", "-origin", log.name(), "-key", &log.to_string()], at);
+        let address = format!("127.0.0.1:{}", free_port());
+        let options = [
+            "-db",
+            "db",
+            "-name",
+            "lite.example",
+            "-ssh-agent",
+            "agent.sock",
+            "-key",
+            &fingerprint,
+            "-listen",
+            &address,
+        ];
+        let witness = start(&torchwood("litewitness"), &options, at, "witness.log");
+        wait("litewitness", || TcpStream::connect(&address).ok());
+        let said = fs::read_to_string(at.join("witness.log")).unwrap();
+        let key = said.split_once("vkey=").unwrap().1.split_whitespace().next().unwrap();
+        Self { url: format!("http://{address}"), key: VerifierKey::parse(key).unwrap(), _running: [witness, agent] }
+    }
+}
+
+/// A CA with a log and a certificate.
+struct Logged {
+    server: Server,
+    wire: Wire,
+    /// The URL of the issuer's logs.
+    logs: String,
+    serial: String,
+    key_file: PathBuf,
+}
+
+impl Logged {
+    fn start(folder: &Path) -> Self {
+        let key_file = folder.join("log.key");
+        run(Path::new("openssl"), &["genpkey", "-algorithm", "ed25519", "-out", key_file.to_str().unwrap()], folder);
+        let set = format!("LOG_KEY=@{}", key_file.display());
+        let server = Server::start_with(folder, 0, &["--set", &set]);
+        let mut wire = Wire::new(server.fact("directory"), server.fact("root"));
+        wire.register();
+        let base = server.fact("directory").replace("/directory", "");
+        let issuers = body(&wire.get(&format!("{base}/issuers")));
+        let logs = format!("{base}/log/{}", issuers["issuers"][0]["id"].as_str().unwrap());
+        let mut this = Self { server, wire, logs, serial: String::new(), key_file };
+        this.serial = this.issue("a.test");
+        this
+    }
+
+    /// Issues a certificate. Returns its serial number in hex.
+    fn issue(&self, name: &str) -> String {
+        let (_, order) = self.wire.ready_order(name, self.server.http01);
+        let url = order["finalize"].as_str().unwrap();
+        let done = body(&self.wire.post(url, Some(self.wire.csr(name))));
+        assert_eq!(done["status"], "valid", "{done}");
+        let certificate = done["certificate"].as_str().unwrap();
+        certificate.rsplit('/').next().unwrap().to_owned()
+    }
+
+    /// The list of the issuer's logs: the first.
+    fn log(&self) -> Value {
+        body(&self.wire.get(&self.logs))["logs"][0].clone()
+    }
+
+    fn key(&self) -> VerifierKey {
+        VerifierKey::parse(self.log()["keys"][0].as_str().unwrap()).unwrap()
+    }
+
+    /// Starts again with these witnesses, all of which make a quorum.
+    fn witnessed_by(mut self, witnesses: &[(&VerifierKey, &str)]) -> Self {
+        let lines = witnesses.iter().enumerate().map(|(n, (key, url))| format!("witness w{n} {key} {url}\n"));
+        let names: Vec<String> = (0..witnesses.len()).map(|n| format!("w{n}")).collect();
+        let policy = format!("{}group them all {}\nquorum them\n", lines.collect::<String>(), names.join(" "));
+        self.server.add_arguments(&["--set", &format!("LOG_POLICY={policy}"), "--set", "LOG_WITNESS_INTERVAL=1"]);
+        self.forget_key();
+        self.server = self.server.restart();
+        // It sets the alarms of ledgers.
+        self.wire.get(&format!("{}/issuers", self.server.fact("directory").replace("/directory", "")));
+        self
+    }
+
+    /// Removes the runtime's configuration, which has the log's key by `--set`.
+    fn forget_key(&self) {
+        fs::remove_file(self.server.state.join("ca/workerd.capnp")).unwrap();
+    }
+
+    fn selvedge(&self, arguments: &[&str]) -> (Option<i32>, Value) {
+        let mut command = companion();
+        command.args(arguments).arg("--json").arg("--state").arg(self.server.state.join("ca"));
+        let output = command.env_remove("SELVEDGE_URL").env_remove("SELVEDGE_TOKEN").output().unwrap();
+        (output.status.code(), serde_json::from_slice(&output.stdout).unwrap_or(Value::Null))
+    }
+
+    fn findings(&self) -> (Option<i32>, Vec<String>) {
+        let (code, status) = self.selvedge(&["status"]);
+        let all = status["findings"].as_array().cloned().unwrap_or_default();
+        (code, all.iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect())
+    }
+}
+
+#[test]
+fn proof_gets_a_quorum_of_a_witness_of_others_and_one_of_our_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let logged = Logged::start(folder.path());
+    let key = logged.key();
+    let of_others = folder.path().join("lite");
+    fs::create_dir(&of_others).unwrap();
+    let lite = LiteWitness::start(&of_others, &key);
+    let own = RunningWitness::new(folder.path(), &[&key]);
+    let (own_key, own_url) = (own.vkey(), own.url());
+    let logged = logged.witnessed_by(&[(&lite.key, &lite.url), (&own_key, &own_url)]);
+    let quorum = |serial: &str| {
+        wait("a proof with both cosignatures", || {
+            let text = logged.wire.get(&format!("{}/proof/{serial}", logged.logs)).into_body();
+            let proof = Proof::parse(&text).unwrap_or_else(|fault| panic!("{fault}: {text}"));
+            let by = |key: &VerifierKey| proof.note.by(key).count();
+            ((by(&lite.key), by(&own_key)) == (1, 1)).then_some(proof)
+        })
+    };
+    let first = quorum(&logged.serial);
+    // More leaves: both witnesses continue, with proofs over several tiles' worth of nodes.
+    let later = (0..5).map(|n| logged.issue(&format!("n{n}.test"))).last().unwrap();
+    let second = quorum(&later);
+    let size = |proof: &Proof| Checkpoint::parse(proof.note.text()).unwrap().size;
+    assert!(size(&second) > size(&first));
+    let (_, found) = logged.findings();
+    assert!(!found.iter().any(|id| id.starts_with("log-")), "{found:?}");
+    logged.forget_key();
+}
+
+#[test]
+fn fork_that_a_witness_saw_ends_in_status_one_and_a_notice() {
+    let folder = tempfile::tempdir().unwrap();
+    let logged = Logged::start(folder.path());
+    let key = logged.key();
+    let own = RunningWitness::new(folder.path(), &[&key]);
+    // Somebody with the log's key shows the witness another tree of the same size.
+    let shown = logged.wire.get(&format!("{}/checkpoint", logged.log()["url"].as_str().unwrap())).into_body();
+    let size = Checkpoint::parse(Note::parse(&shown).unwrap().text()).unwrap().size;
+    let private = NativeKey::from_pkcs8_pem(&fs::read_to_string(&logged.key_file).unwrap()).unwrap();
+    let forger = TestLog::of(private, key);
+    let other = forger.signed(&Checkpoint::new(forger.vkey.name(), size, leaf_hash(b"other")).to_string());
+    assert_eq!(own.add(&format!("old 0\n\n{other}")).0, 200);
+    let (own_key, own_url) = (own.vkey(), own.url());
+    let logged = logged.witnessed_by(&[(&own_key, &own_url)]);
+    let code = wait("the finding", || {
+        let (code, found) = logged.findings();
+        found.contains(&"log-forked".to_owned()).then_some(code)
+    });
+    assert_eq!(code, Some(1));
+    let (_, notices) = logged.selvedge(&["notices", "list"]);
+    let kinds: Vec<&str> =
+        notices["notices"].as_array().unwrap().iter().filter_map(|one| one["kind"].as_str()).collect();
+    assert_eq!(kinds.iter().filter(|kind| **kind == "log.forked").count(), 1, "{notices}");
+    logged.issue("b.test");
+    logged.forget_key();
+}
