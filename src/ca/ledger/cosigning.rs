@@ -46,7 +46,7 @@ pub struct CosigningState {
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     /// Returns the policy of the logs, if witnesses are to be asked.
-    fn log_policy(&self) -> Option<&LogPolicy> {
+    fn cosigning_policy(&self) -> Option<&LogPolicy> {
         let settings = self.ports.settings();
         settings.log_policy.as_ref().filter(|_| settings.log.is_some())
     }
@@ -56,7 +56,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     /// # Errors
     /// When the storage fails.
     pub(in crate::ca) fn expect_cosigning(&self) -> Result<(), Problem> {
-        let Some(policy) = self.log_policy() else { return Ok(()) };
+        let Some(policy) = self.cosigning_policy() else { return Ok(()) };
         let now = self.ports.now();
         self.transact(|txn| {
             if let Some(log) = open_log(txn)? {
@@ -72,7 +72,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     /// # Errors
     /// When the storage fails, or the checkpoint cannot be signed.
     pub(in crate::ca) async fn cosign_if_due(&self) -> Result<Option<Time>, Problem> {
-        let Some(policy) = self.log_policy().cloned() else { return Ok(None) };
+        let Some(policy) = self.cosigning_policy().cloned() else { return Ok(None) };
         let Some(log) = self.transact(|txn| open_log(txn))? else { return Ok(None) };
         let retry = self.ports.now().plus(policy.interval);
         let Some(record) = apart(self.aimed(&log, &policy)).await? else { return Ok(Some(retry)) };
@@ -162,7 +162,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     /// # Errors
     /// When the storage fails.
     pub(in crate::ca) fn cosigning(&self) -> Result<Option<CosigningState>, Problem> {
-        let Some(policy) = self.log_policy() else { return Ok(None) };
+        let Some(policy) = self.cosigning_policy() else { return Ok(None) };
         let now = self.ports.now();
         self.transact(|txn| {
             let Some(log) = open_log(txn)? else { return Ok(None) };
@@ -192,7 +192,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     /// # Errors
     /// 503 with `Retry-After` then; when the storage fails.
     pub(in crate::ca) fn check_quorum(&self) -> Result<(), Problem> {
-        if !self.log_policy().is_some_and(|policy| policy.required) {
+        if !self.cosigning_policy().is_some_and(|policy| policy.required) {
             return Ok(());
         }
         match self.cosigning()?.and_then(|state| state.missing) {

@@ -1,6 +1,6 @@
 //! A new `NONCE_KEY`, beside which the previous one counts for a time.
 
-use super::backups::{Backup, empty};
+use super::backup::{Backup, empty};
 use super::operator::{Operator, SECOND};
 use selvedge::ca::config::external_accounts::derived_key;
 use selvedge::ca::config::rate_limits::Limits;

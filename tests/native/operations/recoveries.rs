@@ -1,6 +1,6 @@
 //! Point-in-time recovery of partitions: what comes back, what never goes back, what breaks off.
 
-use super::backups::{closed, full};
+use super::backup::{closed, full};
 use super::operator::{ADA, DAY, Operator, SECOND, issue};
 use selvedge::ca::runtime::carrying::rules;
 use selvedge::ca::runtime::message::PartitionId;
