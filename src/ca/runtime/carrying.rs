@@ -96,6 +96,7 @@ const LEDGER: Rules = &[
     ("blocked", Rule::Add),
     ("census", Rule::Back),
     ("checkpoint", Rule::Stay),
+    ("cosigning", Rule::Stay),
     ("crl", Rule::Stay),
     ("crlpiece", Rule::Stay),
     ("digest", Rule::Stay),

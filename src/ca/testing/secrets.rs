@@ -43,7 +43,9 @@ impl Secrets {
     /// For invalid PEM.
     pub fn add_key(&mut self, what: &str, pem: &str) {
         let (_, der) = der::pem::decode_vec(pem.trim().as_bytes()).expect("a PEM");
-        for line in pem.lines().filter(|line| !line.contains("-----") && line.len() >= ENOUGH) {
+        // After the number, PKCS#8 has the public key, which certificates have too.
+        let secret = pem.lines().filter(|line| !line.contains("-----")).take(2);
+        for line in secret.filter(|line| line.len() >= ENOUGH) {
             self.forms.push((what.to_owned(), finder(line)));
         }
         self.add(what, &der);
