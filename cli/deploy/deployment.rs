@@ -207,6 +207,7 @@ fn answers(options: &Options, config: &WorkerConfig, required: &[RequiredSecret<
         status,
         issuers: required.iter().filter_map(|secret| Some(secret.issuer.as_ref()?.1.clone())).collect(),
         root_crl: config.var("ROOT_CRL").is_some(),
+        closed: store::is_to_be_restored(config),
         patience: Duration::from_secs(options.patience),
     };
     match probe.run() {
@@ -246,6 +247,12 @@ fn summary(options: &Options, required: &[RequiredSecret<'_>]) -> String {
 fn next(options: &Options, config: &WorkerConfig) -> String {
     let base = config.var("BASE_URL").unwrap_or_default();
     let (me, ca, settings) = (companion(), quoted(&options.place.ca), quoted(&options.place.wrangler));
+    if store::is_to_be_restored(config) {
+        return format!(
+            "\nIt is closed (CLOSED in {settings}), and serves no clients. To restore a backup into it:\n\n  {me} restore FILE\n\n\
+             After that remove CLOSED, and deploy again.\n"
+        );
+    }
     let client = match config.var("EXTERNAL_ACCOUNT_REQUIRED") {
         Some("true") => format!("{me} eab create NAME    # a key for an account, and lines for clients"),
         _ => format!("certbot certonly --standalone --server {base}/directory -d NAME"),

@@ -29,6 +29,8 @@ pub struct Probe<'a> {
     pub issuers: Vec<String>,
     /// Whether the root's CRL was deployed.
     pub root_crl: bool,
+    /// Whether the authority was deployed closed, with `CLOSED`.
+    pub closed: bool,
     /// How long a new address may take to answer.
     pub patience: Duration,
 }
@@ -59,6 +61,13 @@ impl Probe<'_> {
 
     fn round(&self, agent: &Agent) -> Result<Vec<String>> {
         let mut lines = vec![self.directory(agent)?];
+        if self.closed {
+            for id in &self.issuers {
+                lines.push(self.certificate(agent, id)?);
+            }
+            lines.extend(self.root_list(agent)?);
+            return Ok(lines);
+        }
         let overview = match status::authority(agent, self.base)? {
             Authority::Works(overview) => overview,
             Authority::Refuses(why) => bail!("the authority does not work: {why}"),
@@ -67,13 +76,16 @@ impl Probe<'_> {
             bail!("the version before still answers at {}/issuers: it has no issuer {absent}", self.base);
         }
         lines.extend(self.plain_http(agent, &overview)?);
-        if self.root_crl {
-            lines.push(crl(agent, &self.below("/crl/root.crl")?)?);
-        }
+        lines.extend(self.root_list(agent)?);
         Ok(lines)
     }
 
-    /// Fetches the directory and a nonce.
+    /// Fetches the root's CRL, if there is one.
+    fn root_list(&self, agent: &Agent) -> Result<Option<String>> {
+        self.root_crl.then(|| crl(agent, &self.below("/crl/root.crl")?)).transpose()
+    }
+
+    /// Fetches the directory and a nonce; a closed authority refuses the nonce.
     fn directory(&self, agent: &Agent) -> Result<String> {
         let base = self.base.trim_end_matches('/');
         let url = Url::parse(&format!("{base}/directory")).context("BASE_URL is not a URL")?;
@@ -92,6 +104,15 @@ impl Probe<'_> {
         }
         let nonce = Url::parse(nonce).context("newNonce is not a URL")?;
         let answer = web::get(agent, &nonce)?;
+        if self.closed {
+            if answer.status != 503 {
+                bail!(
+                    "{nonce} answers with {}, and CLOSED is set: the version before still answers",
+                    unexpected(answer.status, &answer)
+                );
+            }
+            return Ok(format!("{url} has the directory, and newNonce says that the authority is closed"));
+        }
         if answer.status >= 300 || answer.header("replay-nonce").is_none() {
             bail!("{nonce} gives no nonce: it answers with {}", unexpected(answer.status, &answer));
         }
@@ -102,17 +123,22 @@ impl Probe<'_> {
     fn plain_http(&self, agent: &Agent, overview: &Overview) -> Result<Vec<String>> {
         let mut lines = Vec::new();
         for issuer in &overview.issuers {
-            let url = self.below(&format!("/issuer/{}.crt", issuer.id))?;
-            if Parts::read(&fetch(agent, &url)?).is_err() {
-                bail!("{url} has no certificate in DER");
-            }
-            lines.push(format!("{url} has the issuer's certificate"));
+            lines.push(self.certificate(agent, &issuer.id)?);
             if let Some(list) = issuer.crls.iter().find_map(|list| list.url.as_deref()) {
                 lines.push(crl(agent, &Url::parse(list).context("the URL of a CRL is malformed")?)?);
             }
             lines.extend(issuer.former().iter().map(|address| former(agent, address)));
         }
         Ok(lines)
+    }
+
+    /// Fetches the certificate of an issuer.
+    fn certificate(&self, agent: &Agent, id: &str) -> Result<String> {
+        let url = self.below(&format!("/issuer/{id}.crt"))?;
+        if Parts::read(&fetch(agent, &url)?).is_err() {
+            bail!("{url} has no certificate in DER");
+        }
+        Ok(format!("{url} has the issuer's certificate"))
     }
 
     fn below(&self, path: &str) -> Result<Url> {

@@ -29,7 +29,7 @@ pub fn has_one(settings: &Value) -> bool {
 }
 
 /// Whether an empty store is as it should be: it is about to be restored.
-fn is_to_be_restored(config: &WorkerConfig) -> bool {
+pub fn is_to_be_restored(config: &WorkerConfig) -> bool {
     config.var("CLOSED") == Some("true")
 }
 

@@ -20,6 +20,8 @@ pub struct Authority {
     pub list: Vec<u8>,
     /// Where all files that verifiers fetch are redirected to.
     pub redirected: Option<String>,
+    /// Whether it serves only what needs no state.
+    pub closed: bool,
 }
 
 /// An issuer in the overview.
@@ -44,7 +46,7 @@ impl Authority {
         // A list has an http URL, also where it is served otherwise.
         let named = list.replace("https://", "http://");
         let list = signed((&issuer, &fixture.issuer.key), now().plus(DAY * 9), &named);
-        Self { base: url, overview, certificate, list, redirected: None }
+        Self { base: url, overview, certificate, list, redirected: None, closed: false }
     }
 
     /// Adds an issuer.
@@ -65,6 +67,8 @@ impl Authority {
         let base = &self.base;
         match asked.line.as_str() {
             "GET /directory" => (200, json!({"newNonce": format!("{base}/new-nonce")}).to_string().into_bytes()).into(),
+            "GET /new-nonce" | "GET /issuers" if self.closed => (503, b"is being restored".to_vec()).into(),
+            line if self.closed && line.ends_with(".crl") => (503, b"is being restored".to_vec()).into(),
             "GET /new-nonce" => {
                 Reply { status: 204, headers: vec![("Replay-Nonce", "nonce".to_owned())], body: Vec::new() }
             }

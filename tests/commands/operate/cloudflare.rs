@@ -211,3 +211,20 @@ fn probe_names_what_does_not_answer_as_it_has_to() {
     failing(|authority| authority.list.clear(), "answers with status 404");
     failing(|authority| authority.overview["issuers"][0]["id"] = json!("ffff"), "the version before still answers");
 }
+
+#[test]
+fn closed_ca_is_deployed_without_nonces_and_lists() {
+    let mut fixture = CliFixture::new();
+    fixture.set("CLOSED", "true");
+    let early = fixture.run(&["deploy"], &[]);
+    assert!(early.code == 1 && early.err.contains("and CLOSED is set: the version before still answers"), "{early:?}");
+    fixture.answers(|authority| authority.closed = true);
+    let ended = fixture.run(&["deploy"], &[]);
+    fine(&ended);
+    for says in ["newNonce says that the authority is closed", "has the issuer's certificate", "restore FILE"] {
+        assert!(ended.out.contains(says), "{says}: {ended:?}");
+    }
+    fixture.set("CLOSED", "false");
+    let open = fixture.run(&["deploy"], &[]);
+    assert!(open.code == 1 && open.err.contains("gives no nonce: it answers with status 503"), "{open:?}");
+}
