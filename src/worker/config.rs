@@ -7,6 +7,7 @@ use crate::ca::config::issuers::{Configured, name_of};
 use crate::ca::config::log::{Log, unusable_key};
 use crate::ca::config::settings::Settings;
 use crate::ca::config::test_machine::profiles;
+use crate::ca::runtime::apart::apart;
 use crate::ca::runtime::hosted::HostedCas;
 use crate::ca::runtime::memory::Memory;
 use crate::pki::{Issuer, IssuerSlot, profile};
@@ -149,15 +150,21 @@ pub fn text_of(env: &JsValue, name: &str) -> Option<String> {
 
 /// Imports the key of the transparency logs. Returns it with its public key.
 async fn log_key(env: &Env) -> Result<Option<(SigningKey, [u8; 32])>, String> {
-    let Some(text) = text_of(env, "LOG_KEY") else { return Ok(None) };
-    let block = pem::private_key(&text).map_err(|fault| unusable_key(&fault.to_string()))?;
+    match text_of(env, "LOG_KEY") {
+        Some(text) => apart(import_log_key(&text)).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+async fn import_log_key(text: &str) -> Result<(SigningKey, [u8; 32]), String> {
+    let block = pem::private_key(text).map_err(|fault| unusable_key(&fault.to_string()))?;
     if block.label() != "PRIVATE KEY" {
         return Err(unusable_key(&format!("it is a PEM {:?}", block.label())));
     }
     let der = block.der().map_err(|fault| unusable_key(&fault.to_string()))?;
     let refused = |_| unusable_key("it is no Ed25519 key");
     let public = crypto::public_key_of(&der).await.map_err(refused)?;
-    Ok(Some((SigningKey::import(&der, SigAlg::Ed25519).await.map_err(refused)?, public)))
+    Ok((SigningKey::import(&der, SigAlg::Ed25519).await.map_err(refused)?, public))
 }
 
 /// Imports an issuer's key and checks it, by a signature, against the certificate and chains.

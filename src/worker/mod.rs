@@ -27,6 +27,7 @@ use crate::ca::http::address::ClientAddress;
 use crate::ca::http::message;
 use crate::ca::http::message::{ENDPOINT_UNTIL, EXEMPTING, max_body};
 use crate::ca::http::operator_routes::PREFIX;
+use crate::ca::runtime::apart::apart;
 use crate::ca::witness::answers;
 use crate::records::Problem;
 use crate::values::Time;
@@ -44,7 +45,7 @@ fn start() {
 #[event(fetch)]
 async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<web_sys::Response> {
     if witness::is_on(&env) && (answers::is_for_witness(&path_of(&request.url())) || witness::is_alone(&env)) {
-        return witness::answer(&request, &env).await;
+        return apart(witness::answer(&request, &env)).await;
     }
     let origin = origin_of(&request.url()).to_owned();
     let test_machine = config::is_dev(&env);

@@ -97,7 +97,7 @@ impl Partition {
 impl Inner {
     async fn fetch(&self, request: &web_sys::Request) -> Result<web_sys::Response, JsValue> {
         if self.object.state.id().name().is_some_and(|name| WitnessAt::parse(&name).is_some()) {
-            return calls::write(self.witness(request).await, Spent::default());
+            return calls::write(apart(self.witness(request)).await, Spent::default());
         }
         let sent = calls::read(request).await?;
         let needs_hosted = !matches!(&sent, Ok(Sent::Message(message)) if !needs_hosted(message));

@@ -28,6 +28,8 @@ impl LogPolicy {
     ///
     /// # Errors
     /// A sentence for the operator, with the line of the policy.
+    // As in `settings.rs`.
+    #[inline(never)]
     pub fn read(value: Values<'_>, base: &str, dev: bool) -> Result<Option<Self>, String> {
         let interval = seconds(value, "LOG_WITNESS_INTERVAL", INTERVAL, 1..=86_400)?;
         let required = flag(value, "LOG_REQUIRE_QUORUM")?;

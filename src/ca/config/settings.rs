@@ -199,6 +199,8 @@ pub const MAX_REFUSED_NONCES: u8 = 99;
 pub const RETRIES_ACCEPTED: u8 = 50;
 
 /// Checks the settings that other parts of the Worker read.
+// A function of its own, as a compiler of the module sees it: see `runtime/apart.rs`.
+#[inline(never)]
 fn check_others(value: Values<'_>) -> Result<(), String> {
     // Its host makes them those of the process.
     profiles(value)?;
