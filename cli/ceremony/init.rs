@@ -10,7 +10,10 @@ use selvedge::values::{SigAlg, Time, b64, encrypted_key};
 use zeroize::Zeroizing;
 
 use super::access::{self, Accounts};
-use super::folder::{CaFolder, FIRST, NONCE_KEY, NewFile, ROOT, ROOT_KEY, issuer_file, public_settings, setting};
+use super::folder::{
+    CaFolder, FIRST, LOG_KEY, NONCE_KEY, NewFile, ROOT, ROOT_KEY, issuer_file, public_settings, setting,
+};
+use super::log_key::Logging;
 use super::names::{Algorithm, Jurisdiction, Permits, base_url, ca_name, issuer_name};
 use super::passphrase::{Passphrase, open_key};
 use super::root_crl::ROOT_CRL;
@@ -59,6 +62,8 @@ pub struct Options {
     /// Where Cloudflare may keep the CA's data and run its objects. It can never change. [default: anywhere]
     #[arg(long, value_name = "WHERE")]
     jurisdiction: Option<Jurisdiction>,
+    #[command(flatten)]
+    logging: Logging,
     /// An existing root (PEM), instead of a new one.
     #[arg(long, value_name = "FILE", requires = "root_key")]
     root_certificate: Option<PathBuf>,
@@ -116,6 +121,7 @@ pub fn run(options: &Options) -> Result<()> {
         NewFile::secret(ADMIN_TOKENS, Tokens::first(OPERATOR)?.text()),
     ];
     made.extend(root_key.map(|pem| NewFile::secret(ROOT_KEY, pem)));
+    made.extend(options.logging.key_file()?);
     let before = options.root_crl.as_deref().map(|file| root_crl::of_file(file, root.certificate())).transpose()?;
     let list = root_crl::sign(&root, before.as_ref(), None, now, issuer_end(&issuer.certificate)?)?;
     made.push(root_crl::set(&mut settings, &list)?);
@@ -133,7 +139,7 @@ fn make_root(options: &Options, folder: &CaFolder, name: &str, now: Time) -> Res
     let passphrase_file = options.passphrase_file.as_deref();
     // Before the passphrase prompt.
     let (chain, key) = (issuer_file(FIRST, "pem"), issuer_file(FIRST, "key"));
-    folder.refuse_existing(&[ROOT, ROOT_CRL, ROOT_KEY, &chain, &key, NONCE_KEY, ADMIN_TOKENS])?;
+    folder.refuse_existing(&[ROOT, ROOT_CRL, ROOT_KEY, &chain, &key, NONCE_KEY, LOG_KEY, ADMIN_TOKENS])?;
     if let (Some(certificate), Some(key_file)) = (&options.root_certificate, &options.root_key) {
         let pem = files::read_pem(certificate).context("the root's certificate")?;
         let key = open_key(key_file, passphrase_file)?;

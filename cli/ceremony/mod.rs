@@ -7,6 +7,7 @@ mod access;
 mod folder;
 mod import;
 mod init;
+mod log_key;
 mod names;
 mod new;
 mod passphrase;

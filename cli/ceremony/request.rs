@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use super::folder::{CaFolder, FIRST, NONCE_KEY, NewFile, issuer_file};
 use super::init::new_nonce_key;
+use super::log_key::Logging;
 use super::names::{Permits, ca_name, issuer_name};
 use super::report;
 use crate::common::ca_paths::CaPaths;
@@ -26,6 +27,8 @@ pub struct Options {
     name: String,
     #[command(flatten)]
     permits: Permits,
+    #[command(flatten)]
+    logging: Logging,
 }
 
 /// Creates and writes both, and prints the next steps.
@@ -53,6 +56,7 @@ pub fn run(options: &Options) -> Result<()> {
         vec![NewFile::secret(issuer_file(slot, "key"), pem), NewFile::public(issuer_file(slot, "csr"), &request)];
     if !folder.has(NONCE_KEY) {
         files.push(NewFile::secret(NONCE_KEY, new_nonce_key()?));
+        files.extend(options.logging.key_file()?);
     }
     folder.write(&files, None)?;
     host::print(&text(options, &folder, slot, &constraints));

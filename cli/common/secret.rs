@@ -4,13 +4,15 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use selvedge::pki::key::{KeyKind, check_spki};
+use selvedge::values::SigAlg;
 use selvedge::values::native_crypto::NativeKey;
 use selvedge::values::pem::{self, KeyBlockFault};
 use zeroize::Zeroizing;
 
 use super::files::{mode, text_of};
+use super::host::random;
 
 /// A secret text, wiped from memory when dropped; `Debug` is redacted.
 pub struct Secret(Zeroizing<String>);
@@ -25,6 +27,15 @@ impl Secret {
     pub fn reveal(&self) -> &str {
         &self.0
     }
+}
+
+/// Makes a private Ed25519 key.
+///
+/// # Errors
+/// When this machine has no random bytes.
+pub fn new_ed25519_key() -> Result<NativeKey> {
+    let seed = Zeroizing::new(random::<32>()?);
+    NativeKey::generate(SigAlg::Ed25519, &mut |bytes| bytes.copy_from_slice(&*seed)).context("cannot make a key")
 }
 
 impl fmt::Debug for Secret {

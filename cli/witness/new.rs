@@ -8,14 +8,13 @@ use anyhow::{Context, Result, bail};
 use selvedge::ca::config::witness::{LOGS, VKEY, WitnessSettings};
 use selvedge::tlog::VerifierKey;
 use selvedge::tlog::note::{KeyKind, is_name};
-use selvedge::values::SigAlg;
-use selvedge::values::native_crypto::NativeKey;
 use zeroize::Zeroizing;
 
 use super::folder::{KEY_FILE, SETTINGS};
 use crate::common::files::{Readers, Staged};
 use crate::common::host;
 use crate::common::invocation::companion;
+use crate::common::secret::new_ed25519_key;
 use crate::common::shell::quoted;
 use crate::common::template;
 
@@ -60,9 +59,7 @@ pub fn run(options: &Options) -> Result<()> {
     if dir.exists() {
         bail!("{} exists already, and nothing was written: choose another folder for the witness", dir.display());
     }
-    let seed = Zeroizing::new(host::random::<32>()?);
-    let key = NativeKey::generate(SigAlg::Ed25519, &mut |bytes| bytes.copy_from_slice(&*seed))
-        .context("cannot make a key")?;
+    let key = new_ed25519_key()?;
     let spki = key.spki_der().context("cannot make a key")?;
     let public = spki.last_chunk::<32>().context("cannot make a key")?;
     let vkey = VerifierKey::new(&options.name, KeyKind::Ed25519Cosignature, public).context("cannot make a key")?;

@@ -56,7 +56,7 @@ fn issuer_below_a_company_root_is_imported() {
     let fixture = company();
     assert_eq!(
         (fixture.files("ca"), fixture.mode("ca/issuer.key")),
-        (vec!["issuer.csr".into(), "issuer.key".into(), "nonce.key".into()], 0o600)
+        (vec!["issuer.csr".into(), "issuer.key".into(), "log.key".into(), "nonce.key".into()], 0o600)
     );
     let asked = fixture.openssl("req -in ca/issuer.csr -noout -text -verify").unwrap();
     for part in [
@@ -100,7 +100,7 @@ fn mismatched_imports_are_refused_and_change_nothing() {
     let refused = |options: &[&str], says: &str| {
         let said = fixture.refused(&import(options));
         assert!(said.contains(says), "{says}: {said}");
-        assert_eq!((fixture.files("ca").len(), fixture.read("wrangler.toml")), (3, settings.clone()));
+        assert_eq!((fixture.files("ca").len(), fixture.read("wrangler.toml")), (4, settings.clone()));
     };
     let root = &["--root", "root.pem"][..];
     for (extensions, says) in [
@@ -202,7 +202,7 @@ fn chains_that_verifiers_refuse_are_refused_with_rule_and_section() {
         sign(&fixture, "ca/issuer.csr", &extensions, SOON);
         let said = fixture.refused(&import(&["--root", "root.pem"]));
         assert!(said.contains(says) && said.contains(section), "{says}: {said}");
-        assert_eq!(fixture.files("ca").len(), 3);
+        assert_eq!(fixture.files("ca").len(), 4);
         refused.push(said);
     }
     assert_eq!(refused.len(), 8);

@@ -20,12 +20,12 @@ fn new_ca_is_complete_and_openssl_reads_its_root_key() {
         assert_eq!(fixture.mode(&format!("ca/{file}")), mode, "{file}");
     }
     assert_eq!(
-        (fixture.mode("ca"), fixture.mode("ca/nonce.key"), fixture.mode("ca/admin.tokens")),
-        (0o700, 0o600, 0o600)
+        ["ca", "ca/nonce.key", "ca/log.key", "ca/admin.tokens"].map(|file| fixture.mode(file)),
+        [0o700, 0o600, 0o600, 0o600]
     );
     assert_eq!(
         fixture.files("ca"),
-        ["admin.tokens", "issuer.key", "issuer.pem", "nonce.key", "root.crl", "root.key", "root.pem"]
+        ["admin.tokens", "issuer.key", "issuer.pem", "log.key", "nonce.key", "root.crl", "root.key", "root.pem"]
     );
     fixture.openssl("verify -x509_strict -purpose any -CAfile ca/root.pem ca/issuer.pem").unwrap();
     fixture.openssl("pkey -in ca/root.key -passin file:passphrase -noout").unwrap();
@@ -218,7 +218,7 @@ fn existing_root_signs_the_first_issuer() {
     assert!(said.contains("the passphrase is wrong, or the file is damaged"), "{said}");
     assert!(!fixture.path("ca").exists());
     fixture.write("passphrase", PASSPHRASE);
-    fixture.ok(&with("own.pem", "own.enc"));
+    fixture.ok(&[with("own.pem", "own.enc"), vec!["--no-log".to_owned()]].concat());
     assert_eq!(fixture.files("ca"), ["admin.tokens", "issuer.key", "issuer.pem", "nonce.key", "root.crl", "root.pem"]);
     fixture.openssl("verify -x509_strict -purpose any -CAfile own.pem ca/issuer.pem").unwrap();
     // A key that is not encrypted is taken, too.
