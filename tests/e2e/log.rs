@@ -13,6 +13,8 @@ use selvedge::values::{SigAlg, Verify, b64};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
@@ -21,7 +23,7 @@ fn log_key() -> String {
     let mut n = 0;
     let mut fill = |bytes: &mut [u8]| {
         bytes.fill_with(|| {
-            n += 29;
+            n = u8::wrapping_add(n, 29);
             n
         });
     };
@@ -73,7 +75,11 @@ fn audited(server: &Server, wire: &Wire, logs: &str) -> (Checkpoint, Vec<Vec<u8>
 fn certificates_are_logged_before_they_are_signed_also_by_a_workerd_that_is_killed() {
     turns::apart("kill");
     let folder = tempfile::tempdir().unwrap();
-    let set = format!("LOG_KEY={}", log_key());
+    let secrets = tempfile::tempdir().unwrap();
+    let file = secrets.path().join("log.key");
+    std::fs::write(&file, log_key()).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let set = format!("LOG_KEY=@{}", file.display());
     let mut server = Server::start_with(folder.path(), 0, &["--plain-http", "--set", &set]);
     let mut wire = Wire::plain(server.fact("directory"));
     wire.register();
@@ -105,6 +111,7 @@ fn certificates_are_logged_before_they_are_signed_also_by_a_workerd_that_is_kill
         });
         wire.try_send(url, &request);
         killer.join().unwrap();
+        forget(folder.path());
         server = server.restart();
         wire.reconnect();
         wire.forget_nonce();
@@ -113,6 +120,7 @@ fn certificates_are_logged_before_they_are_signed_also_by_a_workerd_that_is_kill
     thread::sleep(Duration::from_secs(8));
     let (after, all) = audited(&server, &wire, &logs);
     assert_eq!((&after.origin, &all[..entries.len()]), (&before.origin, &entries[..]), "the log goes on");
+    forget(folder.path());
     drop(server);
     let found = Found::read(folder.path(), true, &["cert", "serial"]);
     let logged: BTreeSet<String> = all.iter().map(|entry| digest(entry)).collect();
@@ -124,6 +132,11 @@ fn certificates_are_logged_before_they_are_signed_also_by_a_workerd_that_is_kill
         let wanted = digest(&entry::Entry { kind: entry::Kind::Certificate, body: &tbs }.octets());
         assert!(logged.contains(&wanted), "certificate {serial} is not in the log");
     }
+}
+
+/// Removes the runtime's configuration, which has the log's key by `--set`.
+fn forget(state: &Path) {
+    std::fs::remove_file(state.join("ca/workerd.capnp")).unwrap();
 }
 
 fn digest(entry: &[u8]) -> String {

@@ -22,9 +22,11 @@ pub struct PageLog {
 /// The page of an issuer's logs.
 pub fn page(settings: &Settings, issuer: &Issuer, logs: &[PageLog]) -> String {
     let (name, proof) = (escaped(issuer.name()), settings.urls.log_proof(issuer.id(), "SERIAL"));
+    let key = logs.last().map_or("KEY", |log| log.key.as_str());
     let commands = format!(
         "# the serial number, in lower-case hex\nopenssl x509 -in cert.pem -noout -serial | cut -d= -f2 | tr A-F a-f\n\
-         # the proof\ncurl -o cert.tlog-proof {proof}\n# the check, without this CA\nselvedge log proof cert.pem"
+         # the proof\ncurl -o cert.tlog-proof {proof}\n# the check, without this CA\n\
+         selvedge log proof cert.pem --proof cert.tlog-proof --key '{key}'"
     );
     let shown = logs.iter().map(|log| {
         let state = if log.is_closed { "ended" } else { "open" };

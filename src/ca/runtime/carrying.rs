@@ -1,6 +1,6 @@
 //! Rules for families of rows when a partition is recovered to an earlier time.
 //!
-//! [`RULES`] names each family of rows of all partitions that can be recovered. A family is the first part of a key.
+//! [`rules`] names each family of rows of all partitions that can be recovered. A family is the first part of a key.
 
 use super::message::PartitionId;
 use serde_json::Value;
