@@ -146,7 +146,7 @@ pub fn signal(name: &str, pid: u64) {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.end();
+        end(&mut self.child, &self.facts);
         super::leaks::list(&self.state);
         let leaks = super::leaks::search(&self.state, &self.arguments);
         if std::thread::panicking() {
@@ -157,19 +157,18 @@ impl Drop for Server {
     }
 }
 
-impl Server {
-    fn end(&mut self) {
-        signal("TERM", u64::from(self.child.id()));
-        for _ in 0..200 {
-            if matches!(self.child.try_wait(), Ok(Some(_)) | Err(_)) {
-                return;
-            }
-            sleep(Duration::from_millis(50));
+/// Ends a companion as a user does. After ten seconds both it and its workerd are killed.
+pub fn end(child: &mut Child, facts: &Value) {
+    signal("TERM", u64::from(child.id()));
+    for _ in 0..200 {
+        if matches!(child.try_wait(), Ok(Some(_)) | Err(_)) {
+            return;
         }
-        if let Some(pid) = self.facts["workerd_pid"].as_u64() {
-            signal("KILL", pid);
-        }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        sleep(Duration::from_millis(50));
     }
+    if let Some(pid) = facts["workerd_pid"].as_u64() {
+        signal("KILL", pid);
+    }
+    let _ = child.kill();
+    let _ = child.wait();
 }

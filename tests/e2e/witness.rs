@@ -1,7 +1,7 @@
 //! A witness in a workerd of its own, made and run by the companion.
 
 use crate::common::companion::companion;
-use crate::common::server::{free_port, signal};
+use crate::common::server::{end, free_port, signal};
 use crate::common::turns;
 use crate::test_log::{Branch, TRUNK, TestLog};
 use selvedge::ca::witness::host::WitnessAt;
@@ -114,18 +114,7 @@ impl RunningWitness {
 
 impl Drop for RunningWitness {
     fn drop(&mut self) {
-        signal("TERM", u64::from(self.child.id()));
-        for _ in 0..200 {
-            if matches!(self.child.try_wait(), Ok(Some(_)) | Err(_)) {
-                return;
-            }
-            sleep(Duration::from_millis(50));
-        }
-        if let Some(pid) = self.facts["workerd_pid"].as_u64() {
-            signal("KILL", pid);
-        }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        end(&mut self.child, &self.facts);
     }
 }
 
