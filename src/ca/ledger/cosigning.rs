@@ -215,6 +215,6 @@ fn without_quorum(since: Time) -> Problem {
 
 /// Returns the id of the open log.
 fn open_log<K: Kv>(txn: &Txn<'_, K>) -> Result<Option<String>, Problem> {
-    let logs = txn.get::<LogsRecord>("")?.unwrap_or_default();
+    let logs = LogsRecord::of(txn)?;
     Ok(logs.open().map(|log| log.id.clone()))
 }

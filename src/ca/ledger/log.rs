@@ -78,7 +78,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
 
     /// Returns the end of the open log. Without one that the settings continue, a log begins.
     fn opened(&self, txn: &mut Txn<'_, K>, log: &mut OpenLog, settings: &Log) -> Result<LogTail, Problem> {
-        let logs = txn.get::<LogsRecord>("")?.unwrap_or_default();
+        let logs = LogsRecord::of(txn)?;
         let mut tail = match logs.open().filter(|open| self.continues_log(open, settings)) {
             Some(open) => log.tail(txn, open)?,
             None => {
@@ -95,7 +95,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     /// # Errors
     /// When the storage fails.
     pub(in crate::ca) fn continues(&self, txn: &Txn<'_, K>) -> Result<bool, Problem> {
-        let logs = txn.get::<LogsRecord>("")?.unwrap_or_default();
+        let logs = LogsRecord::of(txn)?;
         let settings = self.ports.settings().log.as_ref();
         Ok(settings.zip(logs.open()).is_some_and(|(settings, open)| self.continues_log(open, settings)))
     }
@@ -122,7 +122,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
 
     /// Begins a log. Its first entry names the one before it.
     fn begin_log(&self, txn: &mut Txn<'_, K>, settings: &Log) -> Result<LogTail, Problem> {
-        let mut logs = txn.get::<LogsRecord>("")?.unwrap_or_default();
+        let mut logs = LogsRecord::of(txn)?;
         let id = hex::encode(&self.ports.random::<4>()?);
         if logs.find(&id).is_some() {
             return Err(Problem::internal(format!("a new log would have the id {id} of an earlier one")));
@@ -156,7 +156,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         let Some(issuer) = self.issuer_of_ledger() else { return Ok(()) };
         let der = issuer.certificate_der();
         let digest = b64::encode(&Sha256::digest(der));
-        let mut logs = txn.get::<LogsRecord>("")?.unwrap_or_default();
+        let mut logs = LogsRecord::of(txn)?;
         let Some(state) = logs.find_mut(&tail.log).filter(|state| state.issuer.as_ref() != Some(&digest)) else {
             return Ok(());
         };
@@ -192,7 +192,7 @@ fn put_tile<K: Kv>(txn: &mut Txn<'_, K>, tail: &LogTail, full: &FullTile) -> Res
     for (level, number, hash) in &full.subtrees {
         txn.put(&SubtreeRecord::id(&tail.log, *level, *number), &SubtreeRecord { hash: *hash })?;
     }
-    let mut logs = txn.get::<LogsRecord>("")?.unwrap_or_default();
+    let mut logs = LogsRecord::of(txn)?;
     let state = logs.find_mut(&tail.log).ok_or_else(|| broken(&tail.log))?;
     (state.tiled, state.peaks) = (tail.tiled, tail.peaks.clone());
     Ok(txn.put("", &logs)?)

@@ -81,7 +81,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         note.sign(Signature::of(&verifier_key(&state)?, signature));
         let made = CheckpointRecord { size, root, signed, note: note.to_string() };
         self.transact(|txn| {
-            let known = txn.get::<LogsRecord>("")?.unwrap_or_default();
+            let known = LogsRecord::of(txn)?;
             if known.find(log).is_none() {
                 return Ok(None);
             }
@@ -100,7 +100,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     fn unsigned(&self, log: &str, least: u64) -> Result<Newest, Problem> {
         let now = self.ports.now();
         self.transact_logging(|txn, open| {
-            let logs = txn.get::<LogsRecord>("")?.unwrap_or_default();
+            let logs = LogsRecord::of(txn)?;
             let Some(state) = logs.find(log) else { return Ok(Newest::Unknown) };
             let stored = txn.get::<CheckpointRecord>(log)?;
             let tail = open.tail(txn, state)?;

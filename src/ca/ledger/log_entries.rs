@@ -59,7 +59,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
             return Ok(());
         }
         let Some(place) = self.append(txn, log, Entry { kind: Kind::Policy, body: &body })? else { return Ok(()) };
-        let mut logs = txn.get::<LogsRecord>("")?.unwrap_or_default();
+        let mut logs = LogsRecord::of(txn)?;
         if let Some(state) = logs.find_mut(&place.log) {
             state.policy = Some(digest);
         }
@@ -73,7 +73,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     pub(in crate::ca) fn forget_entry(&self, txn: &mut Txn<'_, K>, place: &LogPlace) -> Result<(), Problem> {
         let id = LeafRecord::id(&place.log, place.index);
         let Some(leaf) = txn.get::<LeafRecord>(&id)? else { return Ok(()) };
-        let mut logs = txn.get::<LogsRecord>("")?.unwrap_or_default();
+        let mut logs = LogsRecord::of(txn)?;
         let Some(state) = logs.find_mut(&place.log) else { return Ok(()) };
         match place.index < state.tiled {
             // Its tile has the hash.

@@ -70,7 +70,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     /// When the storage fails.
     pub(in crate::ca) fn show_logs(&self) -> Result<Vec<ShownLog>, Problem> {
         self.transact(|txn| {
-            let logs = txn.get::<LogsRecord>("")?.unwrap_or_default().logs;
+            let logs = LogsRecord::of(txn)?.logs;
             let shown = |state: LogState| {
                 let checkpoint = txn.get::<CheckpointRecord>(&state.id)?;
                 Ok(ShownLog { state, size: checkpoint.map_or(0, |checkpoint| checkpoint.size) })
@@ -89,7 +89,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         read: impl FnOnce(&mut LogReader<'_, '_, K>) -> Result<Option<T>, Problem>,
     ) -> Result<Option<T>, Problem> {
         self.transact_logging(|txn, open| {
-            let logs = txn.get::<LogsRecord>("")?.unwrap_or_default();
+            let logs = LogsRecord::of(txn)?;
             let Some(state) = logs.find(log) else { return Ok(None) };
             let (tail, checkpoint) = (open.tail(txn, state)?, txn.get::<CheckpointRecord>(log)?);
             read(&mut LogReader { txn, tail, checkpoint, tiles: BTreeMap::new() })

@@ -44,3 +44,15 @@ pub struct Page {
     /// Maximum number of entries.
     pub limit: usize,
 }
+
+/// Defines the address and the reply of asks that every partition handles.
+macro_rules! common_asks {
+    ($($name:ident -> $reply:ty;)*) => {
+        $(impl $crate::ca::runtime::ask::Ask for $name {
+            type At = $crate::ca::runtime::message::PartitionId;
+            type Reply = $reply;
+            const NAME: &'static str = stringify!($name);
+        })*
+    };
+}
+pub(in crate::ca) use common_asks;

@@ -3,7 +3,7 @@
 //! A copy scans the tables. Rows that are written meanwhile are noted and follow, until none is left. So a copy has the rows
 //! of one instant, that of its last page. Expired rows may be among them or not, as always.
 
-use super::ask::{Address, Ask};
+use super::ask::{Address, common_asks};
 use super::message::PartitionId;
 use super::partition::Partition;
 use super::ports::PartitionPorts;
@@ -79,10 +79,8 @@ pub struct CopiedRows {
     pub lost: bool,
 }
 
-impl Ask for CopyRows {
-    type At = PartitionId;
-    type Reply = CopiedRows;
-    const NAME: &'static str = "CopyRows";
+common_asks! {
+    CopyRows -> CopiedRows;
 }
 
 /// A page that is being filled.

@@ -4,7 +4,7 @@
 //! marked it refuses all other messages, and its alarm does nothing. The mark of before is lost with the way back, so the
 //! partition is marked again at once; meanwhile the CA is closed.
 
-use super::ask::Ask;
+use super::ask::common_asks;
 use super::carrying::{Rule, carries, rule};
 use super::copying::{CopiedRow, CopiedRows, CopyRows};
 use super::message::PartitionId;
@@ -78,17 +78,7 @@ pub struct CarryRows {
     pub last: bool,
 }
 
-macro_rules! recovery_asks {
-    ($($name:ident -> $reply:ty;)*) => {
-        $(impl Ask for $name {
-            type At = PartitionId;
-            type Reply = $reply;
-            const NAME: &'static str = stringify!($name);
-        })*
-    };
-}
-
-recovery_asks! {
+common_asks! {
     HoldPartition -> Bookmarks;
     CopyHeld -> CopiedRows;
     GoTo -> ();

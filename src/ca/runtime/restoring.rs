@@ -2,7 +2,7 @@
 //!
 //! A partition is marked while it is restored. It then refuses all other messages, and its alarm does nothing.
 
-use super::ask::Ask;
+use super::ask::common_asks;
 use super::copying::CopiedRow;
 use super::message::PartitionId;
 use super::partition::Partition;
@@ -64,18 +64,7 @@ pub struct UndoRestore {
     pub event: Option<Event>,
 }
 
-/// Defines the address and the reply of asks that every partition handles.
-macro_rules! common {
-    ($($name:ident -> $reply:ty;)*) => {
-        $(impl Ask for $name {
-            type At = PartitionId;
-            type Reply = $reply;
-            const NAME: &'static str = stringify!($name);
-        })*
-    };
-}
-
-common! {
+common_asks! {
     ShowRestore -> RestoreState;
     MarkRestore -> ();
     ImportRows -> ();

@@ -4,7 +4,7 @@
 //! partition with a higher one, before it reads a row. Migrations bring rows from each form into the next, in steps.
 //! Requests are served meanwhile: a release reads the form that it migrates from.
 
-use super::ask::Ask;
+use super::ask::common_asks;
 use super::message::PartitionId;
 use super::partition::Partition;
 use super::ports::PartitionPorts;
@@ -54,10 +54,8 @@ pub struct SchemaState {
     pub reads: u32,
 }
 
-impl Ask for ShowSchema {
-    type At = PartitionId;
-    type Reply = SchemaState;
-    const NAME: &'static str = "ShowSchema";
+common_asks! {
+    ShowSchema -> SchemaState;
 }
 
 /// The refusal of requests to a partition with this schema number.

@@ -1,7 +1,6 @@
 //! The asks of a test CA to its partitions: its end, and a changed clock.
 
-use super::ask::Ask;
-use super::message::PartitionId;
+use super::ask::common_asks;
 use super::partition::Partition;
 use super::ports::PartitionPorts;
 use crate::records::Problem;
@@ -16,16 +15,9 @@ pub struct EndPartition;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct FollowClock;
 
-impl Ask for EndPartition {
-    type At = PartitionId;
-    type Reply = ();
-    const NAME: &'static str = "EndPartition";
-}
-
-impl Ask for FollowClock {
-    type At = PartitionId;
-    type Reply = ();
-    const NAME: &'static str = "FollowClock";
+common_asks! {
+    EndPartition -> ();
+    FollowClock -> ();
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {

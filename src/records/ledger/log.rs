@@ -3,7 +3,7 @@
 //! Each issuer has one open log at a time. Its leaves, full tiles and subtrees are rows that are written once. No row is
 //! rewritten with each leaf: the size of a log follows from its rows.
 
-use crate::store::{Record, Table};
+use crate::store::{Kv, Record, StoreFailure, Table, Txn};
 use crate::tlog::Hash;
 use crate::values::Time;
 use serde::{Deserialize, Serialize};
@@ -67,6 +67,14 @@ impl Record for LogsRecord {
 }
 
 impl LogsRecord {
+    /// Reads the logs of a ledger; none before its first leaf.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub fn of<K: Kv>(txn: &Txn<'_, K>) -> Result<Self, StoreFailure> {
+        Ok(txn.get::<Self>("")?.unwrap_or_default())
+    }
+
     /// The log of this id.
     pub fn find(&self, id: &str) -> Option<&LogState> {
         self.logs.iter().find(|log| log.id == id)
