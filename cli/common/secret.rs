@@ -137,6 +137,21 @@ impl SecretFile {
     }
 }
 
+/// The path of a file in a CA's folder.
+///
+/// Among a service's credentials it is `ca_NAME`, as `LoadCredential=ca:FOLDER` passes all files of a folder.
+pub fn in_folder(dir: &Path, name: &str) -> PathBuf {
+    in_credentials(dir, name, std::env::var_os(CREDENTIALS).as_deref())
+}
+
+fn in_credentials(dir: &Path, name: &str, credentials: Option<&OsStr>) -> PathBuf {
+    let (path, passed) = (dir.join(name), dir.join(format!("{PASSED}{name}")));
+    let given = credentials.is_some_and(|folder| !folder.is_empty() && dir == Path::new(folder));
+    if given && !path.exists() && passed.exists() { passed } else { path }
+}
+
+/// The beginning of the names of credentials from a folder.
+const PASSED: &str = "ca_";
 /// systemd's variable with the folder of a service's credentials.
 const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
 
@@ -192,6 +207,21 @@ mod tests {
         assert_eq!(mode("/run/c/below/issuer.key", 0o440, Some("/run/c")), 0o440);
         assert_eq!(mode("/run/c/issuer.key", 0o440, None), 0o440);
         assert_eq!(mode("issuer.key", 0o440, Some("")), 0o440);
+    }
+
+    #[test]
+    fn credentials_of_a_folder_are_found_by_their_names_in_it() {
+        let place = tempfile::tempdir().unwrap();
+        let (dir, passed) = (place.path(), place.path().join("ca_issuer.key"));
+        let path = |name: &str, folder: Option<&Path>| in_credentials(dir, name, folder.map(Path::as_os_str));
+        std::fs::write(&passed, "").unwrap();
+        assert_eq!(path("issuer.key", Some(dir)), passed);
+        assert_eq!(path("nonce.key", Some(dir)), dir.join("nonce.key"), "absent ones have the name that is looked for");
+        for other in [None, Some(Path::new("")), Some(Path::new("/run/c"))] {
+            assert_eq!(path("issuer.key", other), dir.join("issuer.key"));
+        }
+        std::fs::write(dir.join("issuer.key"), "").unwrap();
+        assert_eq!(path("issuer.key", Some(dir)), dir.join("issuer.key"), "one that is passed by its name");
     }
 
     #[test]

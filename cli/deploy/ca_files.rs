@@ -7,7 +7,7 @@ use selvedge::ca::config::issuers::MAX_ISSUERS;
 
 use crate::ceremony::{ADMIN_TOKENS, LOG_KEY, NONCE_KEY, PREVIOUS_NONCE_KEY, ROOT, ROOT_CRL, ROOT_KEY, issuer_file};
 use crate::common::files::{mode, text_of};
-use crate::common::secret::SecretFile;
+use crate::common::secret::{SecretFile, in_folder};
 
 /// The files of a CA.
 #[derive(Debug)]
@@ -59,16 +59,17 @@ impl CaFiles {
         }
         let issuers = (1..=MAX_ISSUERS).map(|place| IssuerFiles::read(dir, place));
         let issuers = issuers.filter_map(Result::transpose).collect::<Result<_>>()?;
-        let root_key = dir.join(ROOT_KEY);
+        let file = |name: &str| in_folder(dir, name);
+        let root_key = file(ROOT_KEY);
         let mode = mode(&root_key)?;
         Ok(Self {
-            root: text_of(&dir.join(ROOT))?,
-            root_crl: text_of(&dir.join(ROOT_CRL))?,
+            root: text_of(&file(ROOT))?,
+            root_crl: text_of(&file(ROOT_CRL))?,
             root_key: mode.map(|mode| (root_key, mode)),
-            nonce: SecretFile::read(dir.join(NONCE_KEY))?,
-            previous_nonce: SecretFile::read(dir.join(PREVIOUS_NONCE_KEY))?,
-            log: SecretFile::read(dir.join(LOG_KEY))?,
-            tokens: SecretFile::read(dir.join(ADMIN_TOKENS))?,
+            nonce: SecretFile::read(file(NONCE_KEY))?,
+            previous_nonce: SecretFile::read(file(PREVIOUS_NONCE_KEY))?,
+            log: SecretFile::read(file(LOG_KEY))?,
+            tokens: SecretFile::read(file(ADMIN_TOKENS))?,
             issuers,
             dir: dir.to_path_buf(),
         })
@@ -76,7 +77,7 @@ impl CaFiles {
 
     /// The path of a file in the folder.
     pub fn path(&self, name: &str) -> PathBuf {
-        self.dir.join(name)
+        in_folder(&self.dir, name)
     }
 
     /// The issuer with this number.
@@ -87,7 +88,7 @@ impl CaFiles {
 
 impl IssuerFiles {
     fn read(dir: &Path, place: u8) -> Result<Option<Self>> {
-        let path = |kind: &str| dir.join(issuer_file(place, kind));
+        let path = |kind: &str| in_folder(dir, &issuer_file(place, kind));
         let chain = text_of(&path("pem"))?;
         let key = SecretFile::read(path("key"))?;
         let any = chain.is_some() || key.is_some();

@@ -128,8 +128,19 @@ impl Home {
 
     /// Starts it and waits until clients are served.
     pub fn serve(&self, arguments: &[&str]) -> Serve<'_> {
+        self.started(self.command(arguments))
+    }
+
+    /// Starts it with a folder of credentials, as systemd does.
+    pub fn serve_as_unit(&self, credentials: &str) -> Serve<'_> {
+        let mut command = self.command(&["--tls-from-ca", "--ca", credentials]);
+        command.env("CREDENTIALS_DIRECTORY", credentials);
+        self.started(command)
+    }
+
+    fn started(&self, mut command: Command) -> Serve<'_> {
         let log = || File::options().create(true).append(true).open(self.path("log")).unwrap();
-        let child = self.command(arguments).stdout(log()).stderr(log()).spawn().unwrap();
+        let child = command.stdout(log()).stderr(log()).spawn().unwrap();
         let mut serve = Serve { home: self, child };
         wait("server", || {
             let ended = serve.child.try_wait().unwrap();

@@ -1,5 +1,6 @@
 //! The files that run `serve` as a service.
 
+use super::home::Home;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -42,6 +43,33 @@ fn unit_and_compose_file_use_options_that_exist() {
     {
         assert!(unit.lines().any(|found| found == line), "{line}");
     }
+}
+
+#[test]
+fn unit_passes_the_whole_folder_under_names_that_serve_finds() {
+    let unit = read("systemd/selvedge.service");
+    let passed: Vec<&str> = unit.lines().filter_map(|line| line.strip_prefix("LoadCredential=")).collect();
+    assert_eq!(passed, ["ca:/etc/selvedge/ca"], "no file has a line of its own");
+    let home = Home::new();
+    home.write("ca/nonce-previous.key", &selvedge::values::b64::encode(&[9; 32]), 0o600);
+    // As systemd does it: one folder without folders in it, ID_FILE for each file.
+    let credentials = home.path("credentials");
+    fs::create_dir(&credentials).unwrap();
+    for file in fs::read_dir(home.path("ca")).unwrap() {
+        let file = file.unwrap();
+        let name = format!("ca_{}", file.file_name().into_string().unwrap());
+        home.write(&format!("credentials/{name}"), &fs::read_to_string(file.path()).unwrap(), 0o440);
+    }
+    fs::remove_dir_all(home.path("ca")).unwrap();
+    let folder = credentials.to_str().unwrap();
+    // Among files that are no credentials it finds nothing.
+    assert!(home.refused(&["--tls-from-ca", "--ca", folder]).contains("nonce.key"));
+    let serve = home.serve_as_unit(folder);
+    let bound = home.read("state/workerd.capnp");
+    for name in ["ca_issuer.key", "ca_nonce.key", "ca_nonce-previous.key", "ca_log.key"] {
+        assert!(bound.contains(name), "{name}: {bound}");
+    }
+    serve.stop();
 }
 
 #[test]
