@@ -62,9 +62,9 @@ fn rehearsal_takes_all_steps_with_the_names_of_the_ca_and_leaves_nothing() {
     );
     assert!(out.contains("for rehearsal.example.org"), "{out}");
     let steps: Vec<&str> = out.lines().filter(|line| line.starts_with("ok ")).collect();
-    assert_eq!(steps.len(), 14, "{out}");
+    assert_eq!(steps.len(), 18, "{out}");
     for said in
-        ["badCSR", "selvedge restore rehearsal.age", "for real", "docs/OPERATIONS.md, \"Compromise\"", "rehearsed: 14"]
+        ["badCSR", "selvedge restore rehearsal.age", "for real", "docs/OPERATIONS.md, \"Compromise\"", "rehearsed: 18"]
     {
         assert!(out.contains(said), "{said}: {out}");
     }
@@ -81,7 +81,7 @@ fn rehearsal_that_fails_names_its_step_and_leaves_nothing() {
     let out = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(1), "{out}");
     assert!(
-        out.contains("failed   2  issue a certificate") && out.contains("not rehearsed: step 2 of 14 failed"),
+        out.contains("failed   2  issue a certificate") && out.contains("not rehearsed: step 2 of 18 failed"),
         "{out}"
     );
     assert!(!out.contains("revoke a certificate"), "{out}");

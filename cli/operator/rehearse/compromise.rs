@@ -53,8 +53,7 @@ impl Walk<'_> {
 
     pub(super) fn nonce_key(&mut self) -> Result<String> {
         let before = self.key("before")?;
-        self.scene.new_nonce_key()?;
-        self.scene.note("another key in ca/nonce.key");
+        self.scene.run(&["nonce-key", "new", "--stolen"])?;
         self.scene.restart()?;
         let issued = self.obtain_as_client()?;
         self.issued.push(issued);
@@ -145,7 +144,7 @@ impl Walk<'_> {
     }
 
     /// Number and id of the active issuer.
-    fn active(&self) -> Result<(String, String)> {
+    pub(super) fn active(&self) -> Result<(String, String)> {
         let url = Url::parse(&format!("{}/issuers", self.scene.base()))?;
         let found: Value = serde_json::from_slice(&web::get(self.agent, &url)?.body)?;
         let issuers = found.get("issuers").and_then(Value::as_array).into_iter().flatten();

@@ -6,6 +6,7 @@
 mod compromise;
 mod own;
 mod scene;
+mod secrets;
 mod steps;
 mod walk;
 
@@ -91,7 +92,11 @@ impl Walk<'_> {
             Id::AccountKey => self.account_key(),
             Id::NonceKey => self.nonce_key(),
             Id::ExternalKey => self.external_key(),
+            Id::ConfiguredKey => self.configured_key(),
             Id::AdminToken => self.admin_token(),
+            Id::Calendar => self.calendar(),
+            Id::MetricsToken => self.metrics_token(),
+            Id::LogKey => self.log_key(),
             Id::IssuerKey => self.issuer_key(),
             Id::RootKey => self.root_key(),
         }

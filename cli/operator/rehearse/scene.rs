@@ -1,5 +1,6 @@
 //! The throw-away CA: its folder, its running `serve`, and commands for it.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use selvedge::pki::ceremony;
-use selvedge::values::{b64, hex};
+use selvedge::values::hex;
 use serde_json::Value;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use url::Url;
@@ -54,6 +55,8 @@ pub struct Scene {
     stopped: Arc<AtomicBool>,
     /// The commands of the present step.
     did: Vec<String>,
+    /// The secrets of the Worker that have a file in the folder.
+    secrets: BTreeSet<&'static str>,
     /// The name of the admin token in use.
     pub token: &'static str,
 }
@@ -72,7 +75,15 @@ impl Scene {
         let path = std::env::temp_dir().join(name);
         fs::create_dir(&path).with_context(|| format!("cannot create {}", path.display()))?;
         let folder = Folder(path);
-        let scene = Self { serve: None, folder, ports: free_ports()?, stopped, did: Vec::new(), token: "operator" };
+        let scene = Self {
+            serve: None,
+            folder,
+            ports: free_ports()?,
+            stopped,
+            did: Vec::new(),
+            secrets: BTreeSet::new(),
+            token: "operator",
+        };
         scene.write("passphrase", &hex::encode(&host::random::<16>()?))?;
         let now = host::now()?;
         let root = ceremony::create_root("Rehearsal's endpoint (NOT TRUSTED)", now, 1)?;
@@ -141,12 +152,14 @@ impl Scene {
         std::mem::take(&mut self.did)
     }
 
-    /// Writes a new `NONCE_KEY`.
+    /// Sets a secret of the Worker, for the next start.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn new_nonce_key(&self) -> Result<()> {
-        self.write("ca/nonce.key", &b64::encode(&host::random::<32>()?))
+    pub fn secret(&mut self, name: &'static str, text: &str) -> Result<()> {
+        self.write(name, text)?;
+        self.secrets.insert(name);
+        Ok(())
     }
 
     /// Runs a command of the companion in the folder; returns its output.
@@ -207,6 +220,9 @@ impl Scene {
         let mut command = companion()?;
         command.args(["serve", "--listen", &main, "--status-listen", &status]);
         command.arg("--tls-cert").arg(self.path("endpoint.pem")).arg("--tls-key").arg(self.path("endpoint.key"));
+        for name in &self.secrets {
+            command.arg("--secret").arg(format!("{name}={}", self.path(name).display()));
+        }
         let child = command.current_dir(&dir).stdout(log()?).stderr(log()?).spawn().context("cannot start `serve`")?;
         let pid = child.id();
         self.serve = Some(child);

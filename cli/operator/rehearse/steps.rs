@@ -14,7 +14,11 @@ pub enum Id {
     AccountKey,
     NonceKey,
     ExternalKey,
+    ConfiguredKey,
     AdminToken,
+    Calendar,
+    MetricsToken,
+    LogKey,
     IssuerKey,
     RootKey,
 }
@@ -33,7 +37,7 @@ pub struct Step {
 }
 
 /// All steps.
-pub const STEPS: [Step; 14] = [
+pub const STEPS: [Step; 18] = [
     Step {
         id: Id::SetUp,
         title: "set up a CA",
@@ -92,7 +96,7 @@ pub const STEPS: [Step; 14] = [
         id: Id::NonceKey,
         title: "`NONCE_KEY`",
         section: "Compromise",
-        real: "another ca/nonce.key, `deploy --emergency`; hand out new external account keys",
+        real: "`nonce-key new --stolen`, `deploy --emergency`; hand out new external account keys",
     },
     Step {
         id: Id::ExternalKey,
@@ -101,10 +105,34 @@ pub const STEPS: [Step; 14] = [
         real: "`eab disable`, and a look at its accounts with `eab show`",
     },
     Step {
+        id: Id::ConfiguredKey,
+        title: "a key of `EAB_KEYS`",
+        section: "Compromise",
+        real: "another value in the secret, `deploy --emergency`; deactivate the accounts that are not its holder's",
+    },
+    Step {
         id: Id::AdminToken,
         title: "an admin token",
         section: "Compromise",
         real: "`token new`, `token remove`, `deploy --emergency`; then `audit list` for what the thief did",
+    },
+    Step {
+        id: Id::Calendar,
+        title: "the calendar's URL",
+        section: "Compromise",
+        real: "`calendar --move`, and the new URL to its readers",
+    },
+    Step {
+        id: Id::MetricsToken,
+        title: "`METRICS_TOKEN`",
+        section: "Compromise",
+        real: "another value of the secret, and at Prometheus",
+    },
+    Step {
+        id: Id::LogKey,
+        title: "`LOG_KEY`",
+        section: "Compromise",
+        real: "`log verify --state`, another ca/log.key, `deploy --emergency`; hand out the policy with the new log's key",
     },
     Step {
         id: Id::IssuerKey,
@@ -157,7 +185,21 @@ mod tests {
             found.unwrap_or_else(|| panic!("no row for {:?}: {rows:?}", step.title))
         };
         let places: Vec<usize> = STEPS.iter().filter(|step| step.section == "Compromise").map(place).collect();
-        assert!(places.len() == 7 && places.is_sorted(), "{places:?}: {rows:?}");
+        assert!(places.len() == 11 && places.is_sorted(), "{places:?}: {rows:?}");
+    }
+
+    #[test]
+    fn each_secret_of_the_configuration_has_a_row() {
+        let settings =
+            include_str!("../../../docs/CONFIGURATION.md").lines().filter_map(|line| line.strip_prefix("| `"));
+        let cells = settings.filter_map(|row| row.split_once(" | ")).filter(|(_, rest)| rest.starts_with("secret"));
+        let secrets: Vec<&str> = cells.filter_map(|(names, _)| names.split('`').next()).collect();
+        assert!(secrets.len() >= 12 && secrets.contains(&"LOG_KEY"), "{secrets:?}");
+        let rows = first_cells("Compromise");
+        for secret in secrets {
+            let named = format!("`{secret}`");
+            assert!(rows.iter().any(|row| row.contains(&named)), "{named} has no row in \"Compromise\": {rows:?}");
+        }
     }
 
     #[test]

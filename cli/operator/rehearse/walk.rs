@@ -11,6 +11,7 @@ use ureq::Agent;
 
 use super::own::Own;
 use super::scene::{ROOT, Scene, WRANGLER};
+use crate::common::secret::Secret;
 use crate::common::{host, template};
 use crate::operator::acceptance::published;
 use crate::operator::client::Client;
@@ -187,9 +188,14 @@ impl<'a> Walk<'a> {
 
     /// The operations API, with the token in use.
     pub fn operator(&self) -> Result<Client> {
-        let (token, token_from) = token_of(&self.scene.path("ca/admin.tokens"), Some(self.scene.token))?;
+        let (token, token_from) = self.token()?;
         let (base, root) = (self.scene.url()?, Some(self.scene.path(ROOT)));
         Client::new(ResolvedTarget { base, token, token_from, root, address: None })
+    }
+
+    /// The token in use, and where it is from.
+    pub fn token(&self) -> Result<(Secret, String)> {
+        token_of(&self.scene.path("ca/admin.tokens"), Some(self.scene.token))
     }
 
     /// A certificate for a client.
