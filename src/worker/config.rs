@@ -3,6 +3,7 @@
 use super::calls;
 use super::crypto::{self, SigningKey, WebCrypto};
 use super::js;
+use super::log_keys::LogKeys;
 use crate::ca::config::issuers::{Configured, name_of};
 use crate::ca::config::log::{Log, unusable_key};
 use crate::ca::config::settings::Settings;
@@ -25,8 +26,8 @@ pub struct Loaded {
     pub settings: Settings,
     /// The issuers' keys, by [`Issuer::id`](crate::pki::Issuer::id).
     pub issuer_keys: HashMap<String, SigningKey>,
-    /// The key of the transparency logs, if there is one.
-    pub log_key: Option<SigningKey>,
+    /// The keys of the transparency logs, if there are logs.
+    pub log_keys: Option<LogKeys>,
     /// The caches and counters of this isolate.
     pub memory: Memory,
     /// The test CAs that this isolate knows.
@@ -107,12 +108,11 @@ async fn read(env: &Env) -> Result<Loaded, String> {
     if resolver.is_object() {
         js::reach_by(&settings.resolver, resolver.unchecked_into());
     }
-    let log_key = log_key(env).await?;
-    if let Some((_, public)) = &log_key {
-        settings.log = Some(Log::read(&value, *public)?);
+    let log_keys = log_keys(env).await?;
+    if let Some(keys) = &log_keys {
+        settings.log = Some(Log::read(&value, keys.shared_public())?);
     }
-    let log_key = log_key.map(|(key, _)| key);
-    Ok(Loaded { settings, issuer_keys, log_key, memory: Memory::default(), hosted_cas: HostedCas::default() })
+    Ok(Loaded { settings, issuer_keys, log_keys, memory: Memory::default(), hosted_cas: HostedCas::default() })
 }
 
 /// Reads the configuration while the isolate starts, and drops it.
@@ -148,23 +148,21 @@ pub fn text_of(env: &JsValue, name: &str) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-/// Imports the key of the transparency logs. Returns it with its public key.
-async fn log_key(env: &Env) -> Result<Option<(SigningKey, [u8; 32])>, String> {
+/// Imports the key of the transparency logs.
+async fn log_keys(env: &Env) -> Result<Option<LogKeys>, String> {
     match text_of(env, "LOG_KEY") {
         Some(text) => apart(import_log_key(&text)).await.map(Some),
         None => Ok(None),
     }
 }
 
-async fn import_log_key(text: &str) -> Result<(SigningKey, [u8; 32]), String> {
+async fn import_log_key(text: &str) -> Result<LogKeys, String> {
     let block = pem::private_key(text).map_err(|fault| unusable_key(&fault.to_string()))?;
     if block.label() != "PRIVATE KEY" {
         return Err(unusable_key(&format!("it is a PEM {:?}", block.label())));
     }
     let der = block.der().map_err(|fault| unusable_key(&fault.to_string()))?;
-    let refused = |_| unusable_key("it is no Ed25519 key");
-    let public = crypto::public_key_of(&der).await.map_err(refused)?;
-    Ok((SigningKey::import(&der, SigAlg::Ed25519).await.map_err(refused)?, public))
+    LogKeys::import(&der).await.map_err(|_| unusable_key("it is no Ed25519 key"))
 }
 
 /// Imports an issuer's key and checks it, by a signature, against the certificate and chains.

@@ -3,7 +3,7 @@
 use super::js::{self, SUBTLE};
 use crate::ca::runtime::ports::NewKey;
 use crate::pki::test_hierarchy::ALGORITHM;
-use crate::values::{CryptoFailure, SigAlg, Verify, b64};
+use crate::values::{CryptoFailure, SigAlg, Verify};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use wasm_bindgen::JsValue;
@@ -19,7 +19,7 @@ thread_local! {
     static KEYS: RefCell<HashMap<(SigAlg, Vec<u8>), JsValue>> = RefCell::new(HashMap::new());
 }
 
-fn failure(error: &JsValue) -> CryptoFailure {
+pub(super) fn failure(error: &JsValue) -> CryptoFailure {
     CryptoFailure(js::text(error))
 }
 
@@ -83,21 +83,6 @@ pub async fn new_key() -> Result<NewKey, CryptoFailure> {
         js::buffer(asked).await.map_err(|e| failure(&e))
     };
     Ok(NewKey { pkcs8: export("pkcs8", "privateKey").await?, spki: export("spki", "publicKey").await? })
-}
-
-/// Computes the public key of an Ed25519 key.
-///
-/// # Errors
-/// WebCrypto refuses the key.
-pub async fn public_key_of(pkcs8: &[u8]) -> Result<[u8; 32], CryptoFailure> {
-    let parameters = parameters(SigAlg::Ed25519)?;
-    let usages: worker::js_sys::Array = ["sign"].into_iter().map(JsValue::from_str).collect();
-    let asked = SUBTLE.with(|subtle| subtle.import_key("pkcs8", pkcs8, &parameters, true, &usages));
-    let key = js::answer(asked).await.map_err(|e| failure(&e))?;
-    let asked = SUBTLE.with(|subtle| subtle.export_key("jwk", &key));
-    let jwk = js::answer(asked).await.map_err(|e| failure(&e))?;
-    let x = js::member(&jwk, "x").as_string().and_then(|text| b64::decode(&text));
-    x.and_then(|x| x.try_into().ok()).ok_or_else(|| CryptoFailure("the key has no public part".to_owned()))
 }
 
 /// Verification by WebCrypto without the other ports.

@@ -42,6 +42,11 @@ extern "C" {
     #[wasm_bindgen(method, catch, js_name = exportKey)]
     pub fn export_key(this: &SubtleCrypto, format: &str, key: &JsValue) -> Result<Promise, JsValue>;
 
+    /// `deriveBits`.
+    #[wasm_bindgen(method, catch, js_name = deriveBits)]
+    pub fn derive_bits(this: &SubtleCrypto, parameters: &JsValue, key: &JsValue, bits: u32)
+    -> Result<Promise, JsValue>;
+
     /// `verify`.
     #[wasm_bindgen(method, catch)]
     pub fn verify(

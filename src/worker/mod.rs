@@ -6,6 +6,7 @@ mod calls;
 mod config;
 mod crypto;
 mod js;
+mod log_keys;
 mod object;
 mod outbound;
 mod ports;

@@ -4,8 +4,10 @@ use super::calls::{self, Spent, Unanswered};
 use super::config::SharedConfig;
 use super::crypto::{self, SigningKey};
 use super::js::{self, Storage};
+use super::log_keys::LogKeys;
 use super::timer::Timer;
 use super::{config, outbound};
+use crate::ca::config::log::LogKey;
 use crate::ca::config::receivers::Mail;
 use crate::ca::config::settings::Settings;
 use crate::ca::config::webhook::WebhookRequest;
@@ -57,6 +59,10 @@ impl HostPorts {
     fn addressed(&self, to: &PartitionId) -> PartitionId {
         let ca = self.hosted.as_ref().and_then(|hosted| hosted.ca.as_ref());
         ca.map_or_else(|| to.clone(), |ca| to.clone().within(ca))
+    }
+
+    fn log_keys(&self) -> Result<&LogKeys, CryptoFailure> {
+        self.config.log_keys.as_ref().ok_or_else(|| CryptoFailure("there is no LOG_KEY".to_owned()))
     }
 
     fn spend(&self, spent: Spent) {
@@ -216,9 +222,12 @@ impl PartitionPorts for HostPorts {
         SigningKey::import(pkcs8, ALGORITHM).await?.sign(message).await
     }
 
-    async fn sign_log(&self, message: &[u8]) -> Result<Vec<u8>, CryptoFailure> {
-        let key = self.config.log_key.as_ref();
-        key.ok_or_else(|| CryptoFailure("there is no LOG_KEY".to_owned()))?.sign(message).await
+    async fn log_key(&self, key: &LogKey) -> Result<Option<Vec<u8>>, CryptoFailure> {
+        apart(self.log_keys()?.public(key)).await
+    }
+
+    async fn sign_log(&self, key: &LogKey, message: &[u8]) -> Result<Vec<u8>, CryptoFailure> {
+        apart(self.log_keys()?.sign(key, message)).await
     }
 
     fn cancel_alarm(&self) {

@@ -1,15 +1,54 @@
 //! The transparency log: its key, and the readers of its entries.
 
 use super::values::{Values, invalid};
+use crate::tlog::note::KeyKind;
 use crate::values::b64;
 
-/// The settings of the transparency logs. Each issuer has one with the same key.
+/// The settings of the transparency logs. Each issuer has one, with keys made of `LOG_KEY`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Log {
     /// The public key of `LOG_KEY`: the 32 octets of Ed25519.
     pub key: [u8; 32],
     /// The readers of entries.
     pub entries: EntryReaders,
+}
+
+/// A key that signs the checkpoints of a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogKey {
+    /// `LOG_KEY` itself: logs that began before each had keys of its own.
+    Shared,
+    /// A key that only the log of this origin has.
+    Own(KeyKind, String),
+}
+
+impl LogKey {
+    /// The keys of a log.
+    pub fn of(origin: &str, has_own: bool) -> Vec<Self> {
+        vec![match has_own {
+            true => Self::Own(KeyKind::Ed25519, origin.to_owned()),
+            false => Self::Shared,
+        }]
+    }
+
+    /// Its kind.
+    pub const fn kind(&self) -> KeyKind {
+        match self {
+            Self::Shared => KeyKind::Ed25519,
+            Self::Own(kind, _) => *kind,
+        }
+    }
+
+    /// What names an own key in its derivation, as the `info` of HKDF.
+    ///
+    /// The seed of an own key is HKDF-SHA-256 of the seed of `LOG_KEY`, without a salt
+    /// ([RFC 5869](https://www.rfc-editor.org/rfc/rfc5869)).
+    pub fn info(&self) -> Option<String> {
+        match self {
+            Self::Shared => None,
+            Self::Own(kind, origin) => Some(format!("selvedge/v1 log key {:02x}\n{origin}", kind.number())),
+        }
+    }
 }
 
 /// The readers of a log's entries. Everybody may read hashes.

@@ -93,7 +93,7 @@ fn is_of_host(origin: &str, host: &str) -> bool {
     origin.strip_prefix(host).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// Reads `log` lines as a tlog-policy has them. A key may have several origins: a CA has one key for all its logs.
+/// Reads `log` lines as a tlog-policy has them. A key may have several origins: an earlier release has one for all logs.
 fn read_logs(text: &str) -> Result<Vec<TrustedLog>, String> {
     let mut logs: Vec<TrustedLog> = Vec::new();
     let mut count = 0_usize;

@@ -11,8 +11,8 @@ use crate::pki::Issuer;
 pub struct PageLog {
     /// Its URL prefix.
     pub url: String,
-    /// Its key.
-    pub key: String,
+    /// Its key; `None` if it never signed.
+    pub key: Option<String>,
     /// The number of leaves of its newest checkpoint.
     pub size: u64,
     /// Whether it takes no more leaves.
@@ -22,7 +22,7 @@ pub struct PageLog {
 /// The page of an issuer's logs.
 pub fn page(settings: &Settings, issuer: &Issuer, logs: &[PageLog]) -> String {
     let (name, proof) = (escaped(issuer.name()), settings.urls.log_proof(issuer.id(), "SERIAL"));
-    let key = logs.last().map_or("KEY", |log| log.key.as_str());
+    let key = logs.last().and_then(|log| log.key.as_deref()).unwrap_or("KEY");
     let commands = format!(
         "# the serial number, in lower-case hex\nopenssl x509 -in cert.pem -noout -serial | cut -d= -f2 | tr A-F a-f\n\
          # the proof\ncurl -o cert.tlog-proof {proof}\n# the check, without this CA\n\
@@ -31,11 +31,11 @@ pub fn page(settings: &Settings, issuer: &Issuer, logs: &[PageLog]) -> String {
     let shown = logs.iter().map(|log| {
         let state = if log.is_closed { "ended" } else { "open" };
         format!(
-            "<li><a href=\"{}/checkpoint\">{}</a>: {} entries, {state}; key <code>{}</code></li>",
+            "<li><a href=\"{}/checkpoint\">{}</a>: {} entries, {state}{}</li>",
             escaped(&log.url),
             escaped(&log.url),
             log.size,
-            escaped(&log.key)
+            log.key.as_ref().map_or_else(String::new, |key| format!("; key <code>{}</code>", escaped(key)))
         )
     });
     let logs = match logs.is_empty() {

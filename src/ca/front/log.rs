@@ -9,7 +9,7 @@ use crate::ca::http::message::{Answer, Body, Request, Response};
 use crate::ca::http::permissions::Permission;
 use crate::ca::http::routes::LogRoute;
 use crate::ca::ledger::kind::LedgerAt;
-use crate::ca::ledger::log_checkpoint::{CurrentCheckpoint, ProveEntry, verifier_key};
+use crate::ca::ledger::log_checkpoint::{CurrentCheckpoint, ProveEntry, shared_key};
 use crate::ca::ledger::log_reader::{ReadEntries, ReadTile, ShowLogs, ShownLog};
 use crate::ca::operator_api::sign_in;
 use crate::ca::runtime::ports::Ports;
@@ -116,22 +116,30 @@ async fn list<P: Ports>(ports: &P, request: &Request, issuer: &Issuer) -> Answer
     Ok(response.with("Vary", "Accept").with("Cache-Control", CURRENT))
 }
 
+/// The verifier keys of a log. An earlier release of the ledger leaves them to its record.
+fn keys_of(log: &ShownLog) -> Result<Vec<String>, Problem> {
+    match log.keys.is_empty() {
+        true => shared_key(&log.state),
+        false => Ok(log.keys.clone()),
+    }
+}
+
 fn on_page(settings: &Settings, issuer: &Issuer, log: &ShownLog) -> Result<PageLog, Problem> {
     Ok(PageLog {
         url: settings.urls.log(issuer.id(), &log.state.id),
-        key: verifier_key(&log.state)?.to_string(),
+        key: keys_of(log)?.into_iter().next(),
         size: log.size,
         is_closed: log.state.closed.is_some(),
     })
 }
 
 fn shown(settings: &Settings, issuer: &str, log: &ShownLog) -> Result<Value, Problem> {
-    let ShownLog { state, size } = log;
+    let ShownLog { state, size, .. } = log;
     Ok(json!({
         "id": state.id,
         "origin": state.origin,
         "url": settings.urls.log(issuer, &state.id),
-        "keys": [verifier_key(state)?.to_string()],
+        "keys": keys_of(log)?,
         "size": size,
         "least": state.least,
         "begun": state.begun.rfc3339(),

@@ -38,7 +38,7 @@ asks! {
     ShowEntry -> Option<ShownEntry> = ledger.show_entry(&ask.serial);
     ScanExpiring -> ScanPage = ledger.scan_expiring(&ask);
     InspectLedger -> LedgerState = ledger.inspect().await;
-    ShowLogs -> Vec<ShownLog> = ledger.show_logs();
+    ShowLogs -> Vec<ShownLog> = ledger.show_logs().await;
     CurrentCheckpoint -> Option<CheckpointRecord> = ledger.shown_checkpoint(&ask.log).await;
     CheckQuorum -> () = ledger.check_quorum();
     ReadTile -> Option<String> = ledger.read_tile(&ask);

@@ -135,6 +135,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
             origin: self.ports.settings().urls.log_origin(&self.issuer, &id),
             id: id.clone(),
             key: settings.key_text(),
+            own: true,
             begun: self.ports.now(),
             closed: None,
             tiled: 0,

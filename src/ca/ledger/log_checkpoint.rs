@@ -4,13 +4,16 @@
 //! and so is its checkpoint.
 
 use super::kind::Ledger;
-use super::log_reader::LogReader;
+use super::log_reader::{LogReader, ShownLog};
+use crate::ca::config::log::LogKey;
+use crate::ca::runtime::apart::apart;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
 use crate::records::ledger::entry::LedgerEntry;
 use crate::records::ledger::log::{CheckpointRecord, LogState, LogsRecord};
 use crate::store::Kv;
-use crate::tlog::note::{KeyKind, Signature};
+use crate::tlog::cosignature;
+use crate::tlog::note::KeyKind;
 use crate::tlog::proof::Proof;
 use crate::tlog::{Checkpoint, Hash, Note, VerifierKey};
 use crate::values::b64;
@@ -53,16 +56,6 @@ enum Newest {
     Unsigned(Box<Unsigned>),
 }
 
-/// The key that signs checkpoints of a log.
-///
-/// # Errors
-/// `serverInternal` if the log's record has no key.
-pub fn verifier_key(state: &LogState) -> Result<VerifierKey, Problem> {
-    let broken = || Problem::internal(format!("log {} has no key", state.id));
-    let key = b64::decode(&state.key).ok_or_else(broken)?;
-    VerifierKey::new(&state.origin, KeyKind::Ed25519, &key).map_err(|fault| Problem::internal(fault.to_string()))
-}
-
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     /// Returns the newest checkpoint of a log. One of at least `least` leaves is signed at once, if there are as many.
     ///
@@ -74,12 +67,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
             Newest::Signed(stored) => return Ok(stored),
             Newest::Unsigned(unsigned) => *unsigned,
         };
-        let signed = self.ports.now();
-        let text = Checkpoint::new(&state.origin, size, root).to_string();
-        let signature = self.ports.sign_log(text.as_bytes()).await?;
-        let mut note = Note::unsigned(text).ok_or_else(|| Problem::internal("a checkpoint is no text"))?;
-        note.sign(Signature::of(&verifier_key(&state)?, signature));
-        let made = CheckpointRecord { size, root, signed, note: note.to_string() };
+        let made = apart(self.signed(&state, Checkpoint::new(&state.origin, size, root))).await?;
         self.transact(|txn| {
             let known = LogsRecord::of(txn)?;
             if known.find(log).is_none() {
@@ -87,13 +75,68 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
             }
             match txn.get::<CheckpointRecord>(log)? {
                 // A concurrent request was faster.
-                Some(newer) if newer.size >= size => Ok(Some(newer)),
+                Some(newer) if newer.size >= size && is_by_its_keys(&newer, &state) => Ok(Some(newer)),
                 _ => {
                     txn.put(log, &made)?;
                     Ok(Some(made))
                 }
             }
         })
+    }
+
+    /// Signs a checkpoint with the keys of its log.
+    async fn signed(&self, state: &LogState, checkpoint: Checkpoint) -> Result<CheckpointRecord, Problem> {
+        let signed = self.ports.now();
+        let mut note =
+            Note::unsigned(checkpoint.to_string()).ok_or_else(|| Problem::internal("a checkpoint is no text"))?;
+        let mut keys = Vec::new();
+        for (key, public) in self.keys_of(state).await? {
+            let Some(message) = cosignature::message(&public, &checkpoint, signed) else { continue };
+            let made = self.ports.sign_log(&key, &message).await?;
+            note.sign(cosignature::signature(&public, signed, &made));
+            keys.push(public.to_string());
+        }
+        Ok(CheckpointRecord { size: checkpoint.size, root: checkpoint.root, signed, note: note.to_string(), keys })
+    }
+
+    /// Returns the keys of a log that `LOG_KEY` belongs to.
+    ///
+    /// # Errors
+    /// When the crypto provider fails.
+    async fn keys_of(&self, state: &LogState) -> Result<Vec<(LogKey, VerifierKey)>, Problem> {
+        let mut keys = Vec::new();
+        for key in LogKey::of(&state.origin, state.own) {
+            let Some(public) = self.ports.log_key(&key).await? else { continue };
+            let public = VerifierKey::new(&state.origin, key.kind(), &public);
+            keys.push((key, public.map_err(|fault| Problem::internal(fault.to_string()))?));
+        }
+        Ok(keys)
+    }
+
+    /// Returns the logs of the issuer.
+    ///
+    /// # Errors
+    /// When the storage or the crypto provider fails.
+    pub(in crate::ca) async fn show_logs(&self) -> Result<Vec<ShownLog>, Problem> {
+        let logs = self.transact(|txn| {
+            let with_checkpoint = |state: LogState| Ok((txn.get::<CheckpointRecord>(&state.id)?, state));
+            LogsRecord::of(txn)?.logs.into_iter().map(with_checkpoint).collect::<Result<Vec<_>, Problem>>()
+        })?;
+        let mut shown = Vec::new();
+        for (checkpoint, state) in logs {
+            let keys = match (self.signs(&state), &checkpoint) {
+                (true, _) => self.keys_of(&state).await?.iter().map(|(_, key)| key.to_string()).collect(),
+                (false, Some(checkpoint)) if !checkpoint.keys.is_empty() => checkpoint.keys.clone(),
+                (false, _) => shared_key(&state)?,
+            };
+            shown.push(ShownLog { size: checkpoint.map_or(0, |checkpoint| checkpoint.size), state, keys });
+        }
+        Ok(shown)
+    }
+
+    /// Whether `LOG_KEY` signs for a log.
+    fn signs(&self, state: &LogState) -> bool {
+        self.ports.settings().log.as_ref().is_some_and(|log| log.key_text() == state.key)
     }
 
     /// Returns the newest checkpoint of a log.
@@ -103,11 +146,12 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
             let logs = LogsRecord::of(txn)?;
             let Some(state) = logs.find(log) else { return Ok(Newest::Unknown) };
             let stored = txn.get::<CheckpointRecord>(log)?;
+            let right = stored.as_ref().is_none_or(|stored| is_by_its_keys(stored, state));
             let tail = open.tail(txn, state)?;
             let (size, shown) = (tail.size(), stored.as_ref().map_or(0, |stored| stored.size));
             let fresh = stored.as_ref().is_some_and(|stored| stored.signed.is_within(INTERVAL, now));
-            let ours = self.ports.settings().log.as_ref().is_some_and(|log| log.key_text() == state.key);
-            if size <= shown || (fresh && shown >= least) || !ours {
+            let ours = self.signs(state);
+            if (right && (size <= shown || (fresh && shown >= least))) || !ours {
                 return Ok(Newest::Signed(stored));
             }
             let root = tail.root().ok_or_else(|| super::log::broken(log))?;
@@ -134,6 +178,27 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
             chosen.map_or(Ok(None), |(size, note)| prove(log, place.index, (size, &note)))
         })
     }
+}
+
+/// Whether a checkpoint was signed by the keys that its log has.
+///
+/// An earlier release does not know of own keys. Beside this one, after a deployment, it signs with the shared one.
+fn is_by_its_keys(stored: &CheckpointRecord, state: &LogState) -> bool {
+    !state.own || !stored.keys.is_empty()
+}
+
+/// The key of a log that `LOG_KEY` itself signs for; nothing for others.
+///
+/// # Errors
+/// `serverInternal` if the record has no key.
+pub fn shared_key(state: &LogState) -> Result<Vec<String>, Problem> {
+    if state.own {
+        return Ok(Vec::new());
+    }
+    let broken = || Problem::internal(format!("log {} has no key", state.id));
+    let key = b64::decode(&state.key).ok_or_else(broken)?;
+    let key = VerifierKey::new(&state.origin, KeyKind::Ed25519, &key);
+    Ok(vec![key.map_err(|fault| Problem::internal(fault.to_string()))?.to_string()])
 }
 
 /// Writes the proof of a leaf for a checkpoint (<https://c2sp.org/tlog-proof>).

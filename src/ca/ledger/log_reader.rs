@@ -25,6 +25,9 @@ pub struct ShownLog {
     pub state: LogState,
     /// The number of leaves of its newest checkpoint.
     pub size: u64,
+    /// The verifier keys of its checkpoints; none of an earlier release.
+    #[serde(default)]
+    pub keys: Vec<String>,
 }
 
 /// Asks for the hashes of a tile; replies `None` if no checkpoint covers it.
@@ -64,21 +67,6 @@ pub(in crate::ca) struct LogReader<'t, 'k, K: Kv> {
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
-    /// Returns the logs of the issuer.
-    ///
-    /// # Errors
-    /// When the storage fails.
-    pub(in crate::ca) fn show_logs(&self) -> Result<Vec<ShownLog>, Problem> {
-        self.transact(|txn| {
-            let logs = LogsRecord::of(txn)?.logs;
-            let shown = |state: LogState| {
-                let checkpoint = txn.get::<CheckpointRecord>(&state.id)?;
-                Ok(ShownLog { state, size: checkpoint.map_or(0, |checkpoint| checkpoint.size) })
-            };
-            logs.into_iter().map(shown).collect()
-        })
-    }
-
     /// Reads a log in a transaction; `None` for an unknown one.
     ///
     /// # Errors

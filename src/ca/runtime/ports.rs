@@ -5,6 +5,7 @@ use super::hosted::{HostedCa, HostedCas};
 use super::memory::Memory;
 use super::message::{Message, PartitionId, PostReply, Reply, read_json};
 use super::migrations::{Migration, migrations_of};
+use crate::ca::config::log::LogKey;
 use crate::ca::config::receivers::Mail;
 use crate::ca::config::settings::Settings;
 use crate::ca::config::webhook::WebhookRequest;
@@ -158,11 +159,17 @@ pub trait PartitionPorts: Ports {
     /// When the crypto provider fails.
     async fn sign_with(&self, pkcs8: &[u8], message: &[u8]) -> Result<Vec<u8>, CryptoFailure>;
 
-    /// Signs with the Ed25519 key of the transparency logs.
+    /// Returns the public octets of a log's key. `None` where the provider does not have its algorithm.
     ///
     /// # Errors
-    /// When the crypto provider fails, or there is no key.
-    async fn sign_log(&self, message: &[u8]) -> Result<Vec<u8>, CryptoFailure>;
+    /// When the crypto provider fails, or there is no `LOG_KEY`.
+    async fn log_key(&self, key: &LogKey) -> Result<Option<Vec<u8>>, CryptoFailure>;
+
+    /// Signs with a log's key.
+    ///
+    /// # Errors
+    /// As [`PartitionPorts::log_key`], and where the provider does not have its algorithm.
+    async fn sign_log(&self, key: &LogKey, message: &[u8]) -> Result<Vec<u8>, CryptoFailure>;
 
     /// Returns the migrations of a partition, the oldest first.
     fn migrations(&self, of: &PartitionId) -> &'static [Migration] {

@@ -5,6 +5,7 @@ use super::log;
 use super::operations::{Injected, Underway, catch_loss};
 use super::releases;
 use super::world::World;
+use crate::ca::config::log::LogKey;
 use crate::ca::config::receivers::Mail;
 use crate::ca::config::settings::Settings;
 use crate::ca::config::webhook::WebhookRequest;
@@ -289,10 +290,14 @@ impl PartitionPorts for WorldPorts {
         signature
     }
 
-    async fn sign_log(&self, message: &[u8]) -> Result<Vec<u8>, CryptoFailure> {
+    async fn log_key(&self, key: &LogKey) -> Result<Option<Vec<u8>>, CryptoFailure> {
+        log::public(key).map(Some)
+    }
+
+    async fn sign_log(&self, key: &LogKey, message: &[u8]) -> Result<Vec<u8>, CryptoFailure> {
         self.world.step().await;
         let underway = self.begin("sign log").map_err(|Injected(why)| CryptoFailure(why))?;
-        let signature = log::key().sign(SigAlg::Ed25519, message);
+        let signature = log::sign(key, message);
         self.world.step().await;
         underway.done();
         signature

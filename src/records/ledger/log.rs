@@ -22,8 +22,11 @@ pub struct LogState {
     pub id: String,
     /// Its origin, which its checkpoints name.
     pub origin: String,
-    /// Its public key: the 32 octets of Ed25519, base64url.
+    /// The public key of its `LOG_KEY`: the 32 octets of Ed25519, base64url.
     pub key: String,
+    /// Whether its checkpoints are signed by keys of its own, made of `LOG_KEY`.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub own: bool,
     /// Time of its first leaf.
     pub begun: Time,
     /// Its end. A closed log takes no more leaves.
@@ -189,6 +192,9 @@ pub struct CheckpointRecord {
     pub signed: Time,
     /// The signed note.
     pub note: String,
+    /// The verifier keys of its signatures; none of an earlier release.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<String>,
 }
 
 impl Record for CheckpointRecord {

@@ -2,6 +2,7 @@
 
 mod entries;
 mod failing;
+mod keys;
 mod reading;
 mod restored;
 mod tiles;
