@@ -6,9 +6,11 @@ use crate::common::server::{Server, free_port};
 use crate::common::wire::{Wire, body};
 use crate::test_log::TestLog;
 use crate::witness::RunningWitness;
+use selvedge::ca::config::log::LogKey;
 use selvedge::tlog::tree::leaf_hash;
 use selvedge::tlog::{Checkpoint, Note, Proof, VerifierKey};
-use selvedge::values::native_crypto::NativeKey;
+use selvedge::values::native_crypto::{NativeKey, hkdf_sha256};
+use selvedge::values::{SigAlg, pem};
 use serde_json::Value;
 use std::fs;
 use std::net::TcpStream;
@@ -206,10 +208,13 @@ fn fork_that_a_witness_saw_ends_in_status_one_and_a_notice() {
     let logged = Logged::start(folder.path());
     let key = logged.key();
     let own = RunningWitness::new(folder.path(), &[&key]);
-    // Somebody with the log's key shows the witness another tree of the same size.
+    // Somebody with the secret of the CA's logs shows the witness another tree of the same size.
     let shown = logged.wire.get(&format!("{}/checkpoint", logged.log()["url"].as_str().unwrap())).into_body();
     let size = Checkpoint::parse(Note::parse(&shown).unwrap().text()).unwrap().size;
-    let private = NativeKey::from_pkcs8_pem(&fs::read_to_string(&logged.key_file).unwrap()).unwrap();
+    let secret = fs::read_to_string(&logged.key_file).unwrap();
+    let seed = pem::private_key(&secret).unwrap().der().unwrap().last_chunk::<32>().copied().unwrap();
+    let derived = hkdf_sha256(&seed, LogKey::Own(key.kind(), key.name().to_owned()).info().unwrap().as_bytes());
+    let private = NativeKey::generate(SigAlg::Ed25519, &mut |bytes| bytes.copy_from_slice(&derived)).unwrap();
     let forger = TestLog::of(private, key);
     let other = forger.signed(&Checkpoint::new(forger.vkey.name(), size, leaf_hash(b"other")).to_string());
     assert_eq!(own.add(&format!("old 0\n\n{other}")).0, 200);
