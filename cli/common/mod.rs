@@ -13,6 +13,7 @@ pub mod migrations;
 pub mod moment;
 pub mod number;
 pub mod peer;
+pub mod received;
 pub mod route;
 pub mod secret;
 pub mod shell;

@@ -74,6 +74,18 @@ pub fn when(at: Time, now: Time) -> String {
     format!("{}, {away}", day(at))
 }
 
+/// How long ago a time was: `12 minutes ago`.
+pub fn age(at: Time, now: Time) -> String {
+    let secs = now.secs().saturating_sub(at.secs());
+    let units = [("day", 86_400), ("hour", 3_600), ("minute", 60)];
+    let found = units.into_iter().find_map(|(unit, size)| Some((secs.checked_div(size).filter(|n| *n > 0)?, unit)));
+    match found {
+        None => "now".to_owned(),
+        Some((1, unit)) => format!("1 {unit} ago"),
+        Some((n, unit)) => format!("{n} {unit}s ago"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,6 +110,18 @@ mod tests {
         assert_eq!(at("2027-01-31"), "2027-01-31T00:00:00Z");
         assert_eq!(at("1d"), "2026-11-25T12:00:00Z");
         assert!(moment("soon").unwrap_err().contains("2027-01-31"));
+    }
+
+    #[test]
+    fn ages_have_the_greatest_unit() {
+        let now = Time::from_secs(1_795_521_600);
+        let of = |secs| age(Time::from_secs(now.secs() - secs), now);
+        assert_eq!(
+            [of(0), of(59), of(60), of(119), of(7_199)],
+            ["now", "now", "1 minute ago", "1 minute ago", "1 hour ago"]
+        );
+        assert_eq!([of(7_200), of(86_400), of(200_000)], ["2 hours ago", "1 day ago", "2 days ago"]);
+        assert_eq!(age(Time::from_secs(now.secs() + 90), now), "now", "another clock");
     }
 
     #[test]

@@ -21,6 +21,7 @@ mod faults;
 pub mod issuance;
 mod nonce_key;
 mod notices;
+mod operator_logs;
 mod operator_status;
 mod paused;
 mod policy;

@@ -10,6 +10,7 @@ use serde_json::Value;
 use selvedge::ca::health::finding::Finding;
 
 use super::client::Client;
+use super::operator_logs::Log;
 use super::target::{KnownTarget, ResolvedTarget, Target};
 use crate::common::web::{Unreachable, plain, safe_url};
 
@@ -40,6 +41,9 @@ pub struct OwnHealth {
     pub findings: Vec<Finding>,
     /// The certificates.
     pub certificates: Certificates,
+    /// The transparency logs.
+    #[serde(default)]
+    pub logs: Vec<Log>,
     /// Whether a count of certificates is incomplete.
     counting: bool,
 }

@@ -3,9 +3,10 @@
 use core::time::Duration;
 
 use selvedge::values::Time;
-use serde::{Deserialize, Deserializer, de};
+use serde::Deserialize;
 use url::Url;
 
+use crate::common::received::{maybe_time, text, texts, time};
 use crate::common::web::plain;
 use crate::operator::OperatorAnswer;
 
@@ -176,24 +177,4 @@ pub struct FetchedCrl {
     pub next_update: Time,
     /// The number of its entries.
     pub entries: usize,
-}
-
-fn parsed<E: de::Error>(text: &str) -> Result<Time, E> {
-    Time::parse_rfc3339(text).ok_or_else(|| E::custom(format!("{:?} is not a time", plain(text))))
-}
-
-fn time<'de, D: Deserializer<'de>>(from: D) -> Result<Time, D::Error> {
-    parsed(&String::deserialize(from)?)
-}
-
-fn maybe_time<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Time>, D::Error> {
-    Option::<String>::deserialize(from)?.as_deref().map(parsed).transpose()
-}
-
-fn text<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
-    Ok(plain(&String::deserialize(from)?))
-}
-
-fn texts<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
-    Ok(Vec::<String>::deserialize(from)?.iter().map(|text| plain(text)).collect())
 }

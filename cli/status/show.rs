@@ -40,7 +40,7 @@ pub fn table(facts: &Facts, findings: &[Finding], now: Time) -> String {
         }
     }
     if let Some(Ok(status)) = &facts.operator {
-        operator(&mut out, status);
+        operator(&mut out, status, now);
     }
     out.push('\n');
     if !findings.iter().any(|finding| finding.severity != Severity::Note) {
@@ -53,7 +53,7 @@ pub fn table(facts: &Facts, findings: &[Finding], now: Time) -> String {
     out
 }
 
-fn operator(out: &mut String, status: &OperatorStatus) {
+fn operator(out: &mut String, status: &OperatorStatus, now: Time) {
     let version = match status.policy.version {
         0 => "the configuration's".to_owned(),
         n => format!("version {n}"),
@@ -74,6 +74,7 @@ fn operator(out: &mut String, status: &OperatorStatus) {
             certificates.valid, certificates.renewed, certificates.unrenewed
         );
     }
+    status.health.iter().flat_map(|health| &health.logs).for_each(|log| log.write(out, now));
 }
 
 fn rows(out: &mut String, overview: &Overview, issuer: &Issuer, now: Time) {

@@ -3,6 +3,7 @@
 use crate::VERSION;
 use crate::ca::health::finding::Severity;
 use crate::ca::health::issuers::IssuerState;
+use crate::ca::health::witnesses::LogFacts;
 use crate::ca::http::message::{Answer, Request, Response};
 use crate::ca::operator_api::health::{Health, look, within};
 use crate::ca::partitions::metrics::flush;
@@ -80,6 +81,7 @@ fn of_health(samples: &mut Samples, health: &Health) {
     for (issuer, signed) in &health.oldest_crls {
         time(samples, Series::new("selvedge_crl_signed_timestamp_seconds").label("issuer", issuer), Some(*signed));
     }
+    facts.logs.iter().for_each(|log| of_log(samples, log));
     let root = facts.root.as_ref().map(|(_, end)| *end);
     time(samples, Series::new("selvedge_root_not_after_timestamp_seconds"), root);
     time(samples, Series::new("selvedge_root_crl_next_update_timestamp_seconds"), facts.root_list);
@@ -104,6 +106,24 @@ fn of_health(samples: &mut Samples, health: &Health) {
             let series = Series::new("selvedge_finding").label("id", &finding.id);
             samples.add(series.label("severity", finding.severity.name()), 1);
         }
+    }
+}
+
+fn of_log(samples: &mut Samples, log: &LogFacts) {
+    let series = |metric| Series::new(metric).label("log", &log.origin);
+    samples.add(series("selvedge_log_entries"), log.size);
+    let signed = log.checkpoint.map(|(_, signed)| signed);
+    time(samples, series("selvedge_log_checkpoint_timestamp_seconds"), signed);
+    let Some(cosigning) = &log.cosigning else { return };
+    samples.add(series("selvedge_log_quorum"), u8::from(cosigning.is_met()));
+    samples.add(series("selvedge_log_witnessed_entries"), cosigning.witnessed.map_or(0, |(size, _)| size));
+    let witnessed = cosigning.witnessed.map(|(_, at)| at);
+    time(samples, series("selvedge_log_witnessed_timestamp_seconds"), witnessed);
+    for witness in &cosigning.witnesses {
+        let series = |metric| series(metric).label("witness", &witness.name);
+        let behind = log.size.saturating_sub(witness.size);
+        samples.add(series("selvedge_log_witness_behind_entries"), behind);
+        time(samples, series("selvedge_log_witness_cosigned_timestamp_seconds"), witness.last);
     }
 }
 

@@ -6,7 +6,7 @@ use super::issuers;
 use super::issuers::{CRL_OVERDUE, IssuerFacts};
 use super::outside;
 use super::witnesses;
-use super::witnesses::WitnessFacts;
+use super::witnesses::LogFacts;
 use crate::ca::config::expiry_dates::Thing;
 use crate::values::Time;
 use core::time::Duration;
@@ -52,8 +52,8 @@ pub struct Facts {
     pub tokens: Vec<(String, Time)>,
     /// Things outside of the CA with their end.
     pub outside: Vec<(Thing, Time)>,
-    /// The witnesses of transparency logs.
-    pub logs: Vec<WitnessFacts>,
+    /// The open transparency logs.
+    pub logs: Vec<LogFacts>,
     /// Partitions that a newer release has stored, with their schema numbers.
     pub newer: Vec<(String, u32)>,
 }

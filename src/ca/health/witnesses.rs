@@ -16,28 +16,79 @@ pub enum WitnessTrouble {
     Silent,
 }
 
-/// The witnesses of a log.
+/// A transparency log that takes entries.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WitnessFacts {
-    /// Origin of the log.
+pub struct LogFacts {
+    /// The number of its issuer.
+    pub issuer: u8,
+    /// Its origin.
     pub origin: String,
-    /// Number of witnesses that have cosigned the present checkpoint, and of all that are asked.
-    pub cosigned: (u64, u64),
+    /// Number of its entries.
+    pub size: u64,
+    /// The size of its newest checkpoint, and when it was signed.
+    pub checkpoint: Option<(u64, Time)>,
+    /// The work of its witnesses, with `LOG_POLICY`.
+    pub cosigning: Option<CosigningFacts>,
+}
+
+/// The work of the witnesses of a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CosigningFacts {
+    /// The name of the policy's quorum.
+    pub quorum: String,
+    /// The size of the checkpoint that witnesses are to cosign, and when it was chosen.
+    pub target: Option<(u64, Time)>,
     /// The size of the newest checkpoint with a quorum, and when it was chosen.
     pub witnessed: Option<(u64, Time)>,
-    /// The faulty witnesses: what, their names, the facts, and since when.
-    pub faults: Vec<(WitnessTrouble, String, String, Time)>,
     /// Since when a quorum is missing, if for long.
     pub missing: Option<Time>,
     /// Whether nothing is issued without a quorum.
     pub required: bool,
+    /// The witnesses.
+    pub witnesses: Vec<WitnessFacts>,
+}
+
+/// A witness of a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WitnessFacts {
+    /// Its name.
+    pub name: String,
+    /// The size of its newest checkpoint, as far as known.
+    pub size: u64,
+    /// Whether it has cosigned the checkpoint that it is asked for.
+    pub cosigned: bool,
+    /// When it cosigned last.
+    pub last: Option<Time>,
+    /// What is wrong: the kind, the fact, and since when.
+    pub fault: Option<(WitnessTrouble, String, Time)>,
+}
+
+impl WitnessTrouble {
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Forked => "forked",
+            Self::Refused => "refused",
+            Self::Wrong => "wrong",
+            Self::Silent => "silent",
+        }
+    }
+}
+
+impl CosigningFacts {
+    /// Whether the checkpoint that witnesses are asked for has a quorum.
+    pub fn is_met(&self) -> bool {
+        self.target.is_some() && self.target == self.witnessed
+    }
 }
 
 /// Returns the findings about the witnesses of a log.
-pub fn findings(log: &WitnessFacts) -> Vec<Finding> {
-    let mut found: Vec<Finding> = log.faults.iter().map(|fault| about(&log.origin, fault)).collect();
-    if let Some(since) = log.missing {
-        let (severity, effect) = match log.required {
+pub fn findings(log: &LogFacts) -> Vec<Finding> {
+    let Some(cosigning) = &log.cosigning else { return Vec::new() };
+    let mut found: Vec<Finding> =
+        cosigning.witnesses.iter().filter_map(|witness| about(&log.origin, witness)).collect();
+    if let Some(since) = cosigning.missing {
+        let (severity, effect) = match cosigning.required {
             true => (Severity::Wrong, ": nothing is issued"),
             false => (Severity::Due, ""),
         };
@@ -48,7 +99,9 @@ pub fn findings(log: &WitnessFacts) -> Vec<Finding> {
     found
 }
 
-fn about(origin: &str, (trouble, witness, what, since): &(WitnessTrouble, String, String, Time)) -> Finding {
+/// The finding about a witness, if something is wrong with it.
+fn about(origin: &str, witness: &WitnessFacts) -> Option<Finding> {
+    let (trouble, what, since) = witness.fault.as_ref()?;
     let (id, severity, todo) = match trouble {
         WitnessTrouble::Forked => (
             "log-forked",
@@ -70,38 +123,55 @@ fn about(origin: &str, (trouble, witness, what, since): &(WitnessTrouble, String
             ("log-witness-silent", Severity::Note, "it is tried again by itself; check its URL in LOG_POLICY")
         }
     };
-    let what = format!("the witness {witness} of the log {origin}, since {}: {what}", since.rfc3339());
-    Finding::new(id, severity, what, todo)
+    let what = format!("the witness {} of the log {origin}, since {}: {what}", witness.name, since.rfc3339());
+    Some(Finding::new(id, severity, what, todo))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn good() -> WitnessFacts {
-        let origin = "ca/log".to_owned();
-        WitnessFacts { origin, cosigned: (1, 1), witnessed: None, faults: Vec::new(), missing: None, required: false }
+    const AT: Time = Time::from_secs(1_800_000_000);
+
+    fn witness(fault: Option<(WitnessTrouble, String, Time)>) -> WitnessFacts {
+        WitnessFacts { name: "w".to_owned(), size: 1, cosigned: fault.is_none(), last: None, fault }
+    }
+
+    fn cosigning(witnesses: Vec<WitnessFacts>) -> CosigningFacts {
+        let quorum = "w".to_owned();
+        CosigningFacts { quorum, target: None, witnessed: None, missing: None, required: false, witnesses }
+    }
+
+    fn log(cosigning: Option<CosigningFacts>) -> LogFacts {
+        LogFacts { issuer: 1, origin: "ca/log".to_owned(), size: 1, checkpoint: None, cosigning }
     }
 
     #[test]
     fn each_trouble_has_its_finding_and_severity() {
-        let at = Time::from_secs(1_800_000_000);
-        let of = |trouble| {
-            let faults = vec![(trouble, "w".to_owned(), "it is so".to_owned(), at)];
-            let log = WitnessFacts { faults, ..good() };
-            let found = findings(&log).remove(0);
-            assert!(found.what.contains("the witness w of the log ca/log") && found.what.ends_with("it is so"));
-            (found.id, found.severity)
+        let of = |trouble: WitnessTrouble| {
+            let faulty = witness(Some((trouble, "it is so".to_owned(), AT)));
+            let found = findings(&log(Some(cosigning(vec![witness(None), faulty]))));
+            assert_eq!(found.len(), 1);
+            assert!(found[0].what.contains("the witness w of the log ca/log") && found[0].what.ends_with("it is so"));
+            assert_eq!(found[0].id.rsplit('-').next(), Some(trouble.name()));
+            (found[0].id.clone(), found[0].severity)
         };
         assert_eq!(of(WitnessTrouble::Forked), ("log-forked".to_owned(), Severity::Wrong));
         assert_eq!(of(WitnessTrouble::Refused), ("log-witness-refused".to_owned(), Severity::Due));
         assert_eq!(of(WitnessTrouble::Wrong), ("log-witness-wrong".to_owned(), Severity::Due));
         assert_eq!(of(WitnessTrouble::Silent), ("log-witness-silent".to_owned(), Severity::Note));
         for (required, severity) in [(false, Severity::Due), (true, Severity::Wrong)] {
-            let log = WitnessFacts { missing: Some(at), required, ..good() };
-            let found = findings(&log);
+            let found = findings(&log(Some(CosigningFacts { missing: Some(AT), required, ..cosigning(Vec::new()) })));
             assert_eq!(found.len(), 1);
             assert_eq!((found[0].id.as_str(), found[0].severity), ("log-quorum-missing", severity));
         }
+        assert_eq!(findings(&log(None)), []);
+    }
+
+    #[test]
+    fn quorum_is_met_by_the_present_checkpoint_only() {
+        let of = |target, witnessed| CosigningFacts { target, witnessed, ..cosigning(Vec::new()) }.is_met();
+        assert!(of(Some((3, AT)), Some((3, AT))));
+        assert!(!of(None, None) && !of(Some((3, AT)), None) && !of(Some((3, AT)), Some((2, AT))));
     }
 }

@@ -2,10 +2,10 @@
 //!
 //! It is made in steps by those that ask for it, so a ledger without such requests does nothing for it.
 
-use super::cosigning::CosigningState;
 use super::expiry_scan::{Candidate, LatestExpiry, not_renewed_elsewhere};
 use super::index::{is_renewed, set_of};
 use super::kind::{Ledger, LedgerAt};
+use super::log_summary::LogSummary;
 use crate::ca::notices::delivery::NoticeCounts;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::pki::Serial;
@@ -40,9 +40,9 @@ pub struct LedgerState {
     pub size: u64,
     /// The earliest due time of its jobs and its scan.
     pub due: Option<Time>,
-    /// The witnesses of its transparency log.
+    /// Its open transparency log.
     #[serde(default)]
-    pub cosigning: Option<CosigningState>,
+    pub log: Option<LogSummary>,
 }
 
 /// Number of certificates counted in one step.
@@ -87,7 +87,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
             counted: record.at,
             counting: record.next.is_some(),
             census: record.counts,
-            cosigning: self.cosigning()?,
+            log: self.log_summary()?,
             due: [notices.due, scan].into_iter().flatten().min(),
             notices,
         })

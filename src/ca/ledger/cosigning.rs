@@ -10,10 +10,11 @@ use crate::ca::notices::delivery::NewNotice;
 use crate::ca::runtime::apart::apart;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
-use crate::records::ledger::cosigning::{Asked, CosigningRecord, FaultKind, Target};
+use crate::records::ledger::cosigning::{Asked, CosigningRecord, FaultKind, Target, WitnessState};
 use crate::records::ledger::log::{CheckpointRecord, LogsRecord};
 use crate::records::operations::notice::NoticeKind;
 use crate::store::{Kv, Txn};
+use crate::tlog::policy::Witness;
 use crate::values::Time;
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
@@ -32,16 +33,31 @@ pub struct CheckQuorum;
 /// The state of the cosigning of the open log, for operators.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CosigningState {
-    /// Origin of the log.
-    pub origin: String,
-    /// Number of witnesses that have cosigned the present checkpoint, and of all that are asked.
-    pub cosigned: (u64, u64),
+    /// The name of the policy's quorum.
+    pub quorum: String,
+    /// The size of the checkpoint that witnesses are to cosign, and when it was chosen.
+    pub target: Option<(u64, Time)>,
     /// The size of the newest checkpoint with a quorum, and when it was chosen.
     pub witnessed: Option<(u64, Time)>,
     /// Since when a quorum is missing, if it is for long.
     pub missing: Option<Time>,
-    /// What is wrong: the kind, the witness, the fact, and since when.
-    pub faults: Vec<(FaultKind, String, String, Time)>,
+    /// The witnesses, in the order of the policy.
+    pub witnesses: Vec<WitnessStanding>,
+}
+
+/// The state of a witness, for operators.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WitnessStanding {
+    /// Its name in the policy.
+    pub name: String,
+    /// The size of its newest checkpoint, as far as known.
+    pub size: u64,
+    /// Whether it has cosigned the checkpoint that it is asked for.
+    pub cosigned: bool,
+    /// When it cosigned last.
+    pub last: Option<Time>,
+    /// What is wrong: the kind, the fact, and since when.
+    pub fault: Option<(FaultKind, String, Time)>,
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
@@ -157,7 +173,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         Ok(Some(checkpoint))
     }
 
-    /// Returns the state of the cosigning of the open log.
+    /// Returns the state of the cosigning of the open log; `None` without a policy.
     ///
     /// # Errors
     /// When the storage fails.
@@ -166,23 +182,20 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         let now = self.ports.now();
         self.transact(|txn| {
             let Some(log) = open_log(txn)? else { return Ok(None) };
-            let Some(record) = txn.get::<CosigningRecord>(&log)? else { return Ok(None) };
-            let name = |key: &String| {
-                let found = policy.policy.witnesses.iter().find(|witness| witness.key.to_string() == *key);
-                found.map_or_else(|| key.clone(), |witness| witness.name.clone())
-            };
-            let faults = record.witnesses.iter().filter_map(|(key, state)| {
-                let fault = state.fault.as_ref()?;
-                Some((fault.kind, name(key), fault.what.clone(), fault.since))
+            let record = txn.get::<CosigningRecord>(&log)?;
+            let witnesses = policy.asked().map(|(one, _)| {
+                let key = one.key.to_string();
+                standing(one, record.as_ref().and_then(|record| record.witnesses.get(&key)))
             });
-            let number = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
             let lasting = policy.interval.saturating_mul(LASTING);
+            let missing = record.as_ref().and_then(|record| record.missing);
+            let witnessed = record.as_ref().and_then(|record| record.witnessed.as_ref());
             Ok(Some(CosigningState {
-                origin: self.ports.settings().urls.log_origin(&self.issuer, &log),
-                cosigned: (number(record.count()), number(record.witnesses.len())),
-                witnessed: record.witnessed.as_ref().map(|witnessed| (witnessed.size, witnessed.at)),
-                missing: record.missing.filter(|since| since.plus(lasting) <= now),
-                faults: faults.collect(),
+                quorum: policy.policy.quorum().to_owned(),
+                target: record.as_ref().map(|record| (record.target.size, record.target.chosen)),
+                witnessed: witnessed.map(|witnessed| (witnessed.size, witnessed.at)),
+                missing: missing.filter(|since| since.plus(lasting) <= now),
+                witnesses: witnesses.collect(),
             }))
         })
     }
@@ -200,6 +213,13 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
             Some(since) => Err(without_quorum(since)),
         }
     }
+}
+
+/// The state of a witness of the policy, as far as the log knows it.
+fn standing(witness: &Witness, known: Option<&WitnessState>) -> WitnessStanding {
+    let WitnessState { size, line, last, fault, .. } = known.cloned().unwrap_or_default();
+    let fault = fault.map(|fault| (fault.kind, fault.what, fault.since));
+    WitnessStanding { name: witness.name.clone(), size, cosigned: line.is_some(), last, fault }
 }
 
 /// The refusal of an issuance without witnesses.

@@ -18,6 +18,7 @@ pub mod log;
 pub mod log_checkpoint;
 pub mod log_entries;
 pub mod log_reader;
+pub mod log_summary;
 pub mod pruning;
 pub mod replacements;
 pub mod restored;

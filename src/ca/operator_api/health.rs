@@ -1,15 +1,13 @@
 //! The health of the CA: its findings, and the counts that they follow from.
 
 use super::failures::send_queued;
+use super::logs;
 use super::state::shown;
-use crate::ca::config::settings::Settings;
 use crate::ca::health::finding::{Finding, Severity};
 use crate::ca::health::issuers::{CrlFacts, IssuerFacts};
 use crate::ca::health::operation::Facts;
-use crate::ca::health::witnesses::{WitnessFacts, WitnessTrouble};
 use crate::ca::http::message::Answer;
 use crate::ca::ledger::census::{InspectLedger, LedgerState};
-use crate::ca::ledger::cosigning::CosigningState;
 use crate::ca::ledger::kind::LedgerAt;
 use crate::ca::notices::delivery::{CountNotices, NoticeStore};
 use crate::ca::partitions::failures::kind::FailuresAt;
@@ -22,7 +20,6 @@ use crate::ca::runtime::schema::ShowSchema;
 use crate::pki::{IssuerSlot, profile};
 use crate::records::Problem;
 use crate::records::ledger::census::{Census, DAYS_LEFT};
-use crate::records::ledger::cosigning::FaultKind;
 use crate::values::Time;
 use core::time::Duration;
 use serde_json::{Map, Value, json};
@@ -60,7 +57,7 @@ pub async fn look<P: Ports>(ports: &P) -> Result<Health, Problem> {
     let (mut issuers, mut late, mut oldest_crls) = (Vec::new(), Vec::new(), Vec::new());
     let (mut census, mut counted, mut counting) = (Census::default(), Some(now), false);
     let (mut waiting, mut given_up) = (0_u64, 0_u64);
-    let (mut ledgers, mut logs) = (Vec::new(), Vec::new());
+    let (mut ledgers, mut log_facts) = (Vec::new(), Vec::new());
     let mut newer = Vec::new();
     for slot in settings.issuers.slots() {
         let Some(state) = seen(ports, &LedgerAt::from(slot.issuer.id()), &InspectLedger, &mut newer).await? else {
@@ -68,7 +65,7 @@ pub async fn look<P: Ports>(ports: &P) -> Result<Health, Problem> {
         };
         let active = settings.issuers.active(now).id() == slot.issuer.id();
         let facts = issuer_facts(slot, active, &state);
-        logs.extend(state.cosigning.as_ref().map(|state| witness_facts(settings, state)));
+        log_facts.extend(state.log.as_ref().map(|log| logs::facts(settings, slot.number, log)));
         ledgers.extend(active.then(|| (facts.named(), state.size)));
         late.extend(state.due.map(|due| (format!("the ledger of {}", facts.named()), due)));
         let current = state.shards.iter().filter(|(_, shard)| shard.due.is_some());
@@ -91,7 +88,7 @@ pub async fn look<P: Ports>(ports: &P) -> Result<Health, Problem> {
         longest: profile::all().iter().map(|profile| profile.validity).max().unwrap_or_default(),
         issuers,
         ledgers,
-        logs,
+        logs: log_facts,
         problems: settings.problems.clone(),
         root: settings.root.as_ref().map(|root| (root.name().to_owned(), root.not_after())),
         root_list: settings.root_list.as_ref().map(|list| list.list().next_update),
@@ -141,25 +138,6 @@ async fn waiting_approvals<P: Ports>(ports: &P, newer: &mut Vec<(String, u32)>) 
     Ok(u64::try_from(waiting).unwrap_or(u64::MAX))
 }
 
-fn witness_facts(settings: &Settings, state: &CosigningState) -> WitnessFacts {
-    let trouble = |kind: &FaultKind| match kind {
-        FaultKind::Forked => WitnessTrouble::Forked,
-        FaultKind::Refused => WitnessTrouble::Refused,
-        FaultKind::Wrong => WitnessTrouble::Wrong,
-        FaultKind::Silent => WitnessTrouble::Silent,
-    };
-    let faults =
-        state.faults.iter().map(|(kind, name, what, since)| (trouble(kind), name.clone(), what.clone(), *since));
-    WitnessFacts {
-        origin: state.origin.clone(),
-        cosigned: state.cosigned,
-        witnessed: state.witnessed,
-        faults: faults.collect(),
-        missing: state.missing,
-        required: settings.log_policy.as_ref().is_some_and(|policy| policy.required),
-    }
-}
-
 fn issuer_facts(slot: &IssuerSlot, active: bool, state: &LedgerState) -> IssuerFacts {
     let crl =
         |shard: &crate::records::ledger::crl::ShardRecord| CrlFacts { next_update: shard.next_update, due: shard.due };
@@ -194,21 +172,12 @@ pub(super) fn wire(health: &Health) -> Value {
         "counting": health.counting,
         "findings": health.findings,
         "certificates": certificates(health),
-        "logs": health.facts.logs.iter().map(log_shown).collect::<Vec<_>>(),
+        "logs": health.facts.logs.iter().map(logs::shown).collect::<Vec<_>>(),
         "notices": { "waiting": health.waiting, "given_up": health.facts.given_up },
         "failures": {
             "problems": failures.problems, "accounts": failures.accounts, "registrations": failures.registrations,
             "unsigned": failures.unsigned, "paused": failures.paused, "omitted": failures.omitted,
         },
-    })
-}
-
-fn log_shown(log: &WitnessFacts) -> Value {
-    let witnessed = log.witnessed.map(|(size, at)| json!({ "size": size, "at": at.rfc3339() }));
-    let (cosigned, witnesses) = log.cosigned;
-    json!({
-        "origin": log.origin, "witnesses": witnesses, "cosigned": cosigned, "witnessed": witnessed,
-        "missing": log.missing.map(Time::rfc3339),
     })
 }
 

@@ -16,6 +16,7 @@ pub mod failures;
 pub mod faults;
 pub mod feed;
 pub mod health;
+mod logs;
 pub mod me;
 pub mod notices;
 pub mod operator;

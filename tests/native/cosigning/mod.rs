@@ -2,6 +2,7 @@
 
 mod faults;
 mod settings;
+mod shown;
 
 use crate::log::{ids, logged, logs};
 use core::time::Duration;
@@ -154,8 +155,11 @@ fn checkpoint_gets_a_quorum_without_any_wait_of_an_issuance() {
     assert_eq!(these.cosignatures(&Proof::parse(these.proof(&after).is(200).text()).unwrap().note), 3);
     assert_eq!(these.findings(), Vec::<String>::new());
     let log = &these.health()["logs"][0];
-    assert_eq!((&log["witnesses"], &log["cosigned"]), (&3.into(), &3.into()));
-    assert_eq!(log["witnessed"]["size"], these.record().target.size);
+    let cosigning = &log["cosigning"];
+    assert_eq!((&cosigning["met"], &cosigning["quorum"]), (&true.into(), &"all-of-them".into()));
+    assert_eq!(cosigning["witnessed"]["size"], these.record().target.size);
+    let witnesses = cosigning["witnesses"].as_array().unwrap();
+    assert!(witnesses.len() == 3 && witnesses.iter().all(|one| one["cosigned"] == true), "{log:#}");
     check_all(&these.world, "a witnessed log");
 }
 

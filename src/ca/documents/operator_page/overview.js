@@ -215,6 +215,7 @@ async function viewOverview(root) {
         },
         { class: "charts two" },
       ),
+      logs(it.health),
       el(
         "section",
         { class: "card" },

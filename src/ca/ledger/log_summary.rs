@@ -1,0 +1,47 @@
+//! The state of the open log, for operators.
+
+use super::cosigning::CosigningState;
+use super::kind::Ledger;
+use crate::ca::runtime::ports::PartitionPorts;
+use crate::records::Problem;
+use crate::records::ledger::log::{CheckpointRecord, LogsRecord};
+use crate::store::Kv;
+use crate::values::Time;
+use serde::{Deserialize, Serialize};
+
+/// The state of a log that takes leaves.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogSummary {
+    /// Its origin.
+    pub origin: String,
+    /// Number of its leaves.
+    pub size: u64,
+    /// The size of its newest checkpoint, and when it was signed.
+    pub checkpoint: Option<(u64, Time)>,
+    /// The work of its witnesses, with `LOG_POLICY`.
+    pub cosigning: Option<CosigningState>,
+}
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
+    /// Returns the state of the open log; `None` without one.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(in crate::ca) fn log_summary(&self) -> Result<Option<LogSummary>, Problem> {
+        if self.ports.settings().log.is_none() {
+            return Ok(None);
+        }
+        let cosigning = self.cosigning()?;
+        self.transact_logging(|txn, open| {
+            let logs = LogsRecord::of(txn)?;
+            let Some(state) = logs.open() else { return Ok(None) };
+            // Operators see a log whose rows have a gap, too.
+            let size = open.tail(txn, state).map(|tail| tail.size()).unwrap_or_else(|problem| {
+                self.log(&problem);
+                state.tiled
+            });
+            let checkpoint = txn.get::<CheckpointRecord>(&state.id)?.map(|newest| (newest.size, newest.signed));
+            Ok(Some(LogSummary { origin: state.origin.clone(), size, checkpoint, cosigning }))
+        })
+    }
+}
