@@ -2,11 +2,14 @@
 
 use super::jobs::LOOK_AGAIN;
 use super::kind::Kind;
+use crate::ca::ledger::kind::Ledger;
 use crate::ca::runtime::apart::apart;
 use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
 use crate::store::Kv;
+use crate::values::Time;
+use core::cell::Cell;
 use core::time::Duration;
 use std::rc::Rc;
 
@@ -42,11 +45,12 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
         let next_purge = self.with_storage(|kv| kv.purge(self.ports.now(), slack))?;
         apart(self.do_due()).await?;
         let of_kind = match Kind::of(self.clone()) {
+            // Witnesses last: one that hangs delays nothing.
             Kind::Ledger(ledger) => [
                 apart(ledger.renew_lists()).await?,
                 apart(ledger.scan_if_due()).await?,
                 apart(ledger.prune_if_due()).await?,
-                apart(ledger.cosign_if_due()).await?,
+                apart(self.cosign_beside_jobs(ledger)).await?,
             ],
             Kind::TestCa(ca) => [apart(ca.do_due_of_ca()).await?, None, None, None],
             _ => [None; 4],
@@ -68,5 +72,14 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
             })?,
         }
         Ok(())
+    }
+
+    /// Has witnesses cosign, and meanwhile runs the jobs that become due.
+    async fn cosign_beside_jobs(self: &Rc<Self>, ledger: Ledger<P, K>) -> Result<Option<Time>, Problem> {
+        let outcome = Rc::new(Cell::new(Ok(None)));
+        let ended = outcome.clone();
+        let jobs = self.do_due_beside(Box::pin(async move { ended.set(ledger.cosign_if_due().await) })).await;
+        let next = outcome.replace(Ok(None));
+        jobs.and(next)
     }
 }

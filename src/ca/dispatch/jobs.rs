@@ -4,7 +4,7 @@ use super::kind::Kind;
 use crate::ca::runtime::apart::apart;
 use crate::ca::runtime::jobs::{JOBS, JobRecord, MAX_CONCURRENT, TAKING, TICK, Underway, Work};
 use crate::ca::runtime::partition::Partition;
-use crate::ca::runtime::ports::PartitionPorts;
+use crate::ca::runtime::ports::{PartitionPorts, Task};
 use crate::records::Problem;
 use crate::store::Kv;
 use core::time::Duration;
@@ -76,8 +76,23 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// # Errors
     /// When the storage fails, after the running jobs have ended.
     pub(in crate::ca) async fn do_due(self: &Rc<Self>) -> Result<(), Problem> {
+        self.go_on(Underway::default()).await
+    }
+
+    /// As [`Partition::do_due`], beside a task that may wait for another host. The jobs before it are done.
+    ///
+    /// # Errors
+    /// As [`Partition::do_due`].
+    pub(in crate::ca) async fn do_due_beside(self: &Rc<Self>, task: Task) -> Result<(), Problem> {
+        let mut underway = Underway { running: vec![task], ..Underway::default() };
+        self.advance(&mut underway.running).await;
+        // Most often it has ended at once, and nothing became due.
+        if underway.running.is_empty() { Ok(()) } else { self.go_on(underway).await }
+    }
+
+    /// Takes due jobs and runs them, until nothing runs.
+    async fn go_on(self: &Rc<Self>, mut underway: Underway) -> Result<(), Problem> {
         let begun = self.ports.now();
-        let mut underway = Underway::default();
         let mut taken = Ok(());
         loop {
             if taken.is_ok() && begun.until(self.ports.now()) < TAKING {

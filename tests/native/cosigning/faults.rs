@@ -8,6 +8,8 @@ use selvedge::tlog::tree::leaf_hash;
 use selvedge::validation::outbound::{FetchAnswer, OutboundFault};
 use selvedge::values::SigAlg;
 use serde_json::json;
+use std::cell::Cell;
+use std::rc::Rc;
 
 fn faulty(act: impl FnOnce(&Witnessed)) -> Witnessed {
     let these = Witnessed::new(2, 1);
@@ -173,4 +175,27 @@ fn missing_quorum_is_found_and_stops_issuance_only_where_the_settings_say_so() {
         }
         these.issue("d.test");
     }
+}
+
+/// The witness takes ten seconds to time out. A notice of the same ledger does not wait for that.
+#[test]
+fn witness_that_hangs_delays_no_other_work_of_the_ledger() {
+    let mut these = Witnessed::new(1, 1);
+    these.world = these.world.with_webhook();
+    let client = Client::registered(&these.world);
+    let certificate = client.issue(&["b.test"], &new_key(SigAlg::Es256));
+    let submitted = Rc::new(Cell::new(None));
+    let (world, at) = (these.world.clone(), submitted.clone());
+    these.world.network().serve(&format!("{}/add-checkpoint", url(0)), move |_| {
+        if at.get().is_none() {
+            at.set(Some(world.now().secs()));
+            client.revoke(&certificate, Some(4)).is(200);
+        }
+        Err(OutboundFault::Timeout)
+    });
+    these.live(Duration::from_secs(1));
+    let arrived = these.world.receiver().arrived();
+    let waited = arrived[0].timestamp - submitted.get().unwrap();
+    assert!(arrived.len() == 1 && waited <= 2, "it waited {waited} s of the witness's ten");
+    assert_eq!(these.findings(), ["log-witness-silent"]);
 }
