@@ -5,6 +5,7 @@
 
 mod network;
 mod operations;
+mod tlog;
 mod values;
 
 use super::answered::{Answered, check_problem};
@@ -30,6 +31,7 @@ pub use network::{caa, dns, http, tls_certificate, tls_server};
 pub use operations::operations;
 use std::fmt::Display;
 use std::future::Future;
+pub use tlog::tlog;
 use values::read_back;
 pub use values::{identifiers, times};
 
@@ -54,6 +56,7 @@ pub const TARGETS: &[Target] = &[
     ("tls_server", tls_server),
     ("identifiers", identifiers),
     ("times", times),
+    ("tlog", tlog),
     ("nonces", nonces),
     ("routes", routes),
     ("requests", requests),

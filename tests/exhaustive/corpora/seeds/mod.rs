@@ -2,6 +2,7 @@
 
 mod pki;
 mod texts;
+mod tlog;
 mod tls;
 
 use hickory_proto::op::{Message, MessageType, OpCode, Query};
@@ -39,6 +40,7 @@ pub fn all() -> Vec<Seed> {
     add("tls_server", tls::servers());
     add("identifiers", texts(IDENTIFIERS));
     add("times", texts(TIMES));
+    add("tlog", tlog::seeds());
     add("nonces", nonces());
     add("routes", texts(ROUTES));
     add("requests", texts(REQUESTS));
