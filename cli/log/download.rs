@@ -28,9 +28,6 @@ pub struct Options {
     hashes_only: bool,
     #[command(flatten)]
     access: Access,
-    /// Print JSON.
-    #[arg(long)]
-    json: bool,
 }
 
 /// Downloads a log and prints what was fetched.
@@ -39,7 +36,7 @@ pub fn run(options: &Options) -> Result<Report> {
     let mut report = Report::default();
     let done = Download { source: &source, folder: &options.folder, fetched: 0 }.run(options.hashes_only, &mut report);
     report.take(done)?;
-    report.show(options.json);
+    report.show(options.access.json);
     Ok(report)
 }
 

@@ -38,9 +38,6 @@ pub struct Options {
     save: Option<PathBuf>,
     #[command(flatten)]
     access: Access,
-    /// Print JSON.
-    #[arg(long)]
-    json: bool,
 }
 
 /// Checks the proof of a certificate and prints the outcome.
@@ -60,7 +57,7 @@ pub fn run(options: &Options) -> Result<Report> {
         None => Ok(()),
     });
     report.take(done)?;
-    report.show(options.json);
+    report.show(options.access.json);
     Ok(report)
 }
 

@@ -64,7 +64,11 @@ impl Report {
         }
         let mut text = String::new();
         for (name, value) in &self.facts {
-            let value = value.as_str().map_or_else(|| value.to_string(), clean);
+            let value = match value {
+                Value::Null => "none".to_owned(),
+                Value::String(text) => clean(text),
+                other => other.to_string(),
+            };
             text += &format!("{name}: {value}\n");
         }
         self.notes.iter().for_each(|note| text += &format!("note: {}\n", clean(note)));

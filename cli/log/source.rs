@@ -3,6 +3,8 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use selvedge::tlog::tile::Resource;
@@ -12,13 +14,19 @@ use url::Url;
 
 use super::alarm::{Alarm, Kind};
 use crate::common::files::read_pem;
+use crate::common::host::say;
 use crate::common::secret::{Secret, SecretFile, is_open};
 use crate::common::web::{self, Answer, Unreachable, plain};
 
 /// The file of a folder with what the CA said of the log.
 pub const ABOUT: &str = "log.json";
 
-/// Options for requests to a log.
+/// Number of requests for one file, where the answer asks to wait.
+const TRIES: u32 = 6;
+/// Longest wait that an answer may ask for, in seconds.
+const LONGEST_WAIT: u64 = 120;
+
+/// Options of all commands about a log: requests and output.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct Access {
     /// A root certificate to trust for https, in place of those that browsers trust.
@@ -27,6 +35,9 @@ pub struct Access {
     /// A file with an operator's token, for entries that are not public.
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// What a CA says of a log.
@@ -116,11 +127,11 @@ impl Source {
             Self::Web { agent, prefix, token } => (agent, prefix, token),
         };
         let url = below(prefix, &resource.to_string())?;
-        let answer = match (resource, token) {
+        let answer = patiently(|| match (resource, token) {
             (Resource::Entries(_), Some(token)) => web::get_as(agent, &url, token, &[]),
             _ => web::get(agent, &url),
-        };
-        match answer.map_err(|error| Unreachable(format!("{error:#}")))? {
+        });
+        match answer? {
             Answer { status: 200, body, .. } => Ok(File::Found(body)),
             Answer { status: 404 | 410, .. } => Ok(File::Missing),
             Answer { status: 401 | 403, .. } if matches!(resource, Resource::Entries(_)) => Ok(File::Refused),
@@ -137,7 +148,8 @@ impl Source {
             Self::Folder(folder) => return about_of(folder.join(ABOUT)),
             Self::Web { agent, prefix, .. } => (agent, prefix),
         };
-        let Answer { status: 200, body, .. } = web::get(agent, &parent(prefix)?)? else { return Ok(None) };
+        let url = parent(prefix)?;
+        let Answer { status: 200, body, .. } = patiently(|| web::get(agent, &url))? else { return Ok(None) };
         let Ok(Logs { logs }) = serde_json::from_slice(&body) else { return Ok(None) };
         let same = |about: &About| Url::parse(&about.url).is_ok_and(|url| url.path() == prefix.path());
         Ok(logs.into_iter().find(same))
@@ -153,7 +165,7 @@ pub fn fetch_proof(text: &str, serial: &str, access: &Access) -> Result<String> 
         bail!("{text:?} is a folder; a proof is fetched from the URL of a log, or read with --proof FILE");
     };
     let url = below(&parent(&prefix)?, &format!("proof/{serial}"))?;
-    let Answer { status, body, .. } = web::get(&agent, &url).map_err(|error| Unreachable(format!("{error:#}")))?;
+    let Answer { status, body, .. } = patiently(|| web::get(&agent, &url))?;
     if status == 404 {
         bail!(Alarm::new(
             Kind::Proof,
@@ -164,6 +176,22 @@ pub fn fetch_proof(text: &str, serial: &str, access: &Access) -> Result<String> 
         bail!(unexpected(&url, status, &body));
     }
     String::from_utf8(body).with_context(|| format!("{url} did not answer with a text"))
+}
+
+/// Sends a request again when the answer says when.
+///
+/// A log of many tiles exceeds the limit of requests.
+fn patiently(ask: impl Fn() -> Result<Answer>) -> Result<Answer> {
+    let mut tries = TRIES;
+    loop {
+        let answer = ask().map_err(|error| Unreachable(format!("{error:#}")))?;
+        let secs = answer.retry_after.as_ref().and_then(|text| text.parse().ok());
+        let wait = secs.filter(|secs| matches!(answer.status, 429 | 503) && *secs <= LONGEST_WAIT);
+        tries = u32::saturating_sub(tries, 1);
+        let Some(secs) = wait.filter(|_| tries > 0) else { return Ok(answer) };
+        say(format!("the log's server asks to wait: going on in {secs} s"));
+        thread::sleep(Duration::from_secs(secs));
+    }
 }
 
 fn read_file(path: PathBuf) -> Result<File> {

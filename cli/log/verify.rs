@@ -31,9 +31,6 @@ pub struct Options {
     state: Option<PathBuf>,
     #[command(flatten)]
     access: Access,
-    /// Print JSON.
-    #[arg(long)]
-    json: bool,
 }
 
 /// Checks the newest checkpoint and prints the outcome.
@@ -45,7 +42,7 @@ pub fn run(options: &Options) -> Result<Report> {
     if let Some(seen) = seen {
         state.keep(options.state.as_deref(), &source.name(), seen)?;
     }
-    report.show(options.json);
+    report.show(options.access.json);
     Ok(report)
 }
 

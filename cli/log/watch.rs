@@ -41,9 +41,6 @@ pub struct Options {
     quorum_within: Duration,
     #[command(flatten)]
     access: Access,
-    /// Print JSON.
-    #[arg(long)]
-    json: bool,
 }
 
 /// Checks a log until there is an alarm.
@@ -54,7 +51,7 @@ pub fn run(options: &Options) -> Result<Report> {
     loop {
         match check(options, &source, &mut state) {
             Ok(report) if options.once || !report.is_fine() => {
-                report.show(options.json);
+                report.show(options.access.json);
                 if let Some(url) = webhook.as_ref().filter(|_| !report.is_fine()) {
                     send(url, &source, &report).unwrap_or_else(|error| say(format!("the webhook failed: {error:#}")));
                 }

@@ -41,9 +41,6 @@ pub struct Options {
     crl: Vec<String>,
     #[command(flatten)]
     access: Access,
-    /// Print JSON.
-    #[arg(long)]
-    json: bool,
 }
 
 /// Checks all entries and prints the outcome.
@@ -69,7 +66,7 @@ pub fn run(options: &Options) -> Result<Report> {
         rules.compare(&lists);
         rules.finish(now()?, &mut report);
     }
-    report.show(options.json);
+    report.show(options.access.json);
     Ok(report)
 }
 

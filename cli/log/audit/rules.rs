@@ -278,7 +278,8 @@ impl<'a> Rules<'a> {
         report.fact("of these valid", valid);
         report.fact("revocations", self.revoked.len());
         report.fact("crls", self.lists.len());
-        report.fact("policy", self.revision);
+        // A revision whose text was not logged is no policy that anything was checked against.
+        report.fact("policy", self.policy.as_ref().and(self.revision));
         if self.pruned > 0 {
             report.notes.push(format!("the entries before {} were pruned, and only their hashes checked", self.pruned));
         }

@@ -2,7 +2,7 @@
 
 use super::{Ended, Place};
 use crate::transparency::{Book, Ca, Leaf, NOW};
-use selvedge::tlog::entry::{Kind, LoggedPredecessor};
+use selvedge::tlog::entry::{Kind, LoggedPolicy, LoggedPredecessor};
 use selvedge::tlog::tree::empty_root;
 
 /// A log as a CA writes it: issuer, policy, certificates, a revocation and CRLs.
@@ -56,6 +56,21 @@ fn a_whole_log_is_fine() {
     assert_eq!((&report["certificates"], &report["revocations"], &report["crls"]), (&2.into(), &1.into(), &2.into()));
     assert_eq!((&report["size"], &report["policy"]), (&7.into(), &1.into()));
     assert!(NOW.secs() > 0 && report["notes"].as_array().unwrap().is_empty(), "{report:#}");
+}
+
+#[test]
+fn revision_without_a_text_is_no_policy() {
+    let mut story = Story::new();
+    story.book.add_json(Kind::Policy, &LoggedPolicy { revision: 2, sha256: "00".repeat(32), policy: None });
+    story.book.add(Kind::Certificate, &story.ca.leaf(3, "bad.example.org").tbs);
+    let found = story.audit(&[]);
+    let report = found.json();
+    assert_eq!((found.code, &report["policy"]), (0, &serde_json::Value::Null), "{report:#}");
+    let note = "1 certificates are of no policy whose text is in the log";
+    assert_eq!(report["notes"], serde_json::json!([note]));
+    let place = Place::with(&story.book);
+    let said = place.run(&["audit", "log", "--key", &crate::transparency::Signer::log().public.to_string()]);
+    assert!(said.out.contains("policy: none\n"), "{}", said.out);
 }
 
 #[test]

@@ -88,6 +88,51 @@ fn a_downloaded_log_is_checked_without_the_network() {
     assert!(own.out.contains("note: the key is what the log says of itself"), "{}", own.out);
 }
 
+/// A refusal that says when to come back.
+fn wait(status: u16, after: &str) -> Reply {
+    Reply { status, headers: vec![("Retry-After", after.to_owned())], body: Vec::new() }
+}
+
+/// A log of 65 tiles, and a server that refuses each thirteenth request.
+#[test]
+fn a_download_waits_where_the_server_asks_for_it() {
+    let (place, book) = (Place::new(), Book::numbers(64 * 256 + 1));
+    let files = Mutex::new(book.files(&[&Signer::log()]));
+    let (taken, refused) = (Arc::new(Mutex::new(0)), Arc::new(Mutex::new(0)));
+    let (counted, refusals) = (taken, Arc::clone(&refused));
+    let server = Server::start(move |asked| {
+        let mut taken = counted.lock().unwrap();
+        *taken += 1;
+        if *taken % 13 == 0 {
+            *refusals.lock().unwrap() += 1;
+            let status = if *taken % 2 == 0 { 429 } else { 503 };
+            return wait(status, "0");
+        }
+        answer(&files.lock().unwrap(), asked)
+    });
+    let url = format!("http://{}/log/1/0a1b2c3d", server.address);
+    let done = place.run(&["download", &url, "log", "--hashes-only", "--json"]);
+    fine(&done);
+    assert!(*refused.lock().unwrap() >= 5, "65 tiles of leaves, one above, one checkpoint");
+    assert!(done.err.contains("asks to wait: going on in 0 s"), "{}", done.err);
+    fine(&place.check("verify", &[]));
+}
+
+#[test]
+fn a_server_that_always_asks_to_wait_or_for_too_long_is_no_alarm() {
+    let place = Place::new();
+    for (after, requests) in [(Some("0"), 6), (Some("121"), 1), (Some("soon"), 1), (None, 1)] {
+        let server =
+            Server::start(move |_| after.map_or_else(|| Reply::from((429, Vec::new())), |after| wait(429, after)));
+        let url = format!("http://{}/log/1/0a1b2c3d", server.address);
+        let key = Signer::log().public.to_string();
+        let ended = place.run(&["verify", &url, "--key", &key]);
+        assert_eq!(ended.code, 2, "{}{}", ended.out, ended.err);
+        assert!(ended.err.contains("answers with status 429"), "{}", ended.err);
+        assert_eq!(server.asked().len(), requests, "{after:?}");
+    }
+}
+
 #[test]
 fn a_download_of_changed_entries_is_an_alarm() {
     let (place, double) = (Place::new(), Double::new(&Book::numbers(9)));
