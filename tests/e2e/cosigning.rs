@@ -1,12 +1,15 @@
 //! The log of a CA on workerd, cosigned by `litewitness` and our own witness.
 
 use crate::common::companion::companion;
-use crate::common::packages::debian;
+use crate::common::packages::{debian, torchwood};
 use crate::common::server::{Server, free_port};
 use crate::common::wire::{Wire, body};
 use crate::test_log::TestLog;
+use crate::transparency::write_entry;
 use crate::witness::RunningWitness;
 use selvedge::ca::config::log::LogKey;
+use selvedge::pki::pem::read_certificates;
+use selvedge::tlog::note::KeyKind;
 use selvedge::tlog::tree::leaf_hash;
 use selvedge::tlog::{Checkpoint, Note, Proof, VerifierKey};
 use selvedge::values::native_crypto::{NativeKey, hkdf_sha256};
@@ -95,6 +98,13 @@ impl LiteWitness {
     }
 }
 
+/// A policy of these witnesses, all of which make a quorum.
+fn policy(witnesses: &[(&VerifierKey, &str)]) -> String {
+    let lines = witnesses.iter().enumerate().map(|(n, (key, url))| format!("witness w{n} {key} {url}\n"));
+    let names: Vec<String> = (0..witnesses.len()).map(|n| format!("w{n}")).collect();
+    format!("{}group them all {}\nquorum them\n", lines.collect::<String>(), names.join(" "))
+}
+
 /// A CA with a log and a certificate.
 struct Logged {
     server: Server,
@@ -121,13 +131,16 @@ impl Logged {
         this
     }
 
-    /// Issues a certificate. Returns its serial number in hex.
+    /// Issues a certificate, also into a file. Returns its serial number in hex.
     fn issue(&self, name: &str) -> String {
         let (_, order) = self.wire.ready_order(name, self.server.http01);
         let url = order["finalize"].as_str().unwrap();
         let done = body(&self.wire.post(url, Some(self.wire.csr(name))));
         assert_eq!(done["status"], "valid", "{done}");
         let certificate = done["certificate"].as_str().unwrap();
+        let chain = self.wire.post(certificate, None).into_body();
+        let der = read_certificates(&chain).unwrap().remove(0);
+        fs::write(self.key_file.with_file_name(format!("{name}.der")), der).unwrap();
         certificate.rsplit('/').next().unwrap().to_owned()
     }
 
@@ -142,10 +155,9 @@ impl Logged {
 
     /// Starts again with these witnesses, all of which make a quorum.
     fn witnessed_by(mut self, witnesses: &[(&VerifierKey, &str)]) -> Self {
-        let lines = witnesses.iter().enumerate().map(|(n, (key, url))| format!("witness w{n} {key} {url}\n"));
-        let names: Vec<String> = (0..witnesses.len()).map(|n| format!("w{n}")).collect();
-        let policy = format!("{}group them all {}\nquorum them\n", lines.collect::<String>(), names.join(" "));
+        let policy = policy(witnesses);
         self.server.add_arguments(&["--set", &format!("LOG_POLICY={policy}"), "--set", "LOG_WITNESS_INTERVAL=1"]);
+        self.server.add_arguments(&["--set", "LOG_ENTRIES=public"]);
         self.forget_key();
         self.server = self.server.restart();
         // It sets the alarms of ledgers.
@@ -172,17 +184,28 @@ impl Logged {
     }
 }
 
+/// Verifies a certificate as a stranger with its proof and the policy.
+///
+/// Nothing of ours takes part in the judgement.
+fn stranger_verifies(folder: &Path, policy: &str, certificate: &str, proof: &Proof) -> Result<(), String> {
+    write_entry(folder, certificate);
+    let entry = fs::read(folder.join("entry")).unwrap();
+    torchwood::verify(folder, policy, &entry, &proof.to_string())
+}
+
 #[test]
-fn proof_gets_a_quorum_of_a_witness_of_others_and_one_of_our_own() {
+fn proof_has_the_quorum_of_a_policy_before_a_judge_of_others() {
     let folder = tempfile::tempdir().unwrap();
-    let logged = Logged::start(folder.path());
+    let at = folder.path();
+    let logged = Logged::start(at);
     let key = logged.key();
-    let of_others = folder.path().join("lite");
+    let of_others = at.join("lite");
     fs::create_dir(&of_others).unwrap();
     let lite = LiteWitness::start(&of_others, &key);
-    let own = RunningWitness::new(folder.path(), &[&key]);
+    let own = RunningWitness::new(at, &[&key]);
     let (own_key, own_url) = (own.vkey(), own.url());
-    let logged = logged.witnessed_by(&[(&lite.key, &lite.url), (&own_key, &own_url)]);
+    let witnesses = [(&lite.key, lite.url.as_str()), (&own_key, own_url.as_str())];
+    let logged = logged.witnessed_by(&witnesses);
     let quorum = |serial: &str| {
         wait("a proof with both cosignatures", || {
             let text = logged.wire.get(&format!("{}/proof/{serial}", logged.logs)).into_body();
@@ -199,7 +222,39 @@ fn proof_gets_a_quorum_of_a_witness_of_others_and_one_of_our_own() {
     assert!(size(&second) > size(&first));
     let (_, found) = logged.findings();
     assert!(!found.iter().any(|id| id.starts_with("log-")), "{found:?}");
+    let whole = format!("log {key}\n{}", policy(&witnesses));
+    for (certificate, proof) in [("a.test.der", &first), ("n4.test.der", &second)] {
+        assert_eq!(stranger_verifies(at, &whole, certificate, proof), Ok(()), "{certificate}");
+    }
+    assert!(stranger_verifies(at, &whole, "a.test.der", &second).is_err(), "another certificate");
+    let third = TestLog::new("w3.example").vkey;
+    let third = VerifierKey::new("w3.example", KeyKind::Ed25519Cosignature, third.key()).unwrap();
+    let more = format!("log {key}\n{}", policy(&[witnesses[0], witnesses[1], (&third, "https://w3.example")]));
+    assert!(stranger_verifies(at, &more, "a.test.der", &first).is_err(), "two of three");
+    // The same judge walks over the log on workerd.
+    let url = logged.log()["url"].as_str().unwrap().to_owned();
+    let walked = torchwood::walk(at, &format!("log {key}\nquorum none\n"), &url, Some(logged.server.fact("root")));
+    let walked = walked.unwrap_or_else(|why| panic!("{why}"));
+    write_entry(at, "n4.test.der");
+    let entry = leaf_hash(&fs::read(at.join("entry")).unwrap()).to_string();
+    assert!(walked.len() as u64 >= size(&second) && walked.contains(&entry), "{entry} in {walked:?}");
+    status_shows(&logged, size(&second));
     logged.forget_key();
+}
+
+/// `status` has the quorum and a line for each witness.
+fn status_shows(logged: &Logged, least: u64) {
+    let mut command = companion();
+    command.args(["status", "--state"]).arg(logged.server.state.join("ca"));
+    let output = command.env_remove("SELVEDGE_URL").env_remove("SELVEDGE_TOKEN").output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let (_, status) = logged.selvedge(&["status"]);
+    let log = &status["operator"]["health"]["logs"][0];
+    assert!(log["size"].as_u64() >= Some(least), "{log:#}");
+    assert!(text.contains(&format!("  log       {}\n", log["origin"].as_str().unwrap())), "{text}");
+    for line in ["quorum them: ", "witness w0: cosigned ", "witness w1: cosigned "] {
+        assert!(text.contains(line), "{line} in {text}");
+    }
 }
 
 #[test]

@@ -63,14 +63,19 @@ impl LoggingCa {
     }
 }
 
-/// Whether torchwood's `spicy` finds the certificate in the log. OpenSSL takes the entry out of it.
-fn spicy(folder: &Path, key: &str, certificate: &str, proof: &str) -> bool {
-    fs::write(folder.join("entry.spicy"), proof.split_once('\n').unwrap().1).unwrap();
+/// Writes the entry that OpenSSL takes out of a certificate to the file `entry`.
+pub fn write_entry(folder: &Path, certificate: &str) {
     let script = format!(
         "openssl asn1parse -inform DER -in {certificate} -strparse 4 -noout -out tbs.der && \
          {{ printf 'selvedge/v1 certificate\\n'; cat tbs.der; }} > entry"
     );
     assert!(Command::new("/bin/sh").args(["-c", &script]).current_dir(folder).status().unwrap().success());
+}
+
+/// Whether torchwood's `spicy` finds the certificate in the log.
+fn spicy(folder: &Path, key: &str, certificate: &str, proof: &str) -> bool {
+    fs::write(folder.join("entry.spicy"), proof.split_once('\n').unwrap().1).unwrap();
+    write_entry(folder, certificate);
     let program = debian::release("torchwood", "0.9").root.join("usr/bin/spicy-torchwood");
     Command::new(program).args(["-verify", key, "entry"]).current_dir(folder).output().unwrap().status.success()
 }

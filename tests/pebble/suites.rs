@@ -1,13 +1,12 @@
 //! Suites that were written for Pebble, unchanged, against the programs.
 
 use std::fs;
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
 
-use super::common::packages::debian;
+use super::common::packages::{debian, go};
 use super::program::{Program, link};
 
 /// The folder of a dependency's source, as cargo has it.
@@ -71,13 +70,9 @@ fn eggsampler_suite_passes_unchanged() {
     let _responders = Program::start(folder.path(), "pebble-challtestsrv", &["-defaultIPv6", ""], &[]);
     let environment = [("PEBBLE_WFE_NONCEREJECT", "0"), ("PEBBLE_ALTERNATE_ROOTS", "2"), ("PEBBLE_AUTHZREUSE", "100")];
     let _server = Program::start(folder.path(), "pebble", &["-dnsserver", "127.0.0.1:8053", "-strict"], &environment);
-    let go = go_root();
-    let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join("go-build");
-    let output = Command::new(go.join("bin/go"))
+    let output = go::command()
         .args(["test", "-count=1", "-v", "-skip", "TestWildcardDNSAccount", "."])
-        .envs([("GOFLAGS", "-mod=mod"), ("GOPROXY", "off"), ("GOTOOLCHAIN", "local"), ("CGO_ENABLED", "0")])
-        .env("GOROOT", &go)
-        .env("GOCACHE", kept)
+        .env("GOFLAGS", "-mod=mod")
         .env("GOPATH", folder.path().join("go"))
         .env("PEBBLE_PATH", folder.path().join("pebble-source"))
         .current_dir(&package)
@@ -86,24 +81,4 @@ fn eggsampler_suite_passes_unchanged() {
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(said.lines().filter(|line| line.starts_with("--- PASS")).count(), 67, "{said}");
-}
-
-/// Links what one folder has and the other lacks.
-fn merge(from: &Path, to: &Path) {
-    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let target = to.join(entry.file_name());
-        if !target.exists() {
-            symlink(entry.path(), target).unwrap();
-        } else if target.is_dir() && !target.is_symlink() {
-            merge(&entry.path(), &target);
-        }
-    }
-}
-
-/// Debian's Go, whose library is a package of its own.
-fn go_root() -> PathBuf {
-    let (go, library) = (debian::release("golang-1.24-go", "1.24"), debian::release("golang-1.24-src", "1.24"));
-    let shared = |root: &Path| root.join("usr/share/go-1.24");
-    merge(&shared(&library.root), &shared(&go.root));
-    go.root.join("usr/lib/go-1.24")
 }

@@ -2,5 +2,7 @@
 #![allow(dead_code, reason = "each binary uses a part")]
 
 pub mod debian;
+pub mod go;
 pub mod postgres;
+pub mod torchwood;
 pub mod venv;

@@ -1,7 +1,8 @@
-//! Transparency logs before programs of others: `spicy` and `litewitness` of torchwood, Sigsum's tools, OpenSSL.
+//! Transparency logs before programs of others: torchwood and its programs, Sigsum's tools, OpenSSL.
 
 mod sigsum;
 mod spicy;
+mod whole;
 mod witness;
 
 use crate::packages::debian;
