@@ -19,7 +19,7 @@ use super::key::{KeyKind, PublicKey, check_spki};
 use super::pem;
 use crate::values::hex::encode as hex;
 use crate::values::x509::Parts;
-use crate::values::{Identifier, SigAlg, Time, Verify};
+use crate::values::{Identifier, SigAlg, Time, Verify, b64};
 use alternates::Identity;
 use basic_constraints::BasicConstraints;
 use const_oid::ObjectIdentifier;
@@ -44,6 +44,7 @@ pub struct Issuer {
     purposes: Vec<Vec<ObjectIdentifier>>,
     path_length: Option<u32>,
     name: String,
+    digest: String,
 }
 
 impl Issuer {
@@ -91,6 +92,7 @@ impl Issuer {
             purposes: purposes(&ders)?,
             path_length: path_length.and_then(|constraints| constraints.path_length),
             name: readable_name(first.subject).map_err(unreadable)?,
+            digest: b64::encode(&Sha256::digest(chain.first_der())),
             chain,
             alternates: Vec::new(),
         })
@@ -285,6 +287,11 @@ impl Issuer {
     /// The issuer certificate in DER, which the caIssuers URL serves.
     pub fn certificate_der(&self) -> &[u8] {
         self.chain.first_der()
+    }
+
+    /// SHA-256 of the issuer certificate, base64url.
+    pub fn certificate_digest(&self) -> &str {
+        &self.digest
     }
 
     /// The first second in which the whole chain is valid.

@@ -26,6 +26,7 @@ use crate::records::acme::new_order::MAX_IDENTIFIERS;
 use crate::records::acme::order::{Issuance, OrderStatus};
 use crate::records::{Kind, OrderRecord, Problem};
 use crate::store::Kv;
+use crate::tlog::entry::LoggedPolicy;
 use crate::values::{Id, Identifier, b64};
 use core::time::Duration;
 use serde::Deserialize;
@@ -77,7 +78,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
             let governing = governing.as_ref().map_err(Clone::clone)?;
             let permits = self.check_still_permitted(governing, &order, &authorizations)?;
             let policy = self.policy_to_log(governing);
-            order.issuance = Some(Issuance { policy, ..self.prepare(&order, &presented, &permits)? });
+            order.issuance = Some(self.prepare(&order, &presented, &permits, policy)?);
             self.count_certificate(txn, &order)?;
             self.record_caa_checks(txn, &authorizations, &checked?)?;
             txn.put(id.as_str(), &order)?;
@@ -132,12 +133,13 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         Ok(Presented { csr, digest })
     }
 
-    /// Builds and lints the TBS certificate to sign.
+    /// Builds and lints the TBS certificate to sign, with the policy to log.
     fn prepare(
         &self,
         order: &OrderRecord,
         presented: &Presented,
         permits: &OrderGrants<'_>,
+        policy: Option<LoggedPolicy>,
     ) -> Result<Issuance, Problem> {
         // Checked here, not when the CSR is read: a finalized order is still returned unchanged.
         key_policy::check(self.ports.settings(), Use::Certificate, presented.csr.public_key())?;
@@ -177,7 +179,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
             must_staple,
             tbs: b64::encode(linted.as_bytes()),
             spki: b64::encode(presented.csr.public_key().spki_der()),
-            policy: None,
+            policy,
             prepared: now,
             not_before: period.not_before,
             not_after: period.not_after,

@@ -8,11 +8,7 @@ use crate::records::acme::problem::Named;
 use crate::records::{AuthorizationRecord, Kind, OrderRecord, Problem};
 use crate::store::Kv;
 use crate::tlog::entry::LoggedPolicy;
-use crate::values::{Identifier, hex};
-use sha2::{Digest, Sha256};
-
-/// Maximum length of a policy's text in the log, in octets.
-const MAX_POLICY: usize = 16 * 1024;
+use crate::values::Identifier;
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// Returns the effective policy of this partition's account at present.
@@ -26,13 +22,12 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
-    /// Returns the CA's policy as the transparency log has it; `None` without a log.
+    /// Returns revision and hash of the CA's policy, to be logged; `None` without a log.
     pub(in crate::ca) fn policy_to_log(&self, governing: &EffectivePolicy) -> Option<LoggedPolicy> {
         let settings = self.ports.settings();
         settings.log.as_ref()?;
-        let text = governing.in_force.policy(settings).document().to_string();
-        let (revision, sha256) = (u64::from(governing.in_force.version), hex::encode(&Sha256::digest(&text)));
-        Some(LoggedPolicy { revision, sha256, policy: (text.len() <= MAX_POLICY).then_some(text) })
+        let sha256 = self.ports.memory().policy_digest.of(governing.in_force.policy(settings));
+        Some(LoggedPolicy { revision: u64::from(governing.in_force.version), sha256, policy: None })
     }
 
     /// Applies [`grant_order`] with the account's effective policy.

@@ -50,10 +50,11 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
                 apart(ledger.renew_lists()).await?,
                 apart(ledger.scan_if_due()).await?,
                 apart(ledger.prune_if_due()).await?,
+                ledger.tile_if_due()?,
                 apart(self.cosign_beside_jobs(ledger)).await?,
             ],
-            Kind::TestCa(ca) => [apart(ca.do_due_of_ca()).await?, None, None, None],
-            _ => [None; 4],
+            Kind::TestCa(ca) => [apart(ca.do_due_of_ca()).await?, None, None, None, None],
+            _ => [None; 5],
         };
         let next_step = apart(self.migrate()).await?;
         let (jobs, of_others) = self.jobs_and_others()?;

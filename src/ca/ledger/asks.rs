@@ -60,6 +60,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         self.notices().resume()?;
         self.resume_scan()?;
         self.resume_pruning()?;
+        self.expect_tiles()?;
         self.expect_cosigning()?;
         self.expect_lists()
     }

@@ -3,6 +3,8 @@
 use super::block_key::put_blocked;
 use super::kind::Ledger;
 use super::log::OpenLog;
+use super::log_entries::Permitted;
+use super::logged_policy::PermittingPolicy;
 use super::replacements::{renewable_by, rule_for};
 use crate::ca::notices::delivery::NewNotice;
 use crate::ca::runtime::jobs::Work;
@@ -29,7 +31,7 @@ pub struct RecordCertificate {
     /// The to-be-signed certificate, base64url; only for a log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tbs: Option<String>,
-    /// The CA's policy that permitted it; only for a log.
+    /// The CA's policy that permitted it, without its text; only for a log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<LoggedPolicy>,
 }
@@ -100,26 +102,53 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     /// Records a certificate before it is signed, unless its key is blocked.
     ///
     /// # Errors
-    /// When the storage fails; at its first certificate, when the partition of the compromised keys does not answer.
+    /// When the storage fails; at its first certificate, when the partition of the compromised keys does not answer; for
+    /// the first one under a policy, when the operations partition does not.
     pub async fn record(&self, ask: &RecordCertificate) -> Result<Recorded, Problem> {
         self.know_blocked_keys().await?;
+        let tbs = self.logged_tbs(ask.tbs.as_deref(), &ask.entry)?;
+        let policy = ask.policy.as_ref().map(PermittingPolicy::asked);
+        let recorded = self.record_in_log(ask, tbs.as_deref().map(|tbs| (tbs, policy)))?;
+        let (None, Some(policy)) = (&recorded, &ask.policy) else { return recorded.ok_or_else(no_text) };
+        let policy = self.with_text(policy).await?;
+        let whole = Some(PermittingPolicy { policy: &policy, is_whole: true });
+        self.record_in_log(ask, tbs.as_deref().map(|tbs| (tbs, whole)))?.ok_or_else(no_text)
+    }
+
+    /// Records a certificate. `None` if the text of its policy is wanted first.
+    fn record_in_log(
+        &self,
+        ask: &RecordCertificate,
+        logged: Option<Permitted<'_>>,
+    ) -> Result<Option<Recorded>, Problem> {
         let (serial, mut entry) = (&ask.serial, ask.entry.clone());
-        let tbs = self.logged_tbs(ask.tbs.as_deref(), &entry)?;
-        let logged = tbs.as_deref().map(|tbs| (tbs, ask.policy.as_ref()));
-        self.transact_logging(|txn, log| match txn.get::<LedgerEntry>(serial)? {
-            Some(old) if old.order == entry.order && old.tbs_digest == entry.tbs_digest => {
-                self.log_again(txn, log, serial, (old, logged)).map(recorded)
+        let policy = logged.and_then(|(_, policy)| policy);
+        self.transact_logging(|txn, log| {
+            let old = txn.get::<LedgerEntry>(serial)?;
+            let same = |old: &LedgerEntry| old.order == entry.order && old.tbs_digest == entry.tbs_digest;
+            let is_logged = old.as_ref().is_some_and(|old| !same(old) || old.logged.is_some());
+            let is_blocked = old.is_none() && txn.has::<BlockedKeyRecord>(&entry.key)?;
+            if let Some(policy) = policy
+                && !is_logged
+                && !is_blocked
+                && self.wants_text(txn, log, policy)?
+            {
+                return Ok(None);
             }
-            Some(_) => Ok(Recorded::SerialTaken),
-            None if txn.has::<BlockedKeyRecord>(&entry.key)? => Ok(Recorded::KeyBlocked),
-            None => {
-                entry.logged = self.log_certificate(txn, log, logged)?;
-                txn.put(serial, &entry)?;
-                self.add_to_shard(txn, &entry)?;
-                self.add_to_inventory(txn, serial, &entry)?;
-                self.begin_scan(txn)?;
-                Ok(recorded(entry.logged))
+            match old {
+                Some(old) if same(&old) => self.log_again(txn, log, serial, (old, logged)).map(recorded),
+                Some(_) => Ok(Recorded::SerialTaken),
+                None if is_blocked => Ok(Recorded::KeyBlocked),
+                None => {
+                    entry.logged = self.log_certificate(txn, log, logged)?;
+                    txn.put(serial, &entry)?;
+                    self.add_to_shard(txn, &entry)?;
+                    self.add_to_inventory(txn, serial, &entry)?;
+                    self.begin_scan(txn)?;
+                    Ok(recorded(entry.logged))
+                }
             }
+            .map(Some)
         })
     }
 
@@ -206,6 +235,11 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         }
         Ok(())
     }
+}
+
+/// The problem of a policy whose text is wanted a second time.
+fn no_text() -> Problem {
+    Problem::internal("the policy of a certificate has no text to log")
 }
 
 /// The reply for a recorded certificate with this place in the log.

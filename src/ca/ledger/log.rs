@@ -1,43 +1,90 @@
 //! The transparency log of an issuer, in its ledger.
 //!
 //! A leaf is written in the transaction of what it records: that of a certificate together with the certificate's entry,
-//! before the signature. A log has a random id, so that a ledger which lost rows never continues an old one.
+//! before the signature. A log has a random id, so that a ledger which lost rows never continues an old one. Full tiles
+//! are stored later, by the alarm.
 
 use super::kind::Ledger;
 use crate::ca::config::log::Log;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
 use crate::records::acme::certificate::LogPlace;
-use crate::records::ledger::log::{ClosedLog, LeafRecord, LogState, LogsRecord, SubtreeRecord, TileRecord};
-use crate::records::ledger::log_tail::{FullTile, LogTail, TILE};
+use crate::records::ledger::log::{ClosedLog, LeafRecord, LogState, LogsRecord};
+use crate::records::ledger::log_tail::{LogTail, TILE};
 use crate::store::{Kv, Txn};
 use crate::tlog::entry::{Entry, Kind, LoggedPredecessor};
 use crate::tlog::tree::leaf_hash;
 use crate::values::{b64, hex};
+use core::time::Duration;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
-/// The log of a ledger within a transaction.
+/// The longest time after which the alarm looks for full tiles. Other alarms usually come earlier, and do it too.
+pub(in crate::ca) const TILING: Duration = Duration::from_secs(86_400);
+
+/// The logs of a ledger within a transaction.
 #[derive(Debug, Default)]
 pub(in crate::ca) struct OpenLog {
-    /// Its end, once it is known.
+    /// The record, once it was read.
+    logs: Option<LogsRecord>,
+    /// The end of the open log, once it is known.
     tail: Option<LogTail>,
+    /// The end of a closed log, once it was read.
+    closed: Option<LogTail>,
 }
 
 impl OpenLog {
-    /// Returns the end of a log.
+    /// Returns the logs.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub fn logs<K: Kv>(&mut self, txn: &Txn<'_, K>) -> Result<&mut LogsRecord, Problem> {
+        let logs = match self.logs.take() {
+            Some(known) => known,
+            None => LogsRecord::of(txn)?,
+        };
+        Ok(self.logs.insert(logs))
+    }
+
+    /// Returns a log with its end; `None` for an unknown one.
     ///
     /// # Errors
     /// When the storage fails; for a log whose rows have a gap.
-    pub fn tail<K: Kv>(&mut self, txn: &Txn<'_, K>, state: &LogState) -> Result<LogTail, Problem> {
-        if let Some(known) = self.tail.as_ref().filter(|tail| tail.log == state.id && tail.tiled == state.tiled) {
-            return Ok(known.clone());
-        }
-        let read = tail_of(txn, state)?;
-        if state.closed.is_none() {
-            self.tail = Some(read.clone());
-        }
-        Ok(read)
+    pub fn find<K: Kv>(&mut self, txn: &Txn<'_, K>, id: &str) -> Result<Option<(&LogState, &LogTail)>, Problem> {
+        self.logs(txn)?;
+        let Some(state) = self.logs.as_ref().and_then(|logs| logs.find(id)) else { return Ok(None) };
+        let known = if state.closed.is_none() { &mut self.tail } else { &mut self.closed };
+        let tail = match known.take().filter(|tail| tail.follows(state)) {
+            Some(tail) => tail,
+            None => tail_of(txn, state)?,
+        };
+        Ok(Some((state, known.insert(tail))))
+    }
+
+    /// Returns the end of the open log in memory, if it follows the stored tiles.
+    pub fn known_tail(&mut self, state: &LogState) -> Option<&mut LogTail> {
+        self.tail.as_mut().filter(|tail| state.closed.is_none() && tail.follows(state))
+    }
+
+    /// Changes the state of the open log, and stores it.
+    ///
+    /// # Errors
+    /// When the storage fails; without an open log.
+    pub fn change<K: Kv>(&mut self, txn: &mut Txn<'_, K>, change: impl FnOnce(&mut LogState)) -> Result<(), Problem> {
+        let logs = self.logs(txn)?;
+        change(logs.open_mut().ok_or_else(no_log)?);
+        Ok(txn.put("", logs)?)
+    }
+
+    /// Adds an entry to the open log. Returns its place.
+    ///
+    /// # Errors
+    /// When the storage fails; without an open log.
+    pub fn put<K: Kv>(&mut self, txn: &mut Txn<'_, K>, entry: Entry<'_>) -> Result<LogPlace, Problem> {
+        let id = self.logs(txn)?.open().ok_or_else(no_log)?.id.clone();
+        self.find(txn, &id)?;
+        let tail = self.tail.as_mut().ok_or_else(no_log)?;
+        let index = put_leaf(txn, tail, entry)?;
+        Ok(LogPlace { log: id, index })
     }
 }
 
@@ -52,7 +99,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         &self,
         act: impl FnOnce(&mut Txn<'_, K>, &mut OpenLog) -> Result<T, Problem>,
     ) -> Result<T, Problem> {
-        let mut log = OpenLog { tail: self.running.log.take() };
+        let mut log = OpenLog { tail: self.running.log.take(), ..OpenLog::default() };
         let value = self.transact(|txn| act(txn, &mut log))?;
         self.running.log.replace(log.tail);
         Ok(value)
@@ -68,36 +115,34 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         log: &mut OpenLog,
         entry: Entry<'_>,
     ) -> Result<Option<LogPlace>, Problem> {
-        let Some(settings) = &self.ports.settings().log else { return Ok(None) };
-        let mut tail = self.opened(txn, log, settings)?;
-        let index = put_leaf(txn, &mut tail, entry)?;
-        let place = LogPlace { log: tail.log.clone(), index };
-        log.tail = Some(tail);
-        Ok(Some(place))
+        match self.opened(txn, log)? {
+            true => log.put(txn, entry).map(Some),
+            false => Ok(None),
+        }
     }
 
-    /// Returns the end of the open log. Without one that the settings continue, a log begins.
-    fn opened(&self, txn: &mut Txn<'_, K>, log: &mut OpenLog, settings: &Log) -> Result<LogTail, Problem> {
-        let logs = LogsRecord::of(txn)?;
-        let mut tail = match logs.open().filter(|open| self.continues_log(open, settings)) {
-            Some(open) => log.tail(txn, open)?,
-            None => {
-                self.close(txn)?;
-                self.begin_log(txn, settings)?
-            }
-        };
-        self.put_issuer_leaf(txn, &mut tail)?;
-        Ok(tail)
+    /// Makes sure that a log is open which the settings continue: without one it begins. `false` without a log.
+    ///
+    /// # Errors
+    /// When the storage fails; without randomness.
+    pub(in crate::ca) fn opened(&self, txn: &mut Txn<'_, K>, log: &mut OpenLog) -> Result<bool, Problem> {
+        let Some(settings) = &self.ports.settings().log else { return Ok(false) };
+        if !self.continues(txn, log)? {
+            self.close(txn)?;
+            *log = OpenLog::default();
+            self.begin_log(txn, log, settings)?;
+        }
+        self.put_issuer_leaf(txn, log)?;
+        Ok(true)
     }
 
     /// Whether the settings continue the open log, if there is one.
     ///
     /// # Errors
     /// When the storage fails.
-    pub(in crate::ca) fn continues(&self, txn: &Txn<'_, K>) -> Result<bool, Problem> {
-        let logs = LogsRecord::of(txn)?;
+    pub(in crate::ca) fn continues(&self, txn: &Txn<'_, K>, log: &mut OpenLog) -> Result<bool, Problem> {
         let settings = self.ports.settings().log.as_ref();
-        Ok(settings.zip(logs.open()).is_some_and(|(settings, open)| self.continues_log(open, settings)))
+        Ok(settings.zip(log.logs(txn)?.open()).is_some_and(|(settings, open)| self.continues_log(open, settings)))
     }
 
     fn continues_log(&self, open: &LogState, settings: &Log) -> bool {
@@ -121,8 +166,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     }
 
     /// Begins a log. Its first entry names the one before it.
-    fn begin_log(&self, txn: &mut Txn<'_, K>, settings: &Log) -> Result<LogTail, Problem> {
-        let mut logs = LogsRecord::of(txn)?;
+    fn begin_log(&self, txn: &mut Txn<'_, K>, log: &mut OpenLog, settings: &Log) -> Result<(), Problem> {
+        let logs = log.logs(txn)?;
         let id = hex::encode(&self.ports.random::<4>()?);
         if logs.find(&id).is_some() {
             return Err(Problem::internal(format!("a new log would have the id {id} of an earlier one")));
@@ -133,7 +178,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         });
         logs.logs.push(LogState {
             origin: self.ports.settings().urls.log_origin(&self.issuer, &id),
-            id: id.clone(),
+            id,
             key: settings.key_text(),
             own: true,
             begun: self.ports.now(),
@@ -143,31 +188,30 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
             least: 0,
             issuer: None,
             policy: None,
+            last_policy: None,
         });
-        txn.put("", &logs)?;
-        let mut tail = LogTail { log: id, ..LogTail::default() };
+        txn.put("", logs)?;
+        txn.wake_at(self.ports.now().plus(TILING));
         if let Some(before) = before {
-            put_leaf(txn, &mut tail, Entry { kind: Kind::Predecessor, body: &json(&before)? })?;
+            log.put(txn, Entry { kind: Kind::Predecessor, body: &json(&before)? })?;
         }
-        Ok(tail)
+        Ok(())
     }
 
     /// Adds the issuer's certificate if the log does not have it last.
-    fn put_issuer_leaf(&self, txn: &mut Txn<'_, K>, tail: &mut LogTail) -> Result<(), Problem> {
+    fn put_issuer_leaf(&self, txn: &mut Txn<'_, K>, log: &mut OpenLog) -> Result<(), Problem> {
         let Some(issuer) = self.issuer_of_ledger() else { return Ok(()) };
-        let der = issuer.certificate_der();
-        let digest = b64::encode(&Sha256::digest(der));
-        let mut logs = LogsRecord::of(txn)?;
-        let Some(state) = logs.find_mut(&tail.log).filter(|state| state.issuer.as_ref() != Some(&digest)) else {
+        let (digest, last) =
+            (issuer.certificate_digest(), log.logs(txn)?.open().and_then(|open| open.issuer.as_deref()));
+        if last == Some(digest) {
             return Ok(());
-        };
-        state.issuer = Some(digest);
-        txn.put("", &logs)?;
-        put_leaf(txn, tail, Entry { kind: Kind::Issuer, body: der }).map(drop)
+        }
+        log.change(txn, |state| state.issuer = Some(digest.to_owned()))?;
+        log.put(txn, Entry { kind: Kind::Issuer, body: issuer.certificate_der() }).map(drop)
     }
 }
 
-/// Stores a leaf, and the tile that it makes full. Returns its index.
+/// Stores a leaf. Returns its index.
 fn put_leaf<K: Kv>(txn: &mut Txn<'_, K>, tail: &mut LogTail, entry: Entry<'_>) -> Result<u64, Problem> {
     if !entry.fits() {
         return Err(Problem::internal(format!("an entry of kind {} is too long for the log", entry.kind)));
@@ -180,41 +224,35 @@ fn put_leaf<K: Kv>(txn: &mut Txn<'_, K>, tail: &mut LogTail, entry: Entry<'_>) -
         return Err(Problem::internal(format!("leaf {id} exists already")));
     }
     txn.put(&id, &LeafRecord { hash, entry: Some(b64::encode(&bytes)) })?;
-    if let Some(full) = tail.push(hash) {
-        put_tile(txn, tail, &full)?;
-    }
+    tail.push(hash);
     Ok(index)
 }
 
-/// Stores a full tile with its subtrees, and the state of the log.
-fn put_tile<K: Kv>(txn: &mut Txn<'_, K>, tail: &LogTail, full: &FullTile) -> Result<(), Problem> {
-    let hashes: Vec<u8> = full.hashes.iter().flat_map(|hash| *hash.as_bytes()).collect();
-    txn.put(&TileRecord::id(&tail.log, full.number), &TileRecord { hashes: b64::encode(&hashes) })?;
-    for (level, number, hash) in &full.subtrees {
-        txn.put(&SubtreeRecord::id(&tail.log, *level, *number), &SubtreeRecord { hash: *hash })?;
-    }
-    let mut logs = LogsRecord::of(txn)?;
-    let state = logs.find_mut(&tail.log).ok_or_else(|| broken(&tail.log))?;
-    (state.tiled, state.peaks) = (tail.tiled, tail.peaks.clone());
-    Ok(txn.put("", &logs)?)
-}
-
-/// Reads the end of a log from its rows.
+/// Reads the end of a log from its rows: all leaves after its stored tiles.
 ///
 /// # Errors
 /// When the storage fails; for a log whose rows have a gap.
 pub(in crate::ca) fn tail_of<K: Kv>(txn: &Txn<'_, K>, state: &LogState) -> Result<LogTail, Problem> {
-    let after = state.tiled.checked_sub(1).map(LeafRecord::index);
-    let leaves = txn.list_below::<LeafRecord>(&state.id, after.as_deref(), TILE)?;
-    let mut tail =
-        LogTail { log: state.id.clone(), tiled: state.tiled, peaks: state.peaks.clone(), hashes: Vec::new() };
+    let mut tail = LogTail::after_tiles(state);
+    while read_leaves(txn, &mut tail)? {}
+    Ok(tail)
+}
+
+/// Reads the next leaves of a log, at most a tile. Returns whether there were as many.
+///
+/// # Errors
+/// When the storage fails; for a log whose rows have a gap.
+pub(in crate::ca) fn read_leaves<K: Kv>(txn: &Txn<'_, K>, tail: &mut LogTail) -> Result<bool, Problem> {
+    let after = tail.size().checked_sub(1).map(LeafRecord::index);
+    let leaves = txn.list_below::<LeafRecord>(&tail.log, after.as_deref(), TILE)?;
+    let full = leaves.len() == TILE;
     for (index, leaf) in leaves {
         if index != LeafRecord::index(tail.size()) {
-            return Err(broken(&state.id));
+            return Err(broken(&tail.log));
         }
-        tail.hashes.push(leaf.hash);
+        tail.push(leaf.hash);
     }
-    Ok(tail)
+    Ok(full)
 }
 
 /// The JSON body of an entry.
@@ -223,6 +261,11 @@ pub(in crate::ca) fn tail_of<K: Kv>(txn: &Txn<'_, K>, state: &LogState) -> Resul
 /// `serverInternal` for a value that JSON cannot represent.
 pub(in crate::ca) fn json(body: &impl Serialize) -> Result<Vec<u8>, Problem> {
     serde_json::to_vec(body).map_err(|error| Problem::internal(error.to_string()))
+}
+
+/// The problem of an entry without a log.
+fn no_log() -> Problem {
+    Problem::internal("an entry has no open log")
 }
 
 /// The problem of a log whose rows do not fit together.

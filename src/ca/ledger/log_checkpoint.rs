@@ -143,11 +143,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     fn unsigned(&self, log: &str, least: u64) -> Result<Newest, Problem> {
         let now = self.ports.now();
         self.transact_logging(|txn, open| {
-            let logs = LogsRecord::of(txn)?;
-            let Some(state) = logs.find(log) else { return Ok(Newest::Unknown) };
+            let Some((state, tail)) = open.find(txn, log)? else { return Ok(Newest::Unknown) };
             let stored = txn.get::<CheckpointRecord>(log)?;
             let right = stored.as_ref().is_none_or(|stored| is_by_its_keys(stored, state));
-            let tail = open.tail(txn, state)?;
             let (size, shown) = (tail.size(), stored.as_ref().map_or(0, |stored| stored.size));
             let fresh = stored.as_ref().is_some_and(|stored| stored.signed.is_within(INTERVAL, now));
             let ours = self.signs(state);

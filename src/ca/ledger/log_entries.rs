@@ -2,6 +2,7 @@
 
 use super::kind::Ledger;
 use super::log::{OpenLog, json};
+use super::logged_policy::PermittingPolicy;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
 use crate::records::acme::certificate::LogPlace;
@@ -9,12 +10,12 @@ use crate::records::ledger::crl::CrlRecord;
 use crate::records::ledger::entry::LedgerEntry;
 use crate::records::ledger::log::{LeafRecord, LogsRecord};
 use crate::store::{Kv, Txn};
-use crate::tlog::entry::{Entry, Kind, LoggedCrl, LoggedPolicy, LoggedRevocation};
+use crate::tlog::entry::{Entry, Kind, LoggedCrl, LoggedRevocation};
 use crate::values::{b64, hex};
 use sha2::{Digest, Sha256};
 
 /// A to-be-signed certificate, and the policy that permitted it.
-pub(in crate::ca) type Permitted<'a> = (&'a [u8], Option<&'a LoggedPolicy>);
+pub(in crate::ca) type Permitted<'a> = (&'a [u8], Option<PermittingPolicy<'a>>);
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     /// Decodes the to-be-signed certificate of an ask; `None` without a log.
@@ -33,7 +34,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         tbs.map(Some).ok_or_else(|| Problem::internal(format!("order {} has another certificate", entry.order)))
     }
 
-    /// Adds a certificate to the log. Returns its place; `None` without a log.
+    /// Adds a certificate to the log, after the policy that permitted it. Returns its place; `None` without a log.
     ///
     /// # Errors
     /// As [`Ledger::append`].
@@ -44,26 +45,13 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         certificate: Option<Permitted<'_>>,
     ) -> Result<Option<LogPlace>, Problem> {
         let Some((body, policy)) = certificate else { return Ok(None) };
+        if !self.opened(txn, log)? {
+            return Ok(None);
+        }
         if let Some(policy) = policy {
-            self.log_policy(txn, log, policy)?;
+            policy.append_to(txn, log)?;
         }
-        self.append(txn, log, Entry { kind: Kind::Certificate, body })
-    }
-
-    /// Adds a policy to the log, unless it is the last one there.
-    fn log_policy(&self, txn: &mut Txn<'_, K>, log: &mut OpenLog, policy: &LoggedPolicy) -> Result<(), Problem> {
-        let body = json(policy)?;
-        let digest = b64::encode(&Sha256::digest(&body));
-        let last = txn.get::<LogsRecord>("")?.and_then(|logs| logs.open()?.policy.clone());
-        if last.as_ref() == Some(&digest) && self.continues(txn)? {
-            return Ok(());
-        }
-        let Some(place) = self.append(txn, log, Entry { kind: Kind::Policy, body: &body })? else { return Ok(()) };
-        let mut logs = LogsRecord::of(txn)?;
-        if let Some(state) = logs.find_mut(&place.log) {
-            state.policy = Some(digest);
-        }
-        Ok(txn.put("", &logs)?)
+        log.put(txn, Entry { kind: Kind::Certificate, body }).map(Some)
     }
 
     /// Removes the entry of a pruned certificate from its leaf. The hash stays.

@@ -4,7 +4,7 @@ use super::kind::Ledger;
 use super::log::broken;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
-use crate::records::ledger::log::{CheckpointRecord, LeafRecord, LogState, LogsRecord, SubtreeRecord, TileRecord};
+use crate::records::ledger::log::{CheckpointRecord, LeafRecord, LogState, SubtreeRecord, TileRecord};
 use crate::records::ledger::log_tail::LogTail;
 use crate::store::{Kv, Txn};
 use crate::tlog::entry::bundle;
@@ -59,7 +59,7 @@ pub struct ReadEntries {
 /// A log within a transaction.
 pub(in crate::ca) struct LogReader<'t, 'k, K: Kv> {
     txn: &'t Txn<'k, K>,
-    tail: LogTail,
+    tail: &'t LogTail,
     /// The newest checkpoint.
     pub checkpoint: Option<CheckpointRecord>,
     /// The tiles that were read.
@@ -77,9 +77,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         read: impl FnOnce(&mut LogReader<'_, '_, K>) -> Result<Option<T>, Problem>,
     ) -> Result<Option<T>, Problem> {
         self.transact_logging(|txn, open| {
-            let logs = LogsRecord::of(txn)?;
-            let Some(state) = logs.find(log) else { return Ok(None) };
-            let (tail, checkpoint) = (open.tail(txn, state)?, txn.get::<CheckpointRecord>(log)?);
+            let Some((_, tail)) = open.find(txn, log)? else { return Ok(None) };
+            let checkpoint = txn.get::<CheckpointRecord>(log)?;
             read(&mut LogReader { txn, tail, checkpoint, tiles: BTreeMap::new() })
         })
     }
@@ -146,12 +145,7 @@ impl<K: Kv> LogReader<'_, '_, K> {
         }
         let mut octets = match tile.level() {
             0 => self.leaf_octets(tile)?,
-            level => {
-                let group = SubtreeRecord::group(&self.tail.log, level);
-                let after = tile.first_hash().checked_sub(1).map(SubtreeRecord::number);
-                let rows = self.txn.list_below::<SubtreeRecord>(&group, after.as_deref(), usize::from(tile.width()))?;
-                rows.iter().flat_map(|(_, row)| *row.hash.as_bytes()).collect()
-            }
+            level => self.subtree_octets(level, tile)?,
         };
         octets.truncate(tile.octets());
         if octets.len() != tile.octets() {
@@ -161,9 +155,20 @@ impl<K: Kv> LogReader<'_, '_, K> {
         Ok(octets)
     }
 
+    /// Reads the roots of subtrees: those of stored tiles are rows.
+    fn subtree_octets(&self, level: u8, tile: Tile) -> Result<Vec<u8>, Problem> {
+        let (group, width) = (SubtreeRecord::group(&self.tail.log, level), usize::from(tile.width()));
+        let after = tile.first_hash().checked_sub(1).map(SubtreeRecord::number);
+        let rows = self.txn.list_below::<SubtreeRecord>(&group, after.as_deref(), width)?;
+        let stored = rows.into_iter().map(|(_, row)| row.hash);
+        let all = stored.chain(self.tail.subtrees(level, tile.first_hash()));
+        Ok(octets_of(all.take(width)))
+    }
+
+    /// Reads the hashes of leaves: those of a stored tile are a row.
     fn leaf_octets(&self, tile: Tile) -> Result<Vec<u8>, Problem> {
-        if tile.first_hash() >= self.tail.tiled {
-            return Ok(self.tail.hashes.iter().flat_map(|hash| *hash.as_bytes()).collect());
+        if let Some(hashes) = self.tail.tile(tile.index()) {
+            return Ok(octets_of(hashes.iter().copied()));
         }
         let stored = self.txn.get::<TileRecord>(&TileRecord::id(&self.tail.log, tile.index()))?;
         stored.and_then(|tile| b64::decode(&tile.hashes)).ok_or_else(|| broken(&self.tail.log))
@@ -180,4 +185,9 @@ impl<K: Kv> LogReader<'_, '_, K> {
         let entries: Option<Vec<Vec<u8>>> = rows.iter().map(|(_, leaf)| b64::decode(leaf.entry.as_ref()?)).collect();
         Ok(entries.filter(|_| whole).and_then(bundle).map(|octets| b64::encode(&octets)))
     }
+}
+
+/// The octets of hashes.
+fn octets_of(hashes: impl Iterator<Item = Hash>) -> Vec<u8> {
+    hashes.flat_map(|hash| *hash.as_bytes()).collect()
 }

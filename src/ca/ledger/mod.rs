@@ -19,6 +19,8 @@ pub mod log_checkpoint;
 pub mod log_entries;
 pub mod log_reader;
 pub mod log_summary;
+pub mod log_tiles;
+mod logged_policy;
 pub mod pruning;
 pub mod replacements;
 pub mod restored;

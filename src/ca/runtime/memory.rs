@@ -4,7 +4,7 @@
 
 use super::failure_queue::FailureQueue;
 use super::faultless::Faultless;
-use super::policy_cache::{InForce, KeyRule, POLICY_AGE};
+use super::policy_cache::{InForce, KeyRule, POLICY_AGE, PolicyDigest};
 use super::request_ids::RequestIds;
 use crate::jose::access::KeyCache;
 use crate::records::acme::nonce::{NonceNumber, NonceSeries};
@@ -55,6 +55,8 @@ pub struct Memory {
     pub faultless: Faultless,
     /// The ids of the requests to this isolate.
     pub requests: RequestIds,
+    /// The hash of the policy.
+    pub policy_digest: PolicyDigest,
     policies: RefCell<Option<(Time, Rc<InForce>)>>,
     key_rules: RefCell<BTreeMap<String, (Time, Rc<KeyRule>)>>,
     tats: RefCell<BTreeMap<String, Time>>,

@@ -4,9 +4,12 @@ use crate::ca::config::policy;
 use crate::ca::config::settings::Settings;
 use crate::policy::Policy;
 use crate::records::Problem;
+use crate::values::hex;
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
+use std::cell::RefCell;
 
 /// How long an answer is cached, as promised in docs/POLICY.md.
 pub const POLICY_AGE: Duration = Duration::from_secs(5);
@@ -36,6 +39,29 @@ impl InForce {
         // A shadow policy refuses nothing, so one that this version can no longer read is ignored.
         let (policy, shadow) = (read(&documents.document)?, read(&documents.shadow).unwrap_or_default());
         Ok(Self { version: documents.version, policy, shadow })
+    }
+}
+
+/// The hash of the policy that was asked for last.
+#[derive(Clone, Debug, Default)]
+pub struct PolicyDigest(RefCell<Option<(Policy, String)>>);
+
+impl PolicyDigest {
+    /// Returns SHA-256 of a policy's document in hex.
+    pub fn of(&self, policy: &Policy) -> String {
+        if let Some((_, digest)) = self.0.borrow().as_ref().filter(|(known, _)| known == policy) {
+            return digest.clone();
+        }
+        let (_, digest) = Self::compute(policy);
+        self.0.replace(Some((policy.clone(), digest.clone())));
+        digest
+    }
+
+    /// Computes the text of a policy's document, and its SHA-256 in hex.
+    pub fn compute(policy: &Policy) -> (String, String) {
+        let text = policy.document().to_string();
+        let digest = hex::encode(&Sha256::digest(&text));
+        (text, digest)
     }
 }
 

@@ -54,7 +54,7 @@ pub struct Issuance {
     pub must_staple: bool,
     /// The certificate's public key, DER SubjectPublicKeyInfo in base64url.
     pub spki: String,
-    /// The CA's policy that permitted it, for the transparency log; only with one.
+    /// The CA's policy that permitted it, without its text; only with a transparency log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<LoggedPolicy>,
     /// Time of preparation.

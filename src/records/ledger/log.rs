@@ -5,6 +5,7 @@
 
 use crate::store::{Kv, Record, StoreFailure, Table, Txn};
 use crate::tlog::Hash;
+use crate::tlog::entry::LoggedPolicy;
 use crate::values::Time;
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +16,7 @@ pub struct LogsRecord {
     pub logs: Vec<LogState>,
 }
 
-/// The state of a log, as of its last full tile.
+/// The state of a log, as of its last stored tile.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogState {
     /// Its id: 8 random hex digits.
@@ -32,7 +33,7 @@ pub struct LogState {
     /// Its end. A closed log takes no more leaves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed: Option<ClosedLog>,
-    /// Number of leaves in full tiles.
+    /// Number of leaves in stored tiles.
     #[serde(default)]
     pub tiled: u64,
     /// The hashes of the complete subtrees of those leaves, the largest first.
@@ -44,9 +45,33 @@ pub struct LogState {
     /// SHA-256 of the issuer's certificate that was logged last, base64url.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issuer: Option<String>,
-    /// SHA-256 of the policy that was logged last, base64url.
+    /// SHA-256 of the policy's entry that was logged last, base64url.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
+    /// The policy in that entry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_policy: Option<LastPolicy>,
+}
+
+/// The policy that was logged last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastPolicy {
+    /// Its revision.
+    pub revision: u64,
+    /// SHA-256 of its text in hex.
+    pub sha256: String,
+    /// SHA-256 of its entry, base64url. If the log has another one last, that was written by an earlier release.
+    pub entry: String,
+}
+
+impl LogState {
+    /// Whether this policy was logged last.
+    pub fn has_policy(&self, policy: &LoggedPolicy) -> bool {
+        self.last_policy.as_ref().is_some_and(|last| {
+            let same = (last.revision, &last.sha256) == (policy.revision, &policy.sha256);
+            same && self.policy.as_ref() == Some(&last.entry)
+        })
+    }
 }
 
 /// The end of a log.
@@ -91,6 +116,11 @@ impl LogsRecord {
     /// The open log, if any.
     pub fn open(&self) -> Option<&LogState> {
         self.logs.last().filter(|log| log.closed.is_none())
+    }
+
+    /// The open log, to be changed.
+    pub fn open_mut(&mut self) -> Option<&mut LogState> {
+        self.logs.last_mut().filter(|log| log.closed.is_none())
     }
 }
 

@@ -3,6 +3,8 @@
 mod entries;
 mod failing;
 mod keys;
+mod late;
+mod policies;
 mod reading;
 mod restored;
 mod tiles;

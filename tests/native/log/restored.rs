@@ -112,6 +112,8 @@ enum Step {
     Break(bool, usize, OperationFault),
     Restart,
     Wait,
+    /// The alarm, which stores full tiles.
+    Wake,
     Backup,
     /// Another CA from one of the backups. The one that was continues.
     Restore(usize),
@@ -123,11 +125,12 @@ fn step() -> impl Strategy<Value = Step> {
     let fault = prop::sample::select(OperationFault::ALL.to_vec());
     prop_oneof![
         4 => (1..5_u64).prop_map(Step::Enter),
-        1 => (250..260_u64).prop_map(Step::Enter),
+        2 => (250..260_u64).prop_map(Step::Enter),
         6 => Just(Step::Show),
         4 => (any::<bool>(), 0..14_usize, fault).prop_map(|(shows, at, fault)| Step::Break(shows, at, fault)),
         1 => Just(Step::Restart),
         2 => Just(Step::Wait),
+        2 => Just(Step::Wake),
         2 => Just(Step::Backup),
         2 => any::<usize>().prop_map(Step::Restore),
         2 => any::<usize>().prop_map(Step::Turn),
@@ -190,6 +193,10 @@ proptest! {
                 }
                 Step::Restart => world.restart(),
                 Step::Wait => world.pass(Duration::from_secs(2)),
+                Step::Wake => {
+                    world.pass(Duration::from_secs(86_400));
+                    world.run_due_alarms();
+                }
                 Step::Backup => backups.push(backup(&world)),
                 Step::Restore(which) => {
                     if let Some(rows) = which.checked_rem(backups.len()).map(|n| &backups[n]) {
