@@ -106,8 +106,9 @@ impl Client {
         let pem =
             root.as_ref().map(|file| files::read(file)?.with_context(|| format!("{} does not exist", file.display())));
         let agent = web::agent(pem.transpose()?.as_deref(), address)?;
-        // A `dev` on this machine has nothing before it.
-        let access = if address.is_none() { access::headers()? } else { Vec::new() };
+        // A server on this machine has nothing before it.
+        let local = address.is_some_and(|address| address.ip().is_loopback());
+        let access = if local { Vec::new() } else { access::headers()? };
         Ok(Self { agent, base, token, token_from, access, root, address })
     }
 

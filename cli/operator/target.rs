@@ -39,6 +39,9 @@ pub struct Target {
     /// A root certificate to trust for https, in place of those that browsers trust.
     #[arg(long, value_name = "FILE", global = true, hide_short_help = true)]
     root: Option<PathBuf>,
+    /// Connect to this address, whatever DNS says of the URL's host. For a CA whose DNS record leads elsewhere yet.
+    #[arg(long, value_name = "ADDRESS:PORT", global = true, hide_short_help = true)]
+    connect: Option<SocketAddr>,
     /// The state folder of `dev` [default: .selvedge].
     #[arg(long, value_name = "DIR", global = true, hide_short_help = true)]
     state: Option<PathBuf>,
@@ -107,7 +110,7 @@ impl Target {
                 _ => return Err(self.no_token(&base)),
             },
         };
-        let address = dev.as_ref().and_then(|dev| dev.address);
+        let address = self.connect.or_else(|| dev.as_ref().and_then(|dev| dev.address));
         let root = self.root.clone().or_else(|| dev.map(|dev| dev.root));
         Ok(ResolvedTarget { base, token, token_from, root, address })
     }

@@ -5,8 +5,13 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use instant_acme::RevocationRequest;
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use rustls_pki_types::CertificateDer;
 use tempfile::TempDir;
+
+use crate::serve::home::{Home, companion, obtain, wait};
+use crate::serve::{leaf, revoked};
 
 /// A `rehearse` whose temporary files are in a folder of its own.
 fn rehearse(place: &TempDir, arguments: &[&str]) -> Command {
@@ -112,4 +117,98 @@ fn rehearsal_that_is_interrupted_ends_its_processes_and_leaves_nothing() {
     for pid in pids {
         assert!(test_kill_process(Pid::from_raw(pid).unwrap()).is_err(), "process {pid} goes on");
     }
+}
+
+/// Runs `rehearse` with a backup in the folder of a CA.
+fn with_backup(home: &Home, arguments: &[&str]) -> (Option<i32>, String) {
+    let temporary = home.path("tmp");
+    fs::create_dir_all(&temporary).unwrap();
+    let mut command = companion();
+    command.env("TMPDIR", &temporary).arg("rehearse").args(arguments).current_dir(home.path("."));
+    let output = command.output().unwrap();
+    let left: Vec<_> = fs::read_dir(&temporary).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(left, Vec::<PathBuf>::new());
+    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    (output.status.code(), said)
+}
+
+/// A CA with four certificates, one of them revoked, and a backup of it. It does not run any more.
+async fn backed_up() -> Home {
+    let home = Home::new();
+    let serve = home.serve(&["--tls-from-ca"]);
+    let account = home.account("client").await;
+    let mut chains = Vec::new();
+    for n in 0..3 {
+        chains.push(obtain(&account, &format!("n{n}.test")).await.unwrap());
+    }
+    let der = CertificateDer::from(leaf(&chains[0]));
+    account.revoke(&RevocationRequest { certificate: &der, reason: None }).await.unwrap();
+    wait("revocation in the CRL", || revoked(&home, &leaf(&chains[0])).then_some(()));
+    let at = ["--url", &home.base(), "--root", "ca/root.pem", "--token-file", "ca/admin.tokens"];
+    let mut backup = companion();
+    backup.args(["backup", "b.age", "--passphrase-file", "passphrase"]).args(at).current_dir(home.path("."));
+    let made = backup.output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    serve.stop();
+    home
+}
+
+const WITH_BACKUP: [&str; 4] = ["--backup", "b.age", "--backup-passphrase", "passphrase"];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rehearsal_restores_a_backup_into_a_copy_without_keys_and_with_them() {
+    let home = backed_up().await;
+    let before = contents(&home.path("."));
+    let (code, out) = with_backup(&home, &[&WITH_BACKUP[..], &["--with-keys"]].concat());
+    assert_eq!(code, Some(0), "{out}");
+    for said in [
+        "2 accounts, ",
+        "4 certificates, 4 ledger entries, 1 of them revoked",
+        "the keys of the CA, has taken all of it",
+        "3 certificates were downloaded, and are by an issuer in the CA's folder",
+        "CRLs were signed, with higher numbers than in the backup",
+        "rehearsed: 22 steps",
+    ] {
+        assert!(out.contains(said), "{said}: {out}");
+    }
+    assert_eq!(contents(&home.path(".")), before, "the CA itself is as it was");
+
+    // The keys are elsewhere, as on a machine that keeps backups.
+    for name in ["issuer.key", "nonce.key", "log.key", "admin.tokens"] {
+        fs::remove_file(home.path("ca").join(name)).unwrap();
+    }
+    let (code, out) = with_backup(&home, &WITH_BACKUP);
+    assert_eq!(code, Some(0), "{out}");
+    assert!(
+        out.contains("without a key of the CA, has taken all of it") && out.contains("rehearsed: 21 steps"),
+        "{out}"
+    );
+    assert!(!out.contains("sign its CRLs"), "{out}");
+    let (code, out) = with_backup(&home, &[&WITH_BACKUP[..], &["--with-keys"]].concat());
+    assert!(code == Some(1) && out.contains("nonce.key") && out.contains("step 2 of 22 failed"), "{out}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rehearsal_refuses_a_wrong_passphrase_a_cut_backup_and_one_of_another_ca() {
+    let home = backed_up().await;
+    home.write("wrong", "another horse battery staple\n", 0o600);
+    let refused = |home: &Home, arguments: &[&str], step: &str, why: &str| {
+        let (code, out) = with_backup(home, arguments);
+        assert!(code == Some(1) && out.contains(step) && out.contains(why), "{code:?} {why}: {out}");
+        assert!(!out.contains("set up a CA"), "no other step is taken: {out}");
+    };
+    let read = "failed   1  read your backup";
+    refused(&home, &["--backup", "b.age", "--backup-passphrase", "wrong"], read, "passphrase");
+    let whole = fs::read(home.path("b.age")).unwrap();
+    fs::write(home.path("cut.age"), &whole[..whole.len() - 100]).unwrap();
+    refused(&home, &["--backup", "cut.age", "--backup-passphrase", "passphrase"], read, "is NOT a whole backup");
+    refused(&home, &["--backup", "b.age"], "--backup needs its key", "--backup-identity");
+    // Another CA, at its own URL; then one at the same URL with issuers of its own.
+    let restore = "failed   2  restore your backup";
+    let other = Home::new();
+    fs::write(other.path("b.age"), &whole).unwrap();
+    refused(&other, &WITH_BACKUP, restore, "whose account URLs differ");
+    let same = Home::at(home.ports);
+    fs::write(same.path("b.age"), &whole).unwrap();
+    refused(&same, &WITH_BACKUP, restore, "is not configured here");
 }

@@ -120,8 +120,9 @@ fn show(at: &Target, file: &Path, checked: &Checked) {
     print(&if at.json {
         let report = json!({
             "whole": true, "id": head.id, "base_url": head.base_url, "begun": head.at, "version": head.version,
-            "issuers": head.issuers, "accounts": counts.accounts, "certificates": counts.certificates,
-            "ledger_entries": counts.entries, "audit_entries": counts.audit, "partitions": checked.partitions.len(),
+            "issuers": head.issuers, "accounts": counts.accounts, "orders": counts.orders,
+            "certificates": counts.certificates, "ledger_entries": counts.entries, "revocations": counts.revocations,
+            "crl_numbers": checked.lists, "audit_entries": counts.audit, "partitions": checked.partitions.len(),
             "rows": counts.rows, "sha256": checked.digest,
         });
         format!("{report}\n")
@@ -132,8 +133,10 @@ fn show(at: &Target, file: &Path, checked: &Checked) {
             ("begun", head.at.clone()),
             ("version", head.version.clone()),
             ("accounts", counts.accounts.to_string()),
+            ("orders", counts.orders.to_string()),
             ("certificates", counts.certificates.to_string()),
             ("ledger entries", counts.entries.to_string()),
+            ("revocations", counts.revocations.to_string()),
             ("audit entries", counts.audit.to_string()),
             ("partitions", checked.partitions.len().to_string()),
             ("rows", counts.rows.to_string()),

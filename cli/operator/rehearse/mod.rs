@@ -4,13 +4,13 @@
 //! handbook and checks what clients and verifiers see.
 
 mod compromise;
+mod from_backup;
 mod own;
 mod scene;
 mod secrets;
 mod steps;
 mod walk;
 
-use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
@@ -20,9 +20,10 @@ use crate::common::ca_paths::CaPaths;
 use crate::common::files::read_pem;
 use crate::common::host::print;
 use crate::common::web::{self, clean};
+use from_backup::Restored;
 use own::Own;
 use scene::{ROOT, Scene};
-use steps::{Id, STEPS, Step};
+use steps::{Id, OfBackup, STEPS, Step};
 use walk::Walk;
 
 /// Options of `rehearse`.
@@ -33,12 +34,8 @@ pub struct Options {
     /// The name of the certificates. [default: below a name that the issuer in --ca permits, else rehearsal.test]
     #[arg(long, value_name = "NAME", value_parser = super::acceptance::name)]
     name: Option<DnsName>,
-    /// Read a backup first, and say whether it is whole.
-    #[arg(long, value_name = "FILE", requires = "backup_passphrase")]
-    backup: Option<PathBuf>,
-    /// A file with the passphrase of that backup.
-    #[arg(long, value_name = "FILE", requires = "backup")]
-    backup_passphrase: Option<PathBuf>,
+    #[command(flatten)]
+    backup: from_backup::Options,
 }
 
 /// Takes all steps; `false` when one failed.
@@ -47,31 +44,47 @@ pub struct Options {
 /// When the throw-away CA cannot be made, or a signal asked to stop.
 pub fn run(options: &Options) -> Result<bool> {
     let own = Own::read(&options.place)?;
-    let mut scene = Scene::new()?;
-    if let (Some(file), Some(passphrase)) = (&options.backup, &options.backup_passphrase) {
-        let absolute = |path: &PathBuf| std::path::absolute(path).map(|path| path.display().to_string());
-        let (file, passphrase) = (absolute(file)?, absolute(passphrase)?);
-        print(&scene.run(&["backup", "verify", &file, "--passphrase-file", &passphrase])?);
-        scene.did();
+    let began = Instant::now();
+    let of_backup = from_backup::steps(&options.backup);
+    let total = of_backup.len().saturating_add(STEPS.len());
+    if !of_backup.is_empty() && !with_backup(options, of_backup, total)? {
+        return Ok(false);
     }
+    let scene = Scene::new()?;
     let agent = web::agent(Some(&read_pem(&scene.path(ROOT))?), None)?;
     let name = options.name.as_ref().map_or_else(|| own.name.clone(), |name| name.as_str().to_owned());
     print(&format!("{}Folder: {}\n\n", own.notice, scene.path("").display()));
     let mut walk = Walk::new(scene, &agent, name, own);
-    let began = Instant::now();
-    for (n, step) in STEPS.iter().enumerate() {
-        let number = n.saturating_add(1);
-        if !take(&mut walk, step, number) {
-            if walk.scene.is_stopped() {
-                bail!("stopped at step {number}; processes and folder are removed");
-            }
-            print(&format!("\nnot rehearsed: step {number} of {} failed\n", STEPS.len()));
-            return Ok(false);
+    for (step, number) in STEPS.iter().zip(of_backup.len().saturating_add(1)..) {
+        let (began, found) = (Instant::now(), walk.take(step.id));
+        if !show(step, number, began, &walk.scene.did(), found.as_ref()) {
+            return failed(&walk.scene, number, total);
         }
     }
     walk.scene.stop();
-    print(&format!("\nrehearsed: {} steps in {} s; nothing of it is left\n", STEPS.len(), began.elapsed().as_secs()));
+    print(&format!("\nrehearsed: {total} steps in {} s; nothing of it is left\n", began.elapsed().as_secs()));
     Ok(true)
+}
+
+/// Takes the steps with a backup; `false` when one failed.
+fn with_backup(options: &Options, steps: &[Step<OfBackup>], total: usize) -> Result<bool> {
+    let mut copy = Restored::new(&options.place, &options.backup)?;
+    for (step, number) in steps.iter().zip(1..) {
+        let (began, found) = (Instant::now(), copy.take(step.id));
+        if !show(step, number, began, &copy.scene.did(), found.as_ref()) {
+            return failed(&copy.scene, number, total);
+        }
+    }
+    Ok(true)
+}
+
+/// Says that a step failed, unless a signal asked to stop.
+fn failed(scene: &Scene, number: usize, total: usize) -> Result<bool> {
+    if scene.is_stopped() {
+        bail!("stopped at step {number}; processes and folder are removed");
+    }
+    print(&format!("\nnot rehearsed: step {number} of {total} failed\n"));
+    Ok(false)
 }
 
 impl Walk<'_> {
@@ -103,17 +116,21 @@ impl Walk<'_> {
     }
 }
 
-/// Takes a step and prints it; whether it succeeded.
-fn take(walk: &mut Walk<'_>, step: &Step, number: usize) -> bool {
-    let began = Instant::now();
-    let found = walk.take(step.id);
+/// Prints a step; whether it succeeded.
+fn show<I>(
+    step: &Step<I>,
+    number: usize,
+    began: Instant,
+    did: &[String],
+    found: Result<&String, &anyhow::Error>,
+) -> bool {
     let seconds = began.elapsed().as_secs_f32();
     let result = if found.is_ok() { "ok    " } else { "failed" };
     let mut text = format!("{result}  {number:2}  {} ({seconds:.1} s)\n", step.title);
-    for (n, line) in walk.scene.did().iter().enumerate() {
+    for (n, line) in did.iter().enumerate() {
         text.push_str(&format!("            {:10}{}\n", if n == 0 { "did" } else { "" }, clean(line)));
     }
-    let (label, said) = match &found {
+    let (label, said) = match found {
         Ok(said) => ("found", said.clone()),
         Err(error) => ("why", format!("{error:#}")),
     };

@@ -15,7 +15,7 @@ use crate::common::worker_config::WorkerConfig;
 use crate::common::x509::display_name;
 
 /// Settings that are taken over. Others are of the place, or lead out of this machine.
-const SETTINGS: [&str; 5] =
+pub const SETTINGS: [&str; 5] =
     ["CRL_SHARDS", "EXTERNAL_ACCOUNT_REQUIRED", "KEEP_EXPIRED_DAYS", "POLICY", "TERMS_OF_SERVICE"];
 /// The name where no issuer says otherwise.
 const NAME: &str = "rehearsal.test";

@@ -16,7 +16,7 @@ use selvedge::pki::ceremony;
 use selvedge::values::hex;
 use serde_json::Value;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use url::Url;
+use url::{Host, Url};
 
 use crate::common::config_edit::ConfigEdit;
 use crate::common::files::{Readers, Staged};
@@ -52,6 +52,10 @@ pub struct Scene {
     serve: Option<Child>,
     folder: Folder,
     ports: [u16; 2],
+    /// `BASE_URL` and `STATUS_URL`.
+    urls: [String; 2],
+    /// How long a command may take.
+    pub patience: Duration,
     stopped: Arc<AtomicBool>,
     /// The commands of the present step.
     did: Vec<String>,
@@ -67,6 +71,20 @@ impl Scene {
     /// # Errors
     /// When the folder cannot be written.
     pub fn new() -> Result<Self> {
+        let ports = free_ports()?;
+        let [main, status] = ports;
+        Self::with(ports, [format!("https://{HOST}:{main}"), format!("http://{HOST}:{status}")])
+    }
+
+    /// The same with the URLs of another CA. Only commands of this value reach it by them.
+    ///
+    /// # Errors
+    /// As [`Scene::new`].
+    pub fn at(base: &str, status: &str) -> Result<Self> {
+        Self::with(free_ports()?, [base.trim_end_matches('/').to_owned(), status.trim_end_matches('/').to_owned()])
+    }
+
+    fn with(ports: [u16; 2], urls: [String; 2]) -> Result<Self> {
         let stopped = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM, SIGHUP] {
             signal_hook::flag::register(signal, Arc::clone(&stopped)).context("cannot watch for Ctrl-C")?;
@@ -78,7 +96,9 @@ impl Scene {
         let scene = Self {
             serve: None,
             folder,
-            ports: free_ports()?,
+            ports,
+            urls,
+            patience: PATIENCE,
             stopped,
             did: Vec::new(),
             secrets: BTreeSet::new(),
@@ -87,8 +107,15 @@ impl Scene {
         scene.write("passphrase", &hex::encode(&host::random::<16>()?))?;
         let now = host::now()?;
         let root = ceremony::create_root("Rehearsal's endpoint (NOT TRUSTED)", now, 1)?;
-        let address = HOST.parse().context("the host is no address")?;
-        let leaf = ceremony::create_server_leaf(&root, &["localhost"], &[address], now, 1)?;
+        let (mut names, mut addresses) = (vec!["localhost".to_owned()], vec![HOST.parse()?]);
+        match scene.url()?.host() {
+            Some(Host::Domain(name)) => names.push(name.to_owned()),
+            Some(Host::Ipv4(address)) => addresses.push(address.into()),
+            Some(Host::Ipv6(address)) => addresses.push(address.into()),
+            None => {}
+        }
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let leaf = ceremony::create_server_leaf(&root, &names, &addresses, now, 1)?;
         for (name, text) in
             [(ROOT, &root.certificate), ("endpoint.pem", &leaf.certificate), ("endpoint.key", &leaf.key)]
         {
@@ -104,14 +131,14 @@ impl Scene {
 
     /// `BASE_URL`.
     pub fn base(&self) -> String {
-        let [port, _] = self.ports;
-        format!("https://{HOST}:{port}")
+        let [base, _] = &self.urls;
+        base.clone()
     }
 
     /// `STATUS_URL`.
     pub fn status(&self) -> String {
-        let [_, port] = self.ports;
-        format!("http://{HOST}:{port}")
+        let [_, status] = &self.urls;
+        status.clone()
     }
 
     /// The URL for clients.
@@ -179,7 +206,7 @@ impl Scene {
             if let Some(status) = child.try_wait()? {
                 break status;
             }
-            if self.is_stopped() || began.elapsed() > PATIENCE {
+            if self.is_stopped() || began.elapsed() > self.patience {
                 let _ = child.kill();
                 let _ = child.wait();
                 bail!("`selvedge {}` was stopped", arguments.join(" "));
@@ -199,8 +226,10 @@ impl Scene {
     /// As [`Scene::run`].
     pub fn operate(&mut self, arguments: &[&str]) -> Result<String> {
         let base = self.base();
-        let target = ["--url", &base, "--root", ROOT, "--token-file", "ca/admin.tokens", "--as", self.token];
-        let said = self.run(&[arguments, &target].concat());
+        let [port, _] = self.ports;
+        let address = format!("{HOST}:{port}");
+        let at = ["--url", &base, "--connect", &address, "--root", ROOT];
+        let said = self.run(&[arguments, &at, &["--token-file", "ca/admin.tokens", "--as", self.token]].concat());
         // The options of the rehearsal's own CA would hide the command.
         if let Some(last) = self.did.last_mut() {
             let shown: Vec<String> = arguments.iter().map(|one| quoted(Path::new(one)).to_string()).collect();

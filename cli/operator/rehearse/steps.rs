@@ -23,11 +23,20 @@ pub enum Id {
     RootKey,
 }
 
+/// A step with the operator's own backup.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OfBackup {
+    Read,
+    Restore,
+    Compare,
+    Sign,
+}
+
 /// What a step is about.
 #[derive(Clone, Copy, Debug)]
-pub struct Step {
+pub struct Step<I = Id> {
     /// Which it is.
-    pub id: Id,
+    pub id: I,
     /// Its title.
     pub title: &'static str,
     /// The section of docs/OPERATIONS.md.
@@ -148,6 +157,34 @@ pub const STEPS: [Step; 18] = [
     },
 ];
 
+/// The steps with a backup, before the others. The last one is taken with the issuers' keys only.
+pub const WITH_BACKUP: [Step<OfBackup>; 4] = [
+    Step {
+        id: OfBackup::Read,
+        title: "read your backup",
+        section: "With your own backup",
+        real: "`backup verify`, each time that a backup was stored elsewhere",
+    },
+    Step {
+        id: OfBackup::Restore,
+        title: "restore your backup",
+        section: "Restore",
+        real: "CLOSED, `restore` at the real address, with the keys in ca/",
+    },
+    Step {
+        id: OfBackup::Compare,
+        title: "compare the restored CA with it",
+        section: "With your own backup",
+        real: "`status`, `audit verify --known`, and a client that renews",
+    },
+    Step {
+        id: OfBackup::Sign,
+        title: "sign its CRLs with your keys",
+        section: "With your own backup",
+        real: "the CA signs all CRLs by itself, within seconds",
+    },
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -172,6 +209,9 @@ mod tests {
         let titles: Vec<String> = STEPS.iter().map(|step| step.title.to_owned()).collect();
         let listed: Vec<String> = first_cells("A rehearsal").into_iter().skip(1).collect();
         assert_eq!(listed, titles, "docs/OPERATIONS.md, \"A rehearsal\"");
+        let with_backup: Vec<String> = WITH_BACKUP.iter().map(|step| step.title.to_owned()).collect();
+        let listed: Vec<String> = first_cells("With your own backup").into_iter().skip(1).collect();
+        assert_eq!(listed, with_backup, "docs/OPERATIONS.md, \"With your own backup\"");
         for step in STEPS {
             assert!(!section(step.section).is_empty(), "docs/OPERATIONS.md has no section {:?}", step.section);
         }

@@ -44,12 +44,12 @@ fn work(
     })
 }
 
-fn leaf(chain: &str) -> Vec<u8> {
+pub fn leaf(chain: &str) -> Vec<u8> {
     pem::read_certificates(chain).unwrap()[0].clone()
 }
 
 /// The serial numbers of all lists at the status address.
-fn revoked(home: &Home, certificate: &[u8]) -> bool {
+pub fn revoked(home: &Home, certificate: &[u8]) -> bool {
     let parts = Parts::read(certificate).unwrap();
     let url = crl_url(certificate);
     assert!(url.starts_with(&format!("http://127.0.0.1:{}/crl/", home.ports[1])), "{url}");
