@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Runs a command for the CA; gives what it printed.
-fn run(home: &Home, root: &str, arguments: &[&str], code: i32) -> String {
+pub fn run(home: &Home, root: &str, arguments: &[&str], code: i32) -> String {
     let mut command = companion();
     command.args(arguments).args(["--url", &home.base(), "--root", root, "--token-file", "ca/admin.tokens"]);
     let output = command.current_dir(home.path(".")).output().unwrap();
@@ -21,7 +21,7 @@ fn run(home: &Home, root: &str, arguments: &[&str], code: i32) -> String {
 }
 
 /// Sets whether the CA is closed, for its next start.
-fn close(home: &Home, closed: bool) {
+pub fn close(home: &Home, closed: bool) {
     let settings = home.read("wrangler.toml").replace("CLOSED = \"true\"\n", "");
     let settings = if closed { settings.replace("[vars]\n", "[vars]\nCLOSED = \"true\"\n") } else { settings };
     home.write("wrangler.toml", &settings, 0o644);
@@ -38,7 +38,7 @@ fn work(account: Account, ends: Arc<AtomicBool>) -> tokio::task::JoinHandle<(Acc
     })
 }
 
-async fn revoke(account: &Account, chain: &str) -> Result<(), instant_acme::Error> {
+pub async fn revoke(account: &Account, chain: &str) -> Result<(), instant_acme::Error> {
     let der = CertificateDer::from(leaf(chain));
     account.revoke(&RevocationRequest { certificate: &der, reason: None }).await
 }

@@ -1,6 +1,7 @@
 //! `serve` on real workerd, under kills, restarts and renewals.
 
 mod backups;
+mod from_dev;
 pub mod home;
 mod packages;
 mod refusals;
