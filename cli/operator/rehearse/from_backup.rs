@@ -1,4 +1,4 @@
-//! The steps with the operator's own backup, which is restored into a copy of the CA.
+//! The steps with the operator's own backup, restored into a copy of the CA.
 //!
 //! The copy has the certificates and settings of the CA and is closed, so it issues nothing. It answers at this machine only,
 //! whatever its URL says. No key is read unless it is asked for.
@@ -40,7 +40,7 @@ const LOOKED_AT: &str = "20";
 /// Options for a backup.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct Options {
-    /// First restore this backup into a copy of the CA in --ca, and compare the two.
+    /// First restore this backup into a copy of the CA in --ca, and compare them.
     #[arg(long, value_name = "FILE")]
     backup: Option<PathBuf>,
     /// A file with the passphrase of that backup.
@@ -131,7 +131,7 @@ impl Restored {
         }
     }
 
-    /// Writes the settings that say what the CA is. None of them leads out of this machine.
+    /// Writes the settings that name the CA, and nothing that leads out of this machine.
     fn set(&self, config: &WorkerConfig) -> Result<()> {
         self.scene.write(WRANGLER, &template::wrangler_toml("rehearsal")?)?;
         let (base, status) = (self.scene.base(), self.scene.status());
