@@ -20,6 +20,8 @@ use check::Checked;
 use key::{KeyOptions, LockOptions};
 use steps::Steps;
 
+pub use copy::patiently;
+
 /// Options of `backup`.
 #[derive(Debug, clap::Args)]
 pub struct BackupOptions {

@@ -12,6 +12,7 @@ use selvedge::ca::runtime::copying::{CopiedRow, Reached};
 use serde::Deserialize;
 use serde_json::json;
 
+use super::backup::patiently;
 use super::client::Client;
 use super::confirm::confirm;
 use super::target::Target;
@@ -91,7 +92,8 @@ pub fn run(at: &Target, options: &Options) -> Result<bool> {
                 &format!("Hold {partition} for a recovery to {}?", time.rfc3339()),
             )?;
             let step = json!({ "step": "begin", "partition": partition, "at": time.rfc3339() });
-            let kept = Kept::begun(&client.post(&PATH, &step)?.value)?;
+            // An alarm that runs is waited for.
+            let kept = Kept::begun(&patiently(|| client.post(&PATH, &step))?.value)?;
             kept.write(&file)?;
             say(format!("{partition} is held; the bookmark of the present is {}", kept.undo_bookmark()));
             kept

@@ -22,7 +22,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// # Errors
     /// When the storage fails; the host then retries.
     pub async fn alarm(self: Rc<Self>) -> Result<(), Problem> {
+        let alarm = self.running.alarm(self.ports.now());
         let done = self.clone().run_due().await;
+        drop(alarm);
         if done.is_err() && !self.running.ended.get() {
             // Otherwise the expiry of a lease taken before the failure would replace the host's own retry, and other
             // due work would wait for it.

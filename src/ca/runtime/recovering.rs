@@ -10,12 +10,15 @@ use super::copying::{CopiedRow, CopiedRows, CopyRows};
 use super::message::PartitionId;
 use super::partition::Partition;
 use super::ports::PartitionPorts;
-use crate::records::Problem;
 use crate::records::operations::recovery::RecoveryRecord;
 use crate::records::operations::restore::RestoreRecord;
+use crate::records::{Kind, Problem};
 use crate::store::{Key, Kv, Record, Table, Write, key_of};
 use crate::values::Time;
 use serde::{Deserialize, Serialize};
+
+/// How long an operator waits for an alarm before another try, in seconds.
+const RETRY_AFTER: u32 = 10;
 
 /// Rows that are deleted at once.
 const PAGE: usize = 1_000;
@@ -129,6 +132,16 @@ fn not_held(id: &PartitionId, found: Option<&RestoreRecord>) -> Problem {
     ))
 }
 
+/// The refusal while an alarm or a job of the partition runs.
+fn at_work(id: &PartitionId) -> Problem {
+    let detail = format!(
+        "An alarm or a job of {} runs, and would write after the recovery began. It ends within minutes: try again then. \
+         Nothing was changed.",
+        id.name()
+    );
+    Problem { retry_after: Some(RETRY_AFTER), ..Problem::new(Kind::ServerInternal, detail).with_status(503) }
+}
+
 /// The refusal of a platform without bookmarks.
 fn no_bookmark(why: &str) -> Problem {
     let why = why.trim_end_matches('.');
@@ -142,8 +155,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// Holds this partition.
     ///
     /// # Errors
-    /// `malformed` if it is marked for another recovery or a restore, or the platform has no bookmarks; when the storage
-    /// fails.
+    /// `malformed` if it is marked for another recovery or a restore, or the platform has no bookmarks; 503 while an alarm or
+    /// a job runs; when the storage fails.
     pub(in crate::ca) async fn hold_partition(&self, ask: &HoldPartition) -> Result<Bookmarks, Problem> {
         let mark = Stage::Held.mark(&ask.recovery);
         // An earlier recovery that was given up before it went back has changed nothing.
@@ -151,6 +164,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
             return Err(not_held(&self.id, Some(&found)));
         }
         let to = self.ports.bookmark(Some(ask.at)).await.map_err(|why| no_bookmark(&why))?;
+        // What runs would write after the mark. What begins later sees it.
+        if self.running.is_at_work(self.ports.now()) {
+            return Err(at_work(&self.id));
+        }
         let witness = witness(&RecoveryRecord { id: ask.recovery.clone(), at: ask.at })?;
         self.write_marked(&RestoreRecord { backup: mark, whole: None }, vec![witness], None)?;
         let undo = self.ports.bookmark(None).await.map_err(|why| no_bookmark(&why))?;

@@ -13,11 +13,18 @@ use std::collections::BTreeMap;
 /// 20.
 pub const LEASE: Duration = Duration::from_secs(45);
 
+/// Longest time of an alarm: the platform ends it after a quarter of an hour.
+const ALARM: Duration = Duration::from_secs(15 * 60);
+
 /// The runs that requests of a partition began, and its copies.
 #[derive(Debug, Default)]
 pub struct Running {
     /// When each began, by the job's name.
     begun: RefCell<BTreeMap<String, Time>>,
+    /// The number of alarms that run.
+    alarms: Cell<u32>,
+    /// When the last one began.
+    alarm_begun: Cell<Option<Time>>,
     /// Whether a run failed, so that its job may have no run.
     failed: Cell<bool>,
     /// The rows that are written during copies.
@@ -34,7 +41,30 @@ pub struct Running {
     pub log: RefCell<Option<LogTail>>,
 }
 
+/// An alarm that runs, until it is dropped.
+#[derive(Debug)]
+pub struct RunningAlarm<'a>(&'a Running);
+
+impl Drop for RunningAlarm<'_> {
+    fn drop(&mut self) {
+        self.0.alarms.set(self.0.alarms.get().saturating_sub(1));
+    }
+}
+
 impl Running {
+    /// Notes that an alarm runs, until what this returns is dropped.
+    pub fn alarm(&self, now: Time) -> RunningAlarm<'_> {
+        self.alarms.set(self.alarms.get().saturating_add(1));
+        self.alarm_begun.set(Some(now));
+        RunningAlarm(self)
+    }
+
+    /// Whether an alarm or a job runs, which may write yet.
+    pub fn is_at_work(&self, now: Time) -> bool {
+        let alarm = self.alarm_begun.get().is_some_and(|begun| begun.is_within(ALARM, now));
+        (alarm && self.alarms.get() > 0) || self.begun.borrow().values().any(|begun| Self::may_go_on(*begun, now))
+    }
+
     /// Notes that a run begins.
     pub fn begin(&self, name: String, now: Time) {
         self.begun.borrow_mut().insert(name, now);

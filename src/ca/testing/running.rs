@@ -173,6 +173,11 @@ impl World {
         self.run_tasks();
     }
 
+    /// The alarm of a partition, to be polled beside other work.
+    pub fn alarm(&self, partition: &str) -> impl Future<Output = Result<(), Problem>> + use<> {
+        self.cell(partition).alarm()
+    }
+
     fn due_alarms(&self) -> Vec<String> {
         let alarms = self.state.alarms.borrow();
         alarms.iter().filter(|(_, at)| **at <= self.now()).map(|(name, _)| name.clone()).collect()

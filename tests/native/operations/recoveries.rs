@@ -4,7 +4,7 @@ use super::backup::{closed, full};
 use super::operator::{ADA, DAY, Operator, SECOND, issue};
 use selvedge::ca::runtime::carrying::rules;
 use selvedge::ca::runtime::message::PartitionId;
-use selvedge::ca::testing::{Client, OperationFault, World, check_all};
+use selvedge::ca::testing::{Client, OperationFault, Race, World, check_all};
 use selvedge::pki::certificate::parse_presented;
 use selvedge::records::Kind;
 use selvedge::values::Time;
@@ -122,6 +122,38 @@ fn later() -> Later {
 
 fn serial(certificate: &[u8]) -> String {
     parse_presented(certificate).unwrap().serial.hex()
+}
+
+#[test]
+fn partition_is_held_only_while_no_alarm_and_no_job_of_it_runs() {
+    let Later { operator, at, .. } = later();
+    let world = &operator.world;
+    let name = ledger(world);
+    let begin = json!({ "step": "begin", "partition": name, "at": at.rfc3339() });
+    let mark = || world.stored_rows(&name).keys().any(|key| key.starts_with("restore"));
+    // Its lists are due: the alarm asks for signatures, and stores what it gets.
+    world.pass(2 * DAY);
+    world.set_cooperative(true);
+    let mut refused = 0;
+    for steps in 0..200 {
+        let mut alarm = Race::new(world);
+        alarm.enter(world.alarm(&name));
+        if !(0..steps).all(|_| alarm.step(0)) {
+            break;
+        }
+        if steps == 0 {
+            continue;
+        }
+        let answered = operator.post("recovery", &begin).is(503);
+        assert!(answered.text().contains("An alarm or a job of"), "{}", answered.text());
+        assert!(!mark(), "it is not held");
+        alarm.run_in_order().remove(0).unwrap();
+        refused += 1;
+        world.pass(2 * DAY);
+    }
+    assert!(refused > 0, "no alarm was under way");
+    Recovery::send(&operator, &begin).unwrap();
+    assert!(mark());
 }
 
 #[test]
