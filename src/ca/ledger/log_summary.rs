@@ -4,7 +4,7 @@ use super::cosigning::CosigningState;
 use super::kind::Ledger;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
-use crate::records::ledger::log::{CheckpointRecord, LogsRecord};
+use crate::records::ledger::log::CheckpointRecord;
 use crate::store::Kv;
 use crate::values::Time;
 use serde::{Deserialize, Serialize};
@@ -33,15 +33,15 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         }
         let cosigning = self.cosigning()?;
         self.transact_logging(|txn, open| {
-            let logs = LogsRecord::of(txn)?;
-            let Some(state) = logs.open() else { return Ok(None) };
+            let Some(state) = open.logs(txn)?.open().cloned() else { return Ok(None) };
             // Operators see a log whose rows have a gap, too.
-            let size = open.tail(txn, state).map(|tail| tail.size()).unwrap_or_else(|problem| {
+            let size = open.find(txn, &state.id).map(|found| found.map_or(0, |(_, tail)| tail.size()));
+            let size = size.unwrap_or_else(|problem| {
                 self.log(&problem);
                 state.tiled
             });
             let checkpoint = txn.get::<CheckpointRecord>(&state.id)?.map(|newest| (newest.size, newest.signed));
-            Ok(Some(LogSummary { origin: state.origin.clone(), size, checkpoint, cosigning }))
+            Ok(Some(LogSummary { origin: state.origin, size, checkpoint, cosigning }))
         })
     }
 }
