@@ -87,9 +87,10 @@ async fn read(env: &Env) -> Result<Loaded, String> {
     let slots: Vec<IssuerSlot> = settings.issuers.slots().cloned().collect();
     for slot in slots {
         match key_of(env, &settings, &slot).await {
-            Ok(key) => {
+            Ok(Some(key)) => {
                 issuer_keys.insert(slot.issuer.id().to_owned(), key);
             }
+            Ok(None) => settings.problems.push(keyless(slot.number)),
             Err(reason) => {
                 let configured = Configured { issuers: settings.issuers, problems: settings.problems };
                 let Configured { issuers, problems } = configured.without(slot.number, reason, now())?;
@@ -166,17 +167,22 @@ async fn import_log_key(text: &str) -> Result<LogKeys, String> {
 }
 
 /// Imports an issuer's key and checks it, by a signature, against the certificate and chains.
-async fn key_of(env: &Env, settings: &Settings, slot: &IssuerSlot) -> Result<SigningKey, String> {
+///
+/// `None` without a key while the CA is closed: what was issued can be restored and read without it.
+async fn key_of(env: &Env, settings: &Settings, slot: &IssuerSlot) -> Result<Option<SigningKey>, String> {
     let (chain, name) = (name_of("ISSUER_CHAIN", slot.number), name_of("ISSUER_KEY", slot.number));
     let chains = slot.issuer.check_chains(&WebCrypto).await;
     chains.map_err(|fault| format!("{chain} or its alternate chains cannot be used: {fault}."))?;
+    if settings.closed && js::member(env, &name).is_undefined() {
+        return Ok(None);
+    }
     let key = find_key(env, &name, slot.issuer.algorithm()).await?;
     let probe = b"selvedge: does this key belong to this certificate?";
     let signature = key.sign(probe).await.map_err(|e| format!("{name} does not sign: {e}"))?;
     let fits = async |spki: &[u8]| crypto::verify(slot.issuer.algorithm(), spki, probe, &signature).await;
     let failed = |e: crate::values::CryptoFailure| e.to_string();
     if fits(slot.issuer.public_key().spki_der()).await.map_err(failed)? {
-        return Ok(key);
+        return Ok(Some(key));
     }
     if let Some(root) = &settings.root
         && fits(root.spki_der()).await.map_err(failed)?
@@ -187,6 +193,12 @@ async fn key_of(env: &Env, settings: &Settings, slot: &IssuerSlot) -> Result<Sig
         ));
     }
     Err(mismatch(&name, &chain))
+}
+
+/// The problem of a closed CA without the key of this issuer.
+fn keyless(number: u8) -> String {
+    let name = name_of("ISSUER_KEY", number);
+    format!("{name} is not set. This CA is closed, so it starts without, and signs nothing by that issuer.")
 }
 
 fn mismatch(name: &str, chain: &str) -> String {

@@ -9,6 +9,7 @@ use super::finding::{Finding, check_closed};
 use super::root::Root;
 use crate::ceremony::issuer_file;
 use crate::common::secret::{KeyFault, PrivateKey};
+use crate::common::worker_config::WorkerConfig;
 use crate::common::x509::{display_name, immediate};
 use crate::deploy::ca_files::{CaFiles, IssuerFiles};
 
@@ -30,12 +31,35 @@ pub fn check(files: &CaFiles, issuer: &IssuerFiles, root: Option<&Root>, found: 
             format!("{} exists, but its certificate {} does not: the issuer is incomplete", path("key"), path("pem")),
             "Restore the certificate from a copy, or move the key out of the folder",
         )),
-        (Some(_), None) => found.push(Finding::wrong(
-            format!("{} exists, but its key {} does not", path("pem"), path("key")),
-            "Restore the key from a copy; without one, create the next issuer with `selvedge issuer new`",
-        )),
         _ => {}
     }
+}
+
+/// Finds an issuer's certificate without its key. A closed CA starts without: a backup can be restored and read.
+pub fn keyless(files: &CaFiles, issuer: &IssuerFiles, config: &WorkerConfig, found: &mut Vec<Finding>) {
+    if issuer.chain.is_none() || issuer.key.is_some() {
+        return;
+    }
+    found.push(match config.var("CLOSED") {
+        Some("true") => Finding::warning(
+            format!("{} does not exist: that issuer signs nothing", key_path(files, issuer)),
+            "Restore the key from a copy before the CA is opened",
+        ),
+        _ => no_key(files, issuer),
+    });
+}
+
+/// The error about an issuer without a key.
+pub fn no_key(files: &CaFiles, issuer: &IssuerFiles) -> Finding {
+    let chain = files.path(&issuer_file(issuer.place, "pem")).display().to_string();
+    Finding::wrong(
+        format!("{chain} exists, but its key {} does not", key_path(files, issuer)),
+        "Restore the key from a copy; without one, create the next issuer with `selvedge issuer new`",
+    )
+}
+
+fn key_path(files: &CaFiles, issuer: &IssuerFiles) -> String {
+    files.path(&issuer_file(issuer.place, "key")).display().to_string()
 }
 
 /// Checks a chain; returns the issuer's public key where readable.

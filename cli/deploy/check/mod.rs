@@ -42,6 +42,7 @@ pub fn anywhere(files: &CaFiles, config: &WorkerConfig, now: Time) -> Vec<Findin
     settings::root(files, root.as_ref(), config, &mut found);
     for issuer in &files.issuers {
         issuer::check(files, issuer, root.as_ref(), &mut found);
+        issuer::keyless(files, issuer, config, &mut found);
     }
     settings::check(files, config, now, &mut found);
     root_crl::check(files, config, now, &mut found);
@@ -57,7 +58,12 @@ pub fn key(files: &CaFiles, place: u8, now: Time) -> Vec<Finding> {
     let mut found = Vec::new();
     let root = root::check(files, now, &mut found);
     match files.issuer(place) {
-        Some(issuer) => issuer::check(files, issuer, root.as_ref(), &mut found),
+        Some(issuer) => {
+            issuer::check(files, issuer, root.as_ref(), &mut found);
+            if issuer.key.is_none() {
+                found.push(issuer::no_key(files, issuer));
+            }
+        }
         None => found.push(no_issuer(files, place)),
     }
     found.retain(|finding| finding.weight == Weight::Wrong);

@@ -13,6 +13,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 mod cache;
+mod keyless;
 mod mailer;
 mod root_crl;
 
