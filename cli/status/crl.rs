@@ -58,7 +58,15 @@ mod tests {
         let issuer = Issuer::from_pem_chain(&ca.certificate).unwrap();
         let next_update = NOW.plus(Duration::from_secs(86_400));
         let urls = &[URL.to_owned()];
-        let request = CrlRequest { issuer: &issuer, number: 1000, this_update: NOW, next_update, urls, entries: &[] };
+        let request = CrlRequest {
+            issuer: &issuer,
+            number: 1000,
+            this_update: NOW,
+            next_update,
+            urls,
+            complete: false,
+            entries: &[],
+        };
         let tbs = lint::crl::check(&crl::build_tbs(&request).unwrap(), &request).unwrap();
         let signer = NativeSigner::from_pkcs8_pem(key).unwrap();
         crl::assemble(&tbs, &immediate(signer.sign(tbs.as_bytes())).unwrap().unwrap()).unwrap()

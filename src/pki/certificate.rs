@@ -33,6 +33,8 @@ pub enum CertificateFault {
 pub struct PresentedCertificate {
     /// Its serial number.
     pub serial: Serial,
+    /// Its issuer's Name in DER.
+    pub issuer_name: Vec<u8>,
     /// Its authority key identifier, if any.
     pub authority_key_id: Option<Vec<u8>>,
     /// Its public key, DER SubjectPublicKeyInfo.
@@ -76,6 +78,7 @@ pub fn parse_presented(der: &[u8]) -> Result<PresentedCertificate, CertificateFa
     let names: Vec<_> = names.map_or_else(Vec::new, |names| names.0.iter().map(identifier).collect());
     Ok(PresentedCertificate {
         serial: Serial::from_octets(parts.serial).ok_or(CertificateFault::Serial)?,
+        issuer_name: parts.issuer.to_vec(),
         authority_key_id: authority.and_then(|id| id.key_identifier).map(|id| id.as_bytes().to_vec()),
         spki_der: parts.spki.to_vec(),
         tbs_der: parts.tbs.to_vec(),

@@ -2,7 +2,8 @@
 //! bytes, and the linted ([`lint::crl`](super::lint::crl)) and signed CRL.
 //!
 //! The certificates of an issuer are partitioned into shards with one CRL each. A critical issuingDistributionPoint
-//! limits its scope to the certificates that point to one of its URLs.
+//! limits its scope to the certificates that point to one of its URLs. A complete list is of all certificates of
+//! subscribers.
 
 pub mod read;
 
@@ -45,8 +46,10 @@ pub struct CrlRequest<'a> {
     pub next_update: Time,
     /// The `http` URLs of the CRL, present and former.
     ///
-    /// Byte for byte as in the shard's certificates.
+    /// Byte for byte as in the shard's certificates. A complete list has none.
     pub urls: &'a [String],
+    /// Whether it is a complete list: of all certificates of the issuer.
+    pub complete: bool,
     /// The revoked certificates.
     pub entries: &'a [CrlEntry],
 }
@@ -124,7 +127,7 @@ pub fn build_tbs(request: &CrlRequest<'_>) -> Result<Vec<u8>, CrlFault> {
     if let Some(url) = request.urls.iter().find(|url| !is_http(url)) {
         return Err(CrlFault::Url(url.clone()));
     }
-    if request.urls.is_empty() {
+    if request.urls.is_empty() != request.complete {
         return Err(CrlFault::Url(String::new()));
     }
     let revoked = request.entries.iter().map(revoked).collect::<Result<Vec<_>, CrlFault>>()?;
@@ -162,11 +165,12 @@ fn reason(code: u8) -> Result<CrlReason, CrlFault> {
 }
 
 /// issuingDistributionPoint (RFC 5280 §5.2.5), critical: these URLs, and certificates of subscribers only. A
-/// certificate is in its scope when one of them is the certificate's (RFC 5280 §6.3.3 (b) (2) (i)).
+/// certificate is in its scope when one of them is the certificate's (RFC 5280 §6.3.3 (b) (2) (i)). Without URLs, all of
+/// them are.
 fn distribution_point(urls: &[String]) -> der::Result<Extension> {
-    let names = urls.iter().map(|url| tbs::uri(url)).collect::<Result<_, _>>()?;
+    let names: Vec<_> = urls.iter().map(|url| tbs::uri(url)).collect::<Result<_, _>>()?;
     let value = IssuingDistributionPoint {
-        distribution_point: Some(DistributionPointName::FullName(names)),
+        distribution_point: (!names.is_empty()).then_some(DistributionPointName::FullName(names)),
         only_contains_user_certs: true,
         only_contains_ca_certs: false,
         only_some_reasons: None,

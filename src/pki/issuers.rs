@@ -125,6 +125,14 @@ impl Issuers {
         self.slots().map(|slot| &slot.issuer).find(|issuer| issuer.id() == id)
     }
 
+    /// Finds the issuer of a certificate by its authority key identifier, else by name.
+    ///
+    /// The name is in DER. Other programs may write another identifier of the same key, or none.
+    pub fn of_leaf(&self, key_id: Option<&[u8]>, name: &[u8]) -> Option<&Issuer> {
+        let by_name = || self.slots().map(|slot| &slot.issuer).find(|issuer| issuer.subject() == name);
+        key_id.and_then(|id| self.with_key_id(id)).or_else(by_name)
+    }
+
     /// Finds the issuer whose leaves have this authority key identifier.
     pub fn with_key_id(&self, key_id: &[u8]) -> Option<&Issuer> {
         self.slots().map(|slot| &slot.issuer).find(|issuer| issuer.key_id() == key_id)

@@ -13,6 +13,7 @@ pub mod ceremony;
 pub mod certificate;
 pub mod crl;
 pub mod csr;
+pub mod foreign;
 pub mod issuer;
 pub mod issuers;
 pub mod key;

@@ -120,7 +120,15 @@ impl Ca {
         let entries: Vec<CrlEntry> = revoked.iter().map(entry).collect();
         let (this_update, next_update) = (NOW, NOW.plus(Duration::from_secs(86_400)));
         let urls = &[CRL.to_owned()];
-        let request = CrlRequest { issuer: &self.issuer, number, this_update, next_update, urls, entries: &entries };
+        let request = CrlRequest {
+            issuer: &self.issuer,
+            number,
+            this_update,
+            next_update,
+            urls,
+            complete: false,
+            entries: &entries,
+        };
         let linted = lint::crl::check(&crl::build_tbs(&request).unwrap(), &request).unwrap();
         crl::assemble(&linted, &self.key.sign(linted.algorithm(), linted.as_bytes()).unwrap()).unwrap()
     }

@@ -19,6 +19,7 @@ mod dns;
 mod doh;
 mod faults;
 mod hosts;
+mod imports;
 mod issuance;
 mod keys;
 mod kill;

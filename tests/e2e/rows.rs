@@ -10,12 +10,13 @@ use std::process::Command;
 ///
 /// Accounts with their used nonces, key owners, certificates, the ledger with its inventory, CRLs, compromised keys, metrics, audit and
 /// policies. Failures and paused names are kept for a month and longer, within bounds.
-const LASTING: [&str; 37] = [
+const LASTING: [&str; 38] = [
     "account",
     "owner",
     "cert",
     "serial",
     "latest",
+    "imported",
     "shard",
     "crl",
     "crlpiece",

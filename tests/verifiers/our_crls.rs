@@ -58,7 +58,7 @@ pub fn signed(
     let this_update = now.minus(BACKDATE).max(issuer.not_before());
     let next_update = now.plus(VALIDITY).min(issuer.not_after());
     let urls = &[url.to_owned()];
-    let request = CrlRequest { issuer, number, this_update, next_update, urls, entries };
+    let request = CrlRequest { issuer, number, this_update, next_update, urls, complete: false, entries };
     let linted = lint::crl::check(&crl::build_tbs(&request).unwrap(), &request).unwrap();
     crl::assemble(&linted, &signer.sign(linted.algorithm(), linted.as_bytes()).unwrap()).unwrap()
 }

@@ -285,7 +285,7 @@ impl<'a> Rules<'a> {
         }
         if !self.strangers.is_empty() {
             report.notes.push(format!(
-                "{} revoked certificates are not in this log: they are older than it, or of the log before",
+                "{} revoked certificates are not in this log: they are older than it, of the log before, or imported",
                 self.strangers.len()
             ));
         }

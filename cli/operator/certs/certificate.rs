@@ -31,6 +31,13 @@ pub fn details(found: &Value, now: Time) -> String {
         ("issuer", text(found, "/issuer")),
         ("renewal", format!("{} to {}", minute(found, "/renewal/start"), minute(found, "/renewal/end"))),
     ];
+    if found.get("imported").is_some_and(Value::is_object) {
+        let by = match is_foreign(found) {
+            true => format!("issued by {}", text(found, "/imported/foreign")),
+            false => "signed by this issuer with another program".to_owned(),
+        };
+        rows.push(("imported", format!("{}, {by}", minute(found, "/imported/at"))));
+    }
     if found.get("revoked").is_some_and(Value::is_object) {
         let why = found.pointer("/revoked/reason").and_then(Value::as_u64);
         let why = REASONS.iter().find(|(_, number)| Some(u64::from(*number)) == why).map(|(name, _)| *name);
@@ -41,18 +48,28 @@ pub fn details(found: &Value, now: Time) -> String {
     facts(&rows)
 }
 
+/// Whether another CA issued the certificate, which cannot be revoked here.
+pub fn is_foreign(found: &Value) -> bool {
+    found.pointer("/imported/foreign").is_some_and(Value::is_string)
+}
+
 /// The status of a certificate in a few words.
 pub fn status_text(found: &Value) -> String {
     let mut state = text(found, "/status");
     let is = |name: &str| found.get(name).and_then(Value::as_bool).unwrap_or_default();
     // Meaningless for an expired one.
-    if state == "valid" {
+    if text(found, "/status") == "valid" {
         if is("renewed") {
             state.push_str(", renewed");
         }
         if is("replace_now") {
             state.push_str(", to be replaced now");
         }
+    }
+    if is_foreign(found) {
+        state.push_str(", of another CA");
+    } else if found.get("imported").is_some_and(Value::is_object) {
+        state.push_str(", imported");
     }
     state
 }
@@ -63,7 +80,12 @@ pub fn serial(text: &str) -> Result<String, String> {
     if hex.is_empty() || hex.len() > 64 || !hex.bytes().all(|b| b.is_ascii_hexdigit()) {
         return Err(format!("{text:?} is not a serial number in hexadecimal"));
     }
-    Ok(hex)
+    // The authority keeps the octets of the DER INTEGER, whose first has no high bit; OpenSSL leaves out its zero.
+    Ok(match (hex.len() % 2, hex.as_bytes()) {
+        (0, [b'8'..=b'9' | b'a'..=b'f', ..]) => format!("00{hex}"),
+        (1, _) => format!("0{hex}"),
+        _ => hex,
+    })
 }
 
 pub fn reason(text: &str) -> Result<u8, String> {
@@ -83,6 +105,7 @@ mod tests {
     fn serial_numbers_and_reasons_are_taken_as_people_write_them() {
         assert_eq!(serial("0A:1b:FF").unwrap(), "0a1bff");
         assert_eq!(serial("0x0A").unwrap(), "0a");
+        assert_eq!([serial("FE01"), serial("00:fe:01"), serial("5")].map(Result::unwrap), ["00fe01", "00fe01", "05"]);
         for bad in ["", "xyz", "../x", &"a".repeat(65)] {
             assert!(serial(bad).is_err(), "{bad}");
         }
@@ -98,5 +121,10 @@ mod tests {
         assert_eq!(of("valid", false, false), "valid");
         assert_eq!(of("valid", true, true), "valid, renewed, to be replaced now");
         assert_eq!(of("expired", true, true), "expired");
+        let imported = |foreign: Value| {
+            status_text(&json!({"status": "valid", "renewed": true, "imported": {"at": "", "foreign": foreign}}))
+        };
+        assert_eq!(imported(Value::Null), "valid, renewed, imported");
+        assert_eq!(imported(json!("Old CA")), "valid, renewed, of another CA");
     }
 }

@@ -39,6 +39,9 @@ pub struct Options {
     /// Their status; current means not expired, revoked or not [default: current].
     #[arg(long, value_parser = ["current", "valid", "revoked", "expired", "all"])]
     status: Option<String>,
+    /// Those issued here, those imported, or those imported that another CA issued.
+    #[arg(long, value_parser = ["issued", "imported", "foreign"])]
+    origin: Option<String>,
     /// Those that expire within this time from now: 12h, 30d, 2w.
     #[arg(long, value_name = "SPAN", value_parser = span, conflicts_with = "ends_before")]
     ends_within: Option<Duration>,
@@ -71,6 +74,7 @@ impl Options {
             ("profile", self.profile.clone()),
             ("issuer", self.issuer.clone()),
             ("status", self.status.clone()),
+            ("origin", self.origin.clone()),
             ("ends_after", time(self.ends_after)),
             ("ends_before", time(before)),
             ("issued_before", time(self.issued_before)),

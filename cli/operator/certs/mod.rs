@@ -1,6 +1,7 @@
 //! `certs`: the inventory of issued certificates.
 
 mod certificate;
+mod import;
 mod list;
 mod replace;
 mod revoke;
@@ -44,6 +45,13 @@ pub enum Command {
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
+    /// Take certificates of another program, such as step-ca or Vault, into the inventory.
+    #[command(
+        after_help = "Example: certificates in a folder, and the CRL of the CA that issued them:\n  selvedge certs import \
+                            export/ issuer.pem --crl old.crl --dry-run\nWhat Vault or OpenBao has: vault read \
+                            -format=json pki/cert/SERIAL > export/SERIAL.json"
+    )]
+    Import(import::Options),
     /// Revoke one certificate or many, permanently: verifiers that check the CRL refuse them.
     #[command(
         after_help = "Example: a stolen key:\n  selvedge certs revoke 0a1b2c --reason keyCompromise\nAll certificates \
@@ -76,6 +84,7 @@ pub fn run(at: &Target, command: &Command) -> Result<bool> {
         Command::List(options) => list::run(&client, at, options, now)?,
         Command::Show { serial } => client.get(&[PATH, serial], &[])?.show(at, |found| details(found, now)),
         Command::Download { serial, out } => download(&client, serial, out.as_ref())?,
+        Command::Import(options) => import::run(&client, at, options)?,
         Command::Revoke(options) => revoke::run(&client, at, options, now)?,
         Command::Replace(options) => replace::run(&client, at, options)?,
         Command::Replacements => replace::list(&client, at)?,

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail};
 use selvedge::values::Time;
 use serde_json::{Value, json};
 
-use super::certificate::{PATH, details, reason, serial};
+use super::certificate::{PATH, details, is_foreign, reason, serial};
 use super::selection::{Matches, Selection};
 use crate::common::host::{print, say};
 use crate::common::moment::{Moment, moment};
@@ -62,7 +62,10 @@ fn many(client: &Client, at: &Target, options: &Options, now: Time) -> Result<()
     let compromised = options.reason == Some(KEY_COMPROMISE);
     // keyCompromise replaces another reason.
     let status = if compromised { "current" } else { "valid" };
-    let meant = |one: &Value| one.pointer("/revoked/reason").and_then(Value::as_u64) != Some(KEY_COMPROMISE.into());
+    let meant = |one: &Value| {
+        let reason = one.pointer("/revoked/reason").and_then(Value::as_u64);
+        reason != Some(KEY_COMPROMISE.into()) && !is_foreign(one)
+    };
     let mut query = vec![("status", status.to_owned())];
     query.extend(before.iter().map(|before| ("issued_before", before.clone())));
     let fitting = options.which.count(client, &query, meant)?;

@@ -132,6 +132,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
             not_after: issuance.not_after,
             revoked: None,
             logged: None,
+            imported: None,
         };
         let is_logged = self.ports.settings().log.is_some();
         let tbs_text = is_logged.then(|| issuance.tbs.clone());

@@ -6,6 +6,7 @@ use crate::ca::ledger::crl::CurrentCrl;
 use crate::ca::ledger::kind::LedgerAt;
 use crate::ca::runtime::ports::Ports;
 use crate::records::Problem;
+use crate::records::ledger::imported::COMPLETE;
 use crate::values::b64;
 
 /// How long caches may keep a CRL, in seconds. A revocation has to be visible within minutes.
@@ -19,7 +20,8 @@ const CACHED: u64 = 60;
 pub async fn show<P: Ports>(ports: &P, if_none_match: Option<&str>, issuer: &str, shard: u16) -> Answer {
     let settings = ports.settings();
     let unknown = || Problem::malformed("There is no CRL at this URL.").with_status(404);
-    let issuer = settings.issuers.find(issuer).filter(|_| shard < MAX_SHARDS).ok_or_else(unknown)?;
+    let issuer =
+        settings.issuers.find(issuer).filter(|_| shard < MAX_SHARDS || shard == COMPLETE).ok_or_else(unknown)?;
     let found = match ports.memory().list(issuer.id(), shard, ports.now()) {
         Some(kept) => kept,
         None => {

@@ -26,6 +26,8 @@ pub enum AdminRoute {
     ExternalAccount(String),
     /// The certificates.
     Certificates,
+    /// The import of certificates of other programs.
+    Import,
     /// A certificate.
     Certificate(Serial),
     /// A certificate with its chain, PEM.
@@ -112,6 +114,7 @@ impl AdminRoute {
             ("external-accounts", None, None) => Self::ExternalAccounts,
             ("external-accounts", Some(kid), None) => Self::ExternalAccount(self::kid(kid)?),
             ("certificates", None, None) => Self::Certificates,
+            ("certificates", Some("import"), None) => Self::Import,
             ("certificates", Some(serial), None) => Self::Certificate(Serial::from_hex(serial)?),
             ("certificates", Some(serial), Some("pem")) => Self::Pem(Serial::from_hex(serial)?),
             ("certificates", Some(serial), Some("revoke")) => Self::Revoke(Serial::from_hex(serial)?),
@@ -163,6 +166,7 @@ impl AdminRoute {
             Self::ExternalAccounts => ("GET, HEAD, POST", "/admin/v1/external-accounts"),
             Self::ExternalAccount(_) => ("GET, HEAD, POST", "/admin/v1/external-accounts/{kid}"),
             Self::Certificates => ("GET, HEAD", "/admin/v1/certificates"),
+            Self::Import => ("POST", "/admin/v1/certificates/import"),
             Self::Certificate(_) => ("GET, HEAD", "/admin/v1/certificates/{serial}"),
             Self::Pem(_) => ("GET, HEAD", "/admin/v1/certificates/{serial}/pem"),
             Self::Revoke(_) => ("POST", "/admin/v1/certificates/{serial}/revoke"),

@@ -32,10 +32,12 @@ pub enum Permission {
     Policy,
     /// Reads all partitions for a backup, restores one, and recovers a partition.
     Backups,
+    /// Takes certificates of other programs into the inventory.
+    Import,
 }
 
 /// Each permission with its name and the least role that has it.
-const TABLE: [(Permission, &str, Role); 13] = [
+const TABLE: [(Permission, &str, Role); 14] = [
     (Permission::Read, "read", Role::Auditor),
     (Permission::Revoke, "revoke", Role::Revoker),
     (Permission::Replace, "replace", Role::Revoker),
@@ -49,6 +51,7 @@ const TABLE: [(Permission, &str, Role); 13] = [
     (Permission::Shadow, "shadow", Role::Operator),
     (Permission::Policy, "policy", Role::Owner),
     (Permission::Backups, "backups", Role::Owner),
+    (Permission::Import, "import", Role::Owner),
 ];
 
 impl Permission {
@@ -93,6 +96,7 @@ impl AdminRoute {
             Self::Confirm(_) | Self::Reject(_) => Permission::Approve,
             Self::Policy | Self::Restore => Permission::Policy,
             Self::Shadow => Permission::Shadow,
+            Self::Import => Permission::Import,
             Self::TestNotice => Permission::Notices,
             Self::Calendar => Permission::Calendar,
             Self::Faults | Self::ClearFaults | Self::Clock => Permission::Faults,

@@ -19,6 +19,7 @@ use super::operator_files::File;
 use super::operator_routes::{AdminRoute, PREFIX};
 use super::pause_link::Pause;
 use crate::pki::Serial;
+use crate::records::ledger::imported::COMPLETE;
 use crate::records::operations::proof::CALENDAR;
 use crate::values::{Id, Time};
 
@@ -286,10 +287,12 @@ fn chain_number(text: &str) -> Option<usize> {
     (text == usize::to_string(&number)).then_some(number)
 }
 
-/// Parses the shard in `{shard}.crl`: digits without a leading zero.
+/// Parses the shard in `{shard}.crl`: digits without a leading zero, or `complete`.
 fn shard(file: &str) -> Option<u16> {
-    let text = file.strip_suffix(".crl")?;
-    text.parse().ok().filter(|shard| u16::to_string(shard) == text)
+    match file.strip_suffix(".crl")? {
+        "complete" => Some(COMPLETE),
+        text => text.parse().ok().filter(|shard| u16::to_string(shard) == text && *shard != COMPLETE),
+    }
 }
 
 /// Parses the proof in `{proof}.ics`: base64url of a calendar proof's length.

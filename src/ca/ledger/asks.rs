@@ -7,6 +7,7 @@ use super::crl::{CrlPage, CurrentCrl, ListCrls};
 use super::entry::{RecordCertificate, Recorded, RenewalInfo, RevokeCertificate};
 use super::expiry_scan::{LatestExpiry, ScanExpiring, ScanPage};
 use super::filter::Query;
+use super::import::{Fate, ImportCertificates};
 use super::inventory::SearchPage;
 use super::issuer::ListShards;
 use super::kind::{Ledger, LedgerAt};
@@ -35,6 +36,7 @@ asks! {
     ListShards -> Vec<ShardStatus> = ledger.list_shards();
     Query -> SearchPage = ledger.search(&ask);
     RevokeNext -> RevokedPart = ledger.revoke_next(&ask).await;
+    ImportCertificates -> Vec<Fate> = ledger.import(&ask).await;
     ShowEntry -> Option<ShownEntry> = ledger.show_entry(&ask.serial);
     ScanExpiring -> ScanPage = ledger.scan_expiring(&ask);
     InspectLedger -> LedgerState = ledger.inspect().await;

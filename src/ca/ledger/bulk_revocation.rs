@@ -60,15 +60,15 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
             })
         })?;
         for (serial, entry) in &revoked {
-            events::revoked(&self.ports, &self.issuer, serial, entry);
+            events::revoked(&self.ports, &self.issuer, entry.serial(serial), entry);
         }
         let blocked = revoked.iter().filter(|(_, entry)| entry.blocks_key());
-        let blocked: BTreeMap<&str, &str> = blocked.map(|(serial, entry)| (&*entry.key, &**serial)).collect();
+        let blocked: BTreeMap<&str, &str> = blocked.map(|(id, entry)| (&*entry.key, entry.serial(id))).collect();
         for (key, serial) in blocked {
             self.block_key(key, serial, 1).await?;
         }
         let Scanned { reached, complete } = scanned;
-        let revoked = revoked.into_iter().map(|(serial, _)| serial).collect();
+        let revoked = revoked.iter().map(|(id, entry)| entry.serial(id).to_owned()).collect();
         Ok(RevokedPart { revoked, reached, complete })
     }
 }

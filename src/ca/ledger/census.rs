@@ -3,7 +3,7 @@
 //! It is made in steps by those that ask for it, so a ledger without such requests does nothing for it.
 
 use super::expiry_scan::{Candidate, LatestExpiry, not_renewed_elsewhere};
-use super::index::{is_renewed, set_of};
+use super::index::{is_renewed, remind_of, set_of};
 use super::kind::{Ledger, LedgerAt};
 use super::log_summary::LogSummary;
 use crate::ca::notices::delivery::NoticeCounts;
@@ -13,7 +13,7 @@ use crate::records::Problem;
 use crate::records::ledger::census::{Census, CensusRecord, CensusStep, Unrenewed, earliest_end};
 use crate::records::ledger::crl::ShardStatus;
 use crate::records::ledger::entry::LedgerEntry;
-use crate::records::operations::notice::{ScanStateRecord, remind_at};
+use crate::records::operations::notice::ScanStateRecord;
 use crate::store::{Kv, Txn};
 use crate::values::Time;
 use serde::{Deserialize, Serialize};
@@ -171,7 +171,9 @@ fn count<K: Kv>(txn: &Txn<'_, K>, CensusStep { at, mut after, mut counts }: Cens
             after.clone_from(&serial);
             seen += 1;
             counts.read += 1;
-            counts.count_issued(at, entry.recorded);
+            if entry.imported.is_none() {
+                counts.count_issued(at, entry.recorded);
+            }
             if entry.not_after <= at {
                 continue;
             }
@@ -185,8 +187,8 @@ fn count<K: Kv>(txn: &Txn<'_, K>, CensusStep { at, mut after, mut counts }: Cens
             if !renewed {
                 open.push((set_of(&entry), entry.not_after));
             }
-            if !renewed && remind_at(entry.not_before, entry.not_after) <= at {
-                found.push(candidate(serial, entry));
+            if !renewed && remind_of(&entry) <= at {
+                found.push(Candidate::of(serial, entry));
             }
             if found.len() >= MAX_FOUND {
                 return Ok(Step { counts, found, open, after, last: false });
@@ -196,12 +198,6 @@ fn count<K: Kv>(txn: &Txn<'_, K>, CensusStep { at, mut after, mut counts }: Cens
             return Ok(Step { counts, found, open, after, last: !more });
         }
     }
-}
-
-fn candidate(serial: String, entry: LedgerEntry) -> Candidate {
-    let set = set_of(&entry);
-    let LedgerEntry { names, not_after, account, profile, .. } = entry;
-    Candidate { serial, set, names, not_after, account, profile }
 }
 
 fn named(one: Candidate) -> Unrenewed {

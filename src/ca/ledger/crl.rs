@@ -12,6 +12,7 @@ use crate::pki::{CrlEntry, CrlRequest, Issuer, Serial, crl, lint};
 use crate::records::Problem;
 use crate::records::ledger::crl::{BACKDATE, CrlPieceRecord, CrlRecord, RENEWED, RevokedRecord, ShardRecord, VALIDITY};
 use crate::records::ledger::entry::LedgerEntry;
+use crate::records::ledger::imported::COMPLETE;
 use crate::store::{Kv, Txn};
 use crate::values::{Time, b64};
 use core::time::Duration;
@@ -66,6 +67,8 @@ struct Begun {
 #[derive(Default)]
 struct Entries {
     all: Vec<CrlEntry>,
+    /// The number of those of the shard itself.
+    own: usize,
     expired: Vec<(String, Time)>,
 }
 
@@ -76,7 +79,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     /// When the storage fails.
     pub(in crate::ca) fn add_to_shard(&self, txn: &mut Txn<'_, K>, entry: &LedgerEntry) -> Result<(), Problem> {
         let Some(shard) = entry.shard else { return Ok(()) };
-        let (name, url) = (shard.to_string(), self.url_of(shard));
+        let (name, url) = (shard.to_string(), self.scope_of(shard));
         let found = txn.get::<ShardRecord>(&name)?;
         let changed = ShardRecord::with_certificate(found, entry.not_after, url.as_deref(), self.ports.now());
         if let Some(changed) = changed {
@@ -97,15 +100,28 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     ) -> Result<(), Problem> {
         let (Some(shard), Some(revocation)) = (entry.shard, &entry.revoked) else { return Ok(()) };
         let record = RevokedRecord { at: revocation.at, reason: revocation.reason, not_after: entry.not_after };
-        txn.put(&format!("{shard}/{serial}"), &record)?;
-        let name = shard.to_string();
-        match txn.get::<ShardRecord>(&name)? {
-            Some(found) => {
-                let gathering = self.ports.settings().crl_gathering;
-                put_shard(txn, &name, &found.with_revocation(self.ports.now(), gathering))
-            }
-            None => self.add_to_shard(txn, entry),
+        txn.put(&format!("{shard}/{}", entry.serial(serial)), &record)?;
+        if !self.list_again(txn, shard)? {
+            self.add_to_shard(txn, entry)?;
         }
+        if shard != COMPLETE {
+            self.list_again(txn, COMPLETE)?;
+        }
+        Ok(())
+    }
+
+    /// Makes the list of a shard due for a revocation. Returns whether there is one.
+    fn list_again(&self, txn: &mut Txn<'_, K>, shard: u16) -> Result<bool, Problem> {
+        let name = shard.to_string();
+        let Some(found) = txn.get::<ShardRecord>(&name)? else { return Ok(false) };
+        let gathering = self.ports.settings().crl_gathering;
+        put_shard(txn, &name, &found.with_revocation(self.ports.now(), gathering))?;
+        Ok(true)
+    }
+
+    /// Returns the URL that the list of a shard names; `None` for the complete one.
+    fn scope_of(&self, shard: u16) -> Option<String> {
+        self.url_of(shard).filter(|_| shard != COMPLETE)
     }
 
     /// Returns the CRL of a shard, signed now if it is due.
@@ -204,13 +220,14 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     /// Signs and stores the CRL of a shard. Its number is stored before it is signed, so no two CRLs share a number.
     async fn sign_list(&self, shard: u16) -> Result<(), Problem> {
         let missing = || Problem::internal("a CRL is due, but its issuer or STATUS_URL is no longer configured");
-        let (Some(issuer), Some(url)) = (self.issuer_of_ledger(), self.url_of(shard)) else { return Err(missing()) };
+        let (Some(issuer), Some(_)) = (self.issuer_of_ledger(), self.url_of(shard)) else { return Err(missing()) };
         let now = self.ports.now();
-        let Some(begun) = self.transact(|txn| self.begin_list(txn, issuer, (shard, &url), now))? else { return Ok(()) };
+        let Some(begun) = self.transact(|txn| self.begin_list(txn, issuer, shard, now))? else { return Ok(()) };
         let this_update = now.minus(BACKDATE).max(issuer.not_before());
         let next_update = now.plus(VALIDITY).min(issuer.not_after());
         let (number, urls, entries) = (begun.number, &begun.urls, &begun.entries);
-        let request = CrlRequest { issuer, number, this_update, next_update, urls, entries };
+        let complete = shard == COMPLETE;
+        let request = CrlRequest { issuer, number, this_update, next_update, urls, complete, entries };
         let tbs = crl::build_tbs(&request).map_err(|fault| Problem::internal(fault.to_string()))?;
         let linted = lint::crl::check(&tbs, &request).map_err(|faults| lint_failed("CRL", &faults))?;
         let signature = self.ports.sign(issuer, linted.as_bytes()).await?;
@@ -224,19 +241,19 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         &self,
         txn: &mut Txn<'_, K>,
         issuer: &Issuer,
-        (shard, url): (u16, &str),
+        shard: u16,
         now: Time,
     ) -> Result<Option<Begun>, Problem> {
         let name = shard.to_string();
         let Some(record) = txn.get::<ShardRecord>(&name)? else { return Ok(None) };
         let entries = revoked_in(txn, shard, now)?;
         // Lists follow the last expiry until every entry was listed after its expiry.
-        if (record.is_over(now) && entries.all.is_empty()) || issuer.check_time(now).is_err() {
+        if (record.is_over(now) && entries.own == 0) || issuer.check_time(now).is_err() {
             txn.put(&name, &ShardRecord { due: None, ..record })?;
             return Ok(None);
         }
         let (number, lease) = (record.next_number(now), now.plus(LEASE));
-        let record = ShardRecord { number, due: Some(lease), ..record }.served_at(Some(url));
+        let record = ShardRecord { number, due: Some(lease), ..record }.served_at(self.scope_of(shard).as_deref());
         put_shard(txn, &name, &record)?;
         Ok(Some(Begun { shard, number, lease, urls: record.urls, entries: entries.all, expired: entries.expired }))
     }
@@ -306,19 +323,27 @@ fn put_list<K: Kv>(txn: &mut Txn<'_, K>, name: &str, list: CrlRecord) -> Result<
     Ok(txn.put(name, &list)?)
 }
 
-/// Returns the CRL entries of a shard's revoked certificates, by serial number.
+/// Returns the CRL entries of a shard's revoked certificates, by serial number. A complete list has those of all.
 fn revoked_in<K: Kv>(txn: &Txn<'_, K>, shard: u16, now: Time) -> Result<Entries, Problem> {
-    let (mut entries, mut after) = (Entries::default(), None);
+    let (mut entries, mut after, own) = (Entries::default(), None::<String>, shard.to_string());
     loop {
-        let page = txn.list_below::<RevokedRecord>(&shard.to_string(), after.as_deref(), PAGE)?;
+        let page = match shard {
+            COMPLETE => txn.list::<RevokedRecord>(after.as_deref(), PAGE)?,
+            _ => txn.list_below::<RevokedRecord>(&own, after.as_deref(), PAGE)?,
+        };
         let full = page.len() == PAGE;
-        after = page.last().map(|(serial, _)| serial.clone());
+        after = page.last().map(|(name, _)| name.clone());
         for (name, record) in page {
+            let (of, name) = name.split_once('/').unwrap_or((&own, &name));
             let broken = || Problem::internal(format!("a revocation is stored for {name:?}"));
-            let serial = Serial::from_hex(&name).ok_or_else(broken)?;
+            let serial = Serial::from_hex(name).ok_or_else(broken)?;
             entries.all.push(CrlEntry { serial, at: record.at, reason: record.reason });
+            if of != own {
+                continue;
+            }
+            entries.own += 1;
             if record.not_after < now {
-                entries.expired.push((name, record.not_after));
+                entries.expired.push((name.to_owned(), record.not_after));
             }
         }
         if !full {

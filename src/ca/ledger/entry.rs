@@ -1,13 +1,12 @@
 //! Recording, renewal data and revocation of ledger entries. Each ask changes the ledger in one transaction.
 
-use super::block_key::put_blocked;
 use super::kind::Ledger;
 use super::log::OpenLog;
 use super::log_entries::Permitted;
 use super::logged_policy::PermittingPolicy;
+use super::lookup::entry_of;
 use super::replacements::{renewable_by, rule_for};
 use crate::ca::notices::delivery::NewNotice;
-use crate::ca::runtime::jobs::Work;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::ca::telemetry::events;
 use crate::records::acme::certificate::LogPlace;
@@ -158,7 +157,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     /// When the storage fails.
     pub fn renewable(&self, serial: &str) -> Result<Option<Renewable>, Problem> {
         self.transact(|txn| {
-            let Some(entry) = txn.get::<LedgerEntry>(serial)? else { return Ok(None) };
+            // The request names this issuer.
+            let found = entry_of(txn, serial, |entry| entry.foreign().is_none())?;
+            let Some((_, entry)) = found else { return Ok(None) };
             let rules = self.rules_to_replace(txn)?;
             Ok(Some(renewable_by(rule_for(&rules, &entry), &entry)))
         })
@@ -192,10 +193,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         log: &mut OpenLog,
         request: &RevokeCertificate,
     ) -> Result<(Result<(), Problem>, bool, LedgerEntry), Problem> {
-        let entry = txn.get::<LedgerEntry>(&request.serial)?;
-        let Some(mut entry) = entry.filter(|entry| entry.tbs_digest == request.tbs_digest) else {
-            return Err(not_issued_here());
-        };
+        let found = entry_of(txn, &request.serial, |entry| entry.tbs_digest == request.tbs_digest)?;
+        let Some((id, mut entry)) = found else { return Err(not_issued_here()) };
         let Some(authority) = request.by.authority(&entry.account) else {
             let detail = "A certificate is revoked by the account that it was issued to, by an account that holds \
                           valid authorizations for all of its names, or with the certificate's own key. The \
@@ -205,7 +204,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         let revoked = entry.revoke(authority, request.reason, self.ports.now());
         if revoked.is_ok() {
             let rules = self.rules_to_replace(txn)?;
-            self.put_revoked((txn, log), &request.serial, &entry, &rules)?;
+            self.put_revoked((txn, log), &id, &entry, &rules)?;
         }
         let blocks_key = entry.blocks_key();
         Ok((revoked, blocks_key, entry))
@@ -218,22 +217,14 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     pub(in crate::ca) fn put_revoked(
         &self,
         (txn, log): (&mut Txn<'_, K>, &mut OpenLog),
-        serial: &str,
+        id: &str,
         entry: &LedgerEntry,
         rules: &[ReplaceRecord],
     ) -> Result<(), Problem> {
-        txn.put(serial, entry)?;
-        self.log_revocation(txn, log, serial, entry)?;
-        self.add_revocation(txn, serial, entry)?;
-        let data = self.entry_shown(txn, serial, entry, rules)?;
-        let what = format!("revoked-{serial}");
-        self.notices().enqueue(txn, NewNotice { kind: NoticeKind::CertificateRevoked, what: &what, data })?;
-        if entry.blocks_key() {
-            // In the transaction of the revocation, so that the key gets blocked even after a crash.
-            put_blocked(txn, &entry.key)?;
-            self.begin(txn, Work::Block(entry.key.clone(), serial.to_owned()), 0)?;
-        }
-        Ok(())
+        self.enter_revocation((txn, log), id, entry)?;
+        let data = self.entry_shown(txn, id, entry, rules)?;
+        let what = format!("revoked-{id}");
+        self.notices().enqueue(txn, NewNotice { kind: NoticeKind::CertificateRevoked, what: &what, data })
     }
 }
 

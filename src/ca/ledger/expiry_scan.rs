@@ -3,7 +3,7 @@
 //! With a webhook, a ledger scans every hour, some thousand certificates per step. The cursor is stored in the same
 //! transaction as the notices, so each notice is stored once, even after a crash.
 
-use super::index::{is_renewed, set_of};
+use super::index::{is_renewed, remind_of, set_of};
 use super::kind::{Ledger, LedgerAt};
 use crate::ca::config::settings::Settings;
 use crate::ca::notices::delivery::NewNotice;
@@ -13,7 +13,7 @@ use crate::records::Problem;
 use crate::records::ledger::entry::LedgerEntry;
 use crate::records::ledger::inventory::LatestByNames;
 use crate::records::operations::notice::{
-    IssuerDates, IssuerNotice, NoticeKind, ScanCursor, ScanStateRecord, issuer_notices_due, remind_at,
+    IssuerDates, IssuerNotice, NoticeKind, ScanCursor, ScanStateRecord, issuer_notices_due,
 };
 use crate::store::{Kv, Txn};
 use crate::values::{Id, Time};
@@ -25,6 +25,9 @@ use std::collections::BTreeMap;
 /// A certificate that expires soon and was not renewed in its own ledger.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Candidate {
+    /// The id of its entry.
+    #[serde(default)]
+    pub id: String,
     /// Its serial number in hex.
     pub serial: String,
     /// The id of its set of names.
@@ -37,6 +40,15 @@ pub struct Candidate {
     pub account: Id,
     /// Its profile, if known.
     pub profile: Option<String>,
+}
+
+impl Candidate {
+    /// The certificate of an entry with this id.
+    pub(super) fn of(id: String, entry: LedgerEntry) -> Self {
+        let (set, serial) = (set_of(&entry), entry.serial(&id).to_owned());
+        let LedgerEntry { names, not_after, account, profile, .. } = entry;
+        Self { id, serial, set, names, not_after, account, profile }
+    }
 }
 
 /// Scans for certificates that expire soon and were not renewed.
@@ -250,7 +262,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
             return Ok(state.due);
         }
         let rules = self.rules_to_replace(txn)?;
-        for Candidate { serial, .. } in found {
+        for Candidate { id: serial, .. } in found {
             let Some(entry) = txn.get::<LedgerEntry>(serial)? else { continue };
             // The entry may have changed while other ledgers were asked.
             if entry.revoked.is_some() || is_renewed(txn, serial, &entry)? {
@@ -297,14 +309,12 @@ fn near<K: Kv>(
     serial: String,
     entry: LedgerEntry,
 ) -> Result<Option<Candidate>, Problem> {
-    let remind = remind_at(entry.not_before, entry.not_after);
+    let remind = remind_of(&entry);
     let wanted = remind <= look.at && look.since.is_none_or(|since| remind > since) && entry.not_after > look.at;
     if !wanted || entry.revoked.is_some() || is_renewed(txn, &serial, &entry)? {
         return Ok(None);
     }
-    let set = set_of(&entry);
-    let LedgerEntry { names, not_after, account, profile, .. } = entry;
-    Ok(Some(Candidate { serial, set, names, not_after, account, profile }))
+    Ok(Some(Candidate::of(serial, entry)))
 }
 
 fn put_scan_state<K: Kv>(txn: &mut Txn<'_, K>, state: &ScanStateRecord) -> Result<(), Problem> {

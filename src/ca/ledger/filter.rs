@@ -1,5 +1,6 @@
 //! Filters of certificates, and the scan that applies them.
 
+use super::index::remind_of;
 use super::replacements::covers;
 use super::view::FoundEntry;
 use crate::pki::{Serial, profile};
@@ -7,7 +8,6 @@ use crate::policy::Pattern;
 use crate::records::Problem;
 use crate::records::ledger::entry::LedgerEntry;
 use crate::records::ledger::inventory::Selection;
-use crate::records::operations::notice::remind_at;
 use crate::store::{Kv, Txn};
 use crate::values::{Time, unicode};
 use core::ops::ControlFlow;
@@ -40,6 +40,28 @@ impl Standing {
     }
 }
 
+/// The origin of the certificates that a query finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// Issued here.
+    Issued,
+    /// Issued by another program, and imported.
+    Imported,
+    /// Imported, and of another CA.
+    Foreign,
+}
+
+impl Origin {
+    fn is_of(self, entry: &LedgerEntry) -> bool {
+        match self {
+            Self::Issued => entry.imported.is_none(),
+            Self::Imported => entry.imported.is_some(),
+            Self::Foreign => entry.foreign().is_some(),
+        }
+    }
+}
+
 /// Searches certificates.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Query {
@@ -51,6 +73,9 @@ pub struct Query {
     pub selection: Selection,
     /// Their state.
     pub standing: Standing,
+    /// Their origin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
     /// The earliest expiry.
     pub ends_after: Option<Time>,
     /// The time before which they expire.
@@ -120,8 +145,9 @@ impl Text {
         };
         // Serial numbers and ids are random: one in some dozens contains any given two characters.
         entry.names.iter().any(named)
-            || self.serial.as_ref().is_some_and(|part| serial.contains(part.as_str()))
-            || (self.plain.len() >= MIN_TEXT && entry.account.as_str().to_ascii_lowercase().contains(&self.plain))
+            || self.serial.as_ref().is_some_and(|part| entry.serial(serial).contains(part.as_str()))
+            || (self.plain.len() >= MIN_TEXT
+                && entry.owner().is_some_and(|id| id.as_str().to_ascii_lowercase().contains(&self.plain)))
     }
 }
 
@@ -145,7 +171,7 @@ impl<'a> Filter<'a> {
             Standing::Current => !expired,
             Standing::Valid => !expired && entry.revoked.is_none(),
             Standing::Unrenewed => {
-                let near = remind_at(entry.not_before, entry.not_after) <= self.now;
+                let near = remind_of(entry) <= self.now;
                 !expired && entry.revoked.is_none() && near
             }
             Standing::Revoked => !expired && entry.revoked.is_some(),
@@ -154,6 +180,7 @@ impl<'a> Filter<'a> {
         stands
             && self.query.issued_before.is_none_or(|before| entry.recorded < before)
             && self.query.selection.fits(entry)
+            && self.query.origin.is_none_or(|origin| origin.is_of(entry))
             && self.text.as_ref().is_none_or(|text| text.is_in(serial, entry))
             && self.pattern.as_ref().is_none_or(|pattern| covers(pattern, &entry.names))
     }

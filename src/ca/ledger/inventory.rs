@@ -2,10 +2,10 @@
 
 use super::filter::{Filter, Query, Scanned};
 use super::kind::Ledger;
+use super::lookup::entries_of;
 use super::view::FoundEntry;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
-use crate::records::ledger::entry::LedgerEntry;
 use crate::records::ledger::inventory::ReplaceRecord;
 use crate::store::{Kv, Txn};
 use core::ops::ControlFlow;
@@ -50,7 +50,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         })
     }
 
-    /// Returns the certificate of this serial number, if it matches the filter.
+    /// Returns the certificates of this serial number that match the filter. Only imported ones can be several.
     fn find_one(
         &self,
         txn: &Txn<'_, K>,
@@ -58,13 +58,15 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         filter: &Filter<'_>,
         rules: &[ReplaceRecord],
     ) -> Result<Vec<FoundEntry>, Problem> {
-        let Some(entry) = txn.get::<LedgerEntry>(serial)? else { return Ok(Vec::new()) };
-        let lies = entry.not_after >= filter.from() && entry.not_after < filter.before();
-        let further = filter.query.after.as_ref().is_none_or(|after| serial > after.as_str());
-        if !(lies && further && filter.fits(serial, &entry)) {
-            return Ok(Vec::new());
+        let mut found = Vec::new();
+        for (id, entry) in entries_of(txn, serial)? {
+            let lies = entry.not_after >= filter.from() && entry.not_after < filter.before();
+            let further = filter.query.after.as_ref().is_none_or(|after| id > *after);
+            if lies && further && filter.fits(&id, &entry) {
+                let one = self.found(txn, &id, &entry, rules)?;
+                found.extend(Some(one).filter(|one| filter.accepts(one)));
+            }
         }
-        let one = self.found(txn, serial, &entry, rules)?;
-        Ok(Vec::from_iter(Some(one).filter(|one| filter.accepts(one))))
+        Ok(found)
     }
 }

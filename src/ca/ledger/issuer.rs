@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ListShards;
 
-/// Maximum number of shards of a ledger.
-const SHARDS: usize = MAX_SHARDS as usize;
+/// Maximum number of shards of a ledger, and the complete list.
+pub(super) const SHARDS: usize = MAX_SHARDS as usize + 1;
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     /// Returns the issuer of this ledger; `None` if it is no longer configured.

@@ -3,7 +3,7 @@
 //! A run takes place once a week, in steps of some hundred certificates, each within an alarm. The cursor and the count are
 //! stored in the transaction that deletes. At its end the run is noted in the audit record.
 
-use super::index::set_of;
+use super::index::indexed_set_of;
 use super::kind::Ledger;
 use crate::ca::partitions::operations::audit::Note;
 use crate::ca::partitions::operations::kind::OperationsAt;
@@ -11,6 +11,7 @@ use crate::ca::partitions::pruning::{ForgetCertificates, HolderAt};
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
 use crate::records::ledger::entry::LedgerEntry;
+use crate::records::ledger::imported::ImportedRecord;
 use crate::records::ledger::inventory::LatestByNames;
 use crate::records::ledger::prune::{PruneRecord, PruneRun};
 use crate::records::operations::audit::{AuthMethod, Event, Outcome};
@@ -36,6 +37,8 @@ const ACTOR: &str = "selvedge";
 struct Found {
     /// Serial numbers by account.
     by_account: BTreeMap<Id, Vec<String>>,
+    /// Ids of imported certificates, which no account has.
+    imported: Vec<String>,
     /// The last serial number; `None` at the end of the run.
     last: Option<String>,
 }
@@ -89,7 +92,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     async fn prune(&self, state: &PruneRecord, run: &PruneRun) -> Result<Time, Problem> {
         let found = self.transact(|txn| find(txn, run))?;
         let Some(last) = found.last else { return self.end_run(state, run).await };
-        let mut forgotten = Vec::new();
+        let mut forgotten = found.imported;
         for (account, serials) in found.by_account {
             let ask = ForgetCertificates { serials, before: run.before };
             match self.ports.ask(&HolderAt(account), &ask).await {
@@ -154,7 +157,10 @@ fn find<K: Kv>(txn: &Txn<'_, K>, run: &PruneRun) -> Result<Found, Problem> {
             break;
         }
         found.last = Some(serial.clone());
-        found.by_account.entry(entry.account).or_default().push(serial);
+        match entry.imported {
+            Some(_) => found.imported.push(serial),
+            None => found.by_account.entry(entry.account).or_default().push(serial),
+        }
     }
     Ok(found)
 }
@@ -164,7 +170,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     fn delete(&self, txn: &mut Txn<'_, K>, serial: &str) -> Result<bool, Problem> {
         let Some(entry) = txn.get::<LedgerEntry>(serial)? else { return Ok(false) };
         txn.delete::<LedgerEntry>(serial);
-        let set = set_of(&entry);
+        if let Some(imported) = &entry.imported {
+            txn.delete::<ImportedRecord>(&ImportedRecord::id(&imported.serial, serial));
+        }
+        let set = indexed_set_of(&entry);
         if txn.get::<LatestByNames>(&set)?.is_some_and(|latest| latest.serial == serial) {
             txn.delete::<LatestByNames>(&set);
         }

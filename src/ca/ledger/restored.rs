@@ -1,7 +1,7 @@
 //! The ledger after a restore: its CRLs, the blocked keys, its log.
 
+use super::issuer::SHARDS;
 use super::kind::Ledger;
-use crate::ca::config::issuers::MAX_SHARDS;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
 use crate::records::ledger::compromise::SubscriptionRecord;
@@ -24,7 +24,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         self.transact(|txn| {
             txn.delete::<SubscriptionRecord>("");
             self.close(txn)?;
-            for (name, shard) in txn.list::<ShardRecord>(None, usize::from(MAX_SHARDS))? {
+            for (name, shard) in txn.list::<ShardRecord>(None, SHARDS)? {
                 if shard.due.is_some() {
                     txn.put(&name, &ShardRecord { due: Some(now), ..shard })?;
                 }

@@ -43,7 +43,8 @@ pub(in crate::ca) async fn revoke<P: Ports>(ports: &P, wanted: &RevocationReques
         reason: wanted.reason,
         by,
     };
-    let issuer = wanted.presented.authority_key_id.as_deref().and_then(|id| ports.settings().issuers.with_key_id(id));
+    let presented = &wanted.presented;
+    let issuer = ports.settings().issuers.of_leaf(presented.authority_key_id.as_deref(), &presented.issuer_name);
     let issuer = issuer.ok_or_else(entry::not_issued_here)?;
     ports.ask(&LedgerAt::from(issuer.id()), &request).await?;
     Ok(Response::empty(200))

@@ -2,11 +2,13 @@
 
 use super::index::{is_renewed, set_of};
 use super::kind::Ledger;
+use super::lookup::entry_of;
 use super::replacements::{renewable_by, rule_for};
 use crate::ca::http::cert_id::spread_of;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
 use crate::records::ledger::entry::{Authority, LedgerEntry};
+use crate::records::ledger::imported::ImportedRecord;
 use crate::records::ledger::inventory::ReplaceRecord;
 use crate::store::{Kv, Txn};
 use crate::values::Id;
@@ -61,6 +63,9 @@ pub struct ShownEntry {
     pub tbs_digest: String,
     /// The account that it was issued to.
     pub account: Id,
+    /// An imported certificate, DER in base64url.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub der: Option<String>,
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
@@ -82,10 +87,15 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     /// When the storage fails.
     pub(in crate::ca) fn show_entry(&self, serial: &str) -> Result<Option<ShownEntry>, Problem> {
         self.transact(|txn| {
-            let Some(entry) = txn.get::<LedgerEntry>(serial)? else { return Ok(None) };
+            let Some((id, entry)) = entry_of(txn, serial, |_| true)? else { return Ok(None) };
             let rules = self.rules_to_replace(txn)?;
-            let found = self.found(txn, serial, &entry, &rules)?;
-            Ok(Some(ShownEntry { found, tbs_digest: entry.tbs_digest, account: entry.account }))
+            let found = self.found(txn, &id, &entry, &rules)?;
+            let der = match &entry.imported {
+                Some(imported) => txn.get::<ImportedRecord>(&ImportedRecord::id(&imported.serial, &id))?,
+                None => None,
+            };
+            let der = der.map(|record| record.der);
+            Ok(Some(ShownEntry { found, tbs_digest: entry.tbs_digest, account: entry.account, der }))
         })
     }
 
@@ -100,7 +110,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         let now = self.ports.now();
         let renewed = is_renewed(txn, serial, entry)?;
         let rule = rule_for(rules, entry);
-        let (start, end) = renewable_by(rule, entry).window(spread_of(serial));
+        let (start, end) = renewable_by(rule, entry).window(spread_of(entry.serial(serial)));
         let status = match &entry.revoked {
             _ if entry.not_after < now => "expired",
             Some(_) => "revoked",
@@ -115,9 +125,13 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
             };
             json!({ "at": revocation.at.rfc3339(), "reason": revocation.reason, "by": by })
         });
+        let imported = entry.imported.as_ref();
+        let imported = imported.map(|one| json!({ "at": one.at.rfc3339(), "foreign": one.foreign }));
+        let order = entry.owner().map(|_| &entry.order);
         let mut shown = json!({
-            "serial": serial, "issuer": self.issuer, "account": entry.account, "external_account": entry.external_account,
-            "order": entry.order, "profile": entry.profile, "names": entry.names,
+            "serial": entry.serial(serial), "issuer": self.issuer, "account": entry.owner(),
+            "external_account": entry.external_account, "imported": imported, "order": order,
+            "profile": entry.profile, "names": entry.names,
             "unicode_names": entry.names.iter().map(|name| unicode::shown(name)).collect::<Vec<_>>(), "issued": entry.recorded.rfc3339(),
             "not_before": entry.not_before.rfc3339(), "not_after": entry.not_after.rfc3339(), "status": status,
             "revoked": revoked, "renewed": renewed,

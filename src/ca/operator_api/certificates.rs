@@ -9,18 +9,18 @@ use crate::ca::account::operations::DownloadCertificate;
 use crate::ca::http::message::{Answer, Request, Response};
 use crate::ca::ledger::entry::{Requester, RevokeCertificate};
 use crate::ca::ledger::expiry_scan::LatestExpiry;
-use crate::ca::ledger::filter::{Query, Standing};
+use crate::ca::ledger::filter::{Origin, Query, Standing};
 use crate::ca::ledger::kind::LedgerAt;
 use crate::ca::ledger::view::{FoundEntry, ShowEntry, ShownEntry};
 use crate::ca::runtime::ports::Ports;
 use crate::pki::certificate::{parse_presented, sha256};
 use crate::pki::key::check_spki;
-use crate::pki::{Serial, pem, profile};
+use crate::pki::{Issuer, Serial, pem, profile};
 use crate::policy::Pattern;
 use crate::records::ledger::entry::check_reason;
 use crate::records::ledger::inventory::Selection;
 use crate::records::{Kind, Problem};
-use crate::values::{Id, Time, hex, unicode};
+use crate::values::{Id, Time, b64, hex, unicode};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -37,6 +37,7 @@ const PARAMETERS: &[&str] = &[
     "profile",
     "issuer",
     "status",
+    "origin",
     "ends_after",
     "ends_before",
     "issued_before",
@@ -74,13 +75,17 @@ fn query<P: Ports>(ports: &P, input: &Input) -> Result<Query, Problem> {
     let standing = input.parsed("status", "current, valid, unrenewed, revoked, expired or all", |text| {
         serde_json::from_value::<Standing>(text.into()).ok()
     })?;
+    let origin = input
+        .parsed("origin", "issued, imported or foreign", |text| serde_json::from_value::<Origin>(text.into()).ok())?;
     let text = input.parsed("q", "at most 100 characters long", |text| {
         (text.chars().count() <= MAX_TEXT).then(|| text.to_owned())
     })?;
     let after = input
         .parsed("cursor", "`next` of the previous page", |text| Serial::from_hex(text).map(|serial| serial.hex()))?;
     let serial = input.parsed("serial", "a serial number in hex", |text| {
-        Serial::from_hex(&text.to_ascii_lowercase().replace(':', "")).map(|serial| serial.hex())
+        let hex = text.to_ascii_lowercase().replace(':', "");
+        // OpenSSL leaves out the zero before a high bit.
+        Serial::from_hex(&hex).or_else(|| Serial::from_hex(&format!("00{hex}"))).map(|serial| serial.hex())
     })?;
     let selection = Selection {
         issuer: input.parsed("issuer", "the id of an issuer of this CA", |text| {
@@ -97,6 +102,7 @@ fn query<P: Ports>(ports: &P, input: &Input) -> Result<Query, Problem> {
         serial,
         selection,
         standing: standing.unwrap_or_default(),
+        origin,
         ends_after: input.time("ends_after")?,
         ends_before: input.time("ends_before")?,
         issued_before: input.time("issued_before")?,
@@ -201,9 +207,10 @@ async fn entry<P: Ports>(ports: &P, serial: &Serial) -> Result<(LedgerAt, ShownE
 /// # Errors
 /// 404 for an unknown certificate.
 pub async fn show<P: Ports>(ports: &P, serial: &Serial) -> Answer {
-    let (_, ShownEntry { mut found, account, .. }) = entry(ports, serial).await?;
-    let chain = ports.ask(&AccountAt(account), &DownloadCertificate { serial: serial.hex() }).await?;
+    let (_, mut entry) = entry(ports, serial).await?;
+    let chain = chain(ports, &entry, serial).await?;
     let leaf = chain.and_then(|chain| pem::read_certificates(&chain).ok()?.into_iter().next());
+    let found = &mut entry.found;
     if let (Some(der), Some(members)) = (leaf, found.shown.as_object_mut()) {
         let spki = parse_presented(&der).map(|read| read.spki_der).unwrap_or_default();
         let key = check_spki(&spki).map(|key| key.kind().to_string()).ok();
@@ -219,15 +226,27 @@ pub fn said(reason: Option<u8>) -> String {
     reason.map_or_else(|| "no reason".to_owned(), |reason| format!("reason {reason}"))
 }
 
+/// Returns a certificate with its chain in PEM; `None` while it is being issued. One of another CA is alone.
+async fn chain<P: Ports>(ports: &P, entry: &ShownEntry, serial: &Serial) -> Result<Option<String>, Problem> {
+    let Some(der) = &entry.der else {
+        let ask = DownloadCertificate { serial: serial.hex() };
+        return ports.ask(&AccountAt(entry.account.clone()), &ask).await;
+    };
+    let broken = || Problem::internal("a stored certificate is broken");
+    let der = b64::decode(der).ok_or_else(broken)?;
+    let leaf = pem::write_certificate(&der).map_err(|_| broken())?;
+    let is_foreign = entry.found.shown.pointer("/imported/foreign").is_some_and(Value::is_string);
+    let issuer = ports.settings().issuers.find(entry.found.text("issuer")).filter(|_| !is_foreign);
+    Ok(Some(leaf + issuer.map(Issuer::chain_pem).unwrap_or_default()))
+}
+
 /// Handles GET of a certificate with its chain, as PEM.
 ///
 /// # Errors
 /// 404 for an unknown certificate, or one not issued yet.
 pub async fn download<P: Ports>(ports: &P, serial: &Serial) -> Answer {
     let (_, entry) = entry(ports, serial).await?;
-    // `None` while it is being issued.
-    let chain = ports.ask(&AccountAt(entry.account), &DownloadCertificate { serial: serial.hex() }).await?;
-    let pem = chain.ok_or_else(|| not_found("certificate"))?;
+    let pem = chain(ports, &entry, serial).await?.ok_or_else(|| not_found("certificate"))?;
     Ok(Response::text(200, "application/pem-certificate-chain", pem))
 }
 

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-/// Columns: members of a certificate.
-const COLUMNS: [&str; 11] = [
+/// Columns: members of a certificate, and two of its import.
+const COLUMNS: [&str; 13] = [
     "serial",
     "names",
     "profile",
@@ -15,17 +15,27 @@ const COLUMNS: [&str; 11] = [
     "account",
     "issuer",
     "unicode_names",
+    "imported",
+    "foreign",
 ];
 
 /// Returns certificates as a table with a header line.
 pub fn table(certificates: &[Value]) -> String {
     let mut text = COLUMNS.join(",") + "\r\n";
     for certificate in certificates {
-        let fields = COLUMNS.map(|column| field(&plain(certificate.get(column))));
+        let fields = COLUMNS.map(|column| field(&plain(value(certificate, column))));
         text += &fields.join(",");
         text += "\r\n";
     }
     text
+}
+
+fn value<'a>(certificate: &'a Value, column: &str) -> Option<&'a Value> {
+    match column {
+        "imported" => certificate.pointer("/imported/at"),
+        "foreign" => certificate.pointer("/imported/foreign"),
+        member => certificate.get(member),
+    }
 }
 
 /// Returns a value as plain text, lists separated by spaces.
@@ -54,6 +64,9 @@ mod tests {
         let odd = json!({ "serial": "=1+1", "names": ["a\"b,c\r\nd", "*.a.test"], "profile": null, "renewed": true });
         let text = table(&[odd]);
         let line = text.strip_prefix(&(COLUMNS.join(",") + "\r\n")).unwrap();
-        assert_eq!(line, "\"'=1+1\",\"a\"\"b,c\r\nd *.a.test\",\"\",\"\",\"\",\"\",\"\",\"true\",\"\",\"\",\"\"\r\n");
+        assert_eq!(
+            line,
+            "\"'=1+1\",\"a\"\"b,c\r\nd *.a.test\",\"\",\"\",\"\",\"\",\"\",\"true\",\"\",\"\",\"\",\"\",\"\"\r\n"
+        );
     }
 }

@@ -16,6 +16,7 @@ use crate::ca::runtime::ask::Page;
 use crate::ca::runtime::ports::Ports;
 use crate::pki::IssuerSlot;
 use crate::records::Problem;
+use crate::records::ledger::imported::no_owner;
 use crate::records::operations::notice::{IssuerTurn, NoticeKind};
 use crate::records::operations::proof as proofs;
 use crate::values::Time;
@@ -159,7 +160,7 @@ async fn endings<P: Ports>(ports: &P, issuer: &str) -> Result<Vec<Candidate>, Pr
 
 fn shown(one: &Candidate) -> Ending {
     let Candidate { serial, names, not_after, account, profile, .. } = one.clone();
-    Ending { serial, names, not_after, account: account.to_string(), profile }
+    Ending { serial, names, not_after, account: (account != no_owner()).then(|| account.to_string()), profile }
 }
 
 /// Returns the revocation that a notice reports; `None` for another kind of notice.

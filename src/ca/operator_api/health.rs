@@ -20,6 +20,7 @@ use crate::ca::runtime::schema::ShowSchema;
 use crate::pki::{IssuerSlot, profile};
 use crate::records::Problem;
 use crate::records::ledger::census::{Census, DAYS_LEFT};
+use crate::records::ledger::imported::no_owner;
 use crate::values::Time;
 use core::time::Duration;
 use serde_json::{Map, Value, json};
@@ -191,7 +192,7 @@ fn certificates(health: &Health) -> Value {
         .map(|one| {
             json!({
                 "serial": one.serial, "name": one.name, "names_count": one.names_count,
-                "not_after": one.not_after.rfc3339(), "account": one.account,
+                "not_after": one.not_after.rfc3339(), "account": Some(&one.account).filter(|id| **id != no_owner()),
             })
         })
         .collect();

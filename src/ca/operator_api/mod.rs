@@ -16,6 +16,7 @@ pub mod failures;
 pub mod faults;
 pub mod feed;
 pub mod health;
+pub mod imports;
 mod logs;
 pub mod me;
 pub mod notices;
@@ -126,7 +127,8 @@ async fn read<P: Ports>(ports: &P, operator: &Operator, request: &Request, route
         AdminRoute::Restoration => apart(restoration::show(ports)).await,
         AdminRoute::TestCas => apart(test_cas::list(ports)).await,
         AdminRoute::Clock => clock::show(ports),
-        AdminRoute::Revoke(_)
+        AdminRoute::Import
+        | AdminRoute::Revoke(_)
         | AdminRoute::Revocations
         | AdminRoute::Confirm(_)
         | AdminRoute::Reject(_)
@@ -151,6 +153,7 @@ async fn change<P: Ports>(ports: &P, operator: &Operator, request: &Request, rou
     match route {
         AdminRoute::ExternalAccounts => apart(external_keys::create(ports, operator, request)).await,
         AdminRoute::ExternalAccount(kid) => apart(external_keys::change(ports, operator, request, kid)).await,
+        AdminRoute::Import => apart(imports::import(ports, operator, request)).await,
         AdminRoute::Revoke(serial) => apart(certificates::revoke(ports, operator, request, serial)).await,
         AdminRoute::Revocations => apart(revocations::step(ports, operator, request)).await,
         AdminRoute::Deactivate(id) => apart(accounts::deactivate(ports, operator, request, id)).await,

@@ -100,6 +100,7 @@ const LEDGER: Rules = &[
     ("crl", Rule::Stay),
     ("crlpiece", Rule::Stay),
     ("digest", Rule::Stay),
+    ("imported", Rule::Add),
     ("job", Rule::Stay),
     ("latest", Rule::Later(ends_later)),
     ("leaf", Rule::Stay),

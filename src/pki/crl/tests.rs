@@ -29,6 +29,7 @@ fn request<'a>(issuer: &'a Issuer, entries: &'a [CrlEntry]) -> CrlRequest<'a> {
         this_update: NOW,
         next_update: NOW.plus(DAY),
         urls: urls(),
+        complete: false,
         entries,
     }
 }
@@ -101,6 +102,12 @@ fn crl_with_invalid_contents_is_refused() {
     for url in ["https://ca.test/crl", "http://", "http://ca.test/a b"] {
         assert_eq!(fault(CrlRequest { urls: &[url.to_owned()], ..good }), CrlFault::Url(url.to_owned()));
     }
+    // A list without URLs is in the scope of all certificates, so it has to be meant.
+    assert_eq!(fault(CrlRequest { urls: &[], ..good }), CrlFault::Url(String::new()));
+    assert_eq!(fault(CrlRequest { complete: true, ..good }), CrlFault::Url(String::new()));
+    let complete = CrlRequest { urls: &[], complete: true, ..good };
+    let tbs = build_tbs(&complete).unwrap();
+    assert!(lint::crl::check(&tbs, &complete).is_ok() && lint::crl::check(&tbs, &good).is_err());
     for code in [0, 2, 6, 7, 8, 9, 10] {
         let entries = [CrlEntry { reason: Some(code), ..entries().remove(0) }];
         assert_eq!(fault(CrlRequest { entries: &entries, ..good }), CrlFault::Reason(code));

@@ -84,11 +84,16 @@ fn is_same(wanted: &CrlEntry, found: &RevokedCert) -> bool {
         },
         Some(_) => None,
     };
-    found.serial_number.as_bytes() == wanted.serial.octets()
+    significant(found.serial_number.as_bytes()) == significant(wanted.serial.octets())
         && seconds(found.revocation_date).secs() == wanted.at.secs()
         && reason == Some(wanted.reason)
         // RFC 5280 §5.3.1: "unspecified" is left out; the other codes are not for subscribers.
         && wanted.reason.is_none_or(|code| matches!(code, 1 | 3 | 4 | 5))
+}
+
+/// The octets of an INTEGER without the zero before a high bit.
+fn significant(octets: &[u8]) -> &[u8] {
+    octets.strip_prefix(&[0]).unwrap_or(octets)
 }
 
 fn describe(entry: &CrlEntry) -> String {
@@ -112,7 +117,10 @@ fn extensions(lint: &mut Lint, tbs: &TbsCertList, request: &CrlRequest<'_>) -> d
             ID_CE_ISSUING_DISTRIBUTION_POINT,
             "issuingDistributionPoint",
             true,
-            format!("certificates of subscribers that point to {}", request.urls.join(", ")),
+            match request.complete {
+                true => "certificates of subscribers".to_owned(),
+                false => format!("certificates of subscribers that point to {}", request.urls.join(", ")),
+            },
         ),
     ];
     super::compare(lint, found, &expected, |extension| match extension.extn_id {
@@ -129,11 +137,14 @@ fn read_point(der: &[u8]) -> der::Result<String> {
         && !point.only_contains_attribute_certs
         && point.only_some_reasons.is_none();
     let url = match point.distribution_point {
-        Some(DistributionPointName::FullName(names)) => list(names.iter().map(found_url)),
-        _ => "nowhere".to_owned(),
+        None => String::new(),
+        Some(DistributionPointName::FullName(names)) => {
+            format!(" that point to {}", list(names.iter().map(found_url)))
+        }
+        Some(_) => " that point nowhere".to_owned(),
     };
     Ok(match (plain, point.only_contains_user_certs) {
-        (true, true) => format!("certificates of subscribers that point to {url}"),
+        (true, true) => format!("certificates of subscribers{url}"),
         _ => "a list of another kind".to_owned(),
     })
 }

@@ -1,8 +1,10 @@
 //! Ledger entries: every serial number of an issuer, and its revocation.
 
+use super::imported::Imported;
 use crate::records::acme::certificate::LogPlace;
 use crate::records::{Kind, Problem, Renewable};
 use crate::store::{Record, Table};
+use crate::values::quote::quote;
 use crate::values::{Id, Time};
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +42,9 @@ pub struct LedgerEntry {
     /// Its place in the transparency log; absent if it was recorded without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logged: Option<LogPlace>,
+    /// For a certificate that another program issued.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported: Option<Imported>,
 }
 
 /// A revocation.
@@ -135,6 +140,21 @@ impl LedgerEntry {
         Renewable { revoked, replace, ..Renewable::of(self.recorded, self.not_before, self.not_after) }
     }
 
+    /// The serial number of the certificate, by the id of its entry.
+    pub fn serial<'a>(&'a self, id: &'a str) -> &'a str {
+        self.imported.as_ref().map_or(id, |imported| &imported.serial)
+    }
+
+    /// The account that it was issued to; `None` for an imported one.
+    pub fn owner(&self) -> Option<&Id> {
+        self.imported.is_none().then_some(&self.account)
+    }
+
+    /// The name of its issuer; `None` unless that is another CA.
+    pub fn foreign(&self) -> Option<&str> {
+        self.imported.as_ref()?.foreign.as_deref()
+    }
+
     /// Whether the certificate's key is blocked: see [`Revocation::blocks_key`].
     pub fn blocks_key(&self) -> bool {
         self.revoked.as_ref().is_some_and(Revocation::blocks_key) && !self.key.is_empty()
@@ -147,8 +167,16 @@ impl LedgerEntry {
     /// by one that does.
     ///
     /// # Errors
-    /// `alreadyRevoked`; `unauthorized` for an expired certificate.
+    /// `alreadyRevoked`; `unauthorized` for an expired certificate, and for one of another CA.
     pub fn revoke(&mut self, by: Authority, reason: Option<u8>, now: Time) -> Result<(), Problem> {
+        if let Some(issuer) = self.foreign() {
+            let detail = format!(
+                "The certificate was issued by {}, which is no issuer of this CA. Revoke it there, and import it again with \
+                 its revocation.",
+                quote(issuer)
+            );
+            return Err(Problem::new(Kind::Unauthorized, detail));
+        }
         if now > self.not_after {
             let detail =
                 format!("The certificate expired at {}; there is nothing left to revoke.", self.not_after.rfc3339());
@@ -187,6 +215,7 @@ mod tests {
             not_after: Time::from_secs(100),
             revoked: None,
             logged: None,
+            imported: None,
         }
     }
 

@@ -26,12 +26,21 @@ impl Record for LatestByNames {
     }
 }
 
+/// Digest of a set of names of imported certificates, whatever their order. They renew each other, and no others.
+pub fn imported_set_id(names: &[String]) -> String {
+    digest("imported", names)
+}
+
 /// Digest of a set of names, whatever their order. `client` separates certificates for clients and servers, which do
 /// not renew each other.
 pub fn set_id(names: &[String], client: bool) -> String {
+    digest(if client { "client" } else { "server" }, names)
+}
+
+fn digest(of: &str, names: &[String]) -> String {
     let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
     names.sort_unstable();
-    let text = format!("{}\n{}", if client { "client" } else { "server" }, names.join("\n"));
+    let text = format!("{of}\n{}", names.join("\n"));
     b64::encode(Sha256::digest(text).get(..16).unwrap_or_default())
 }
 
@@ -61,7 +70,7 @@ impl Selection {
         let has = |wanted: &Option<String>, found: &Option<String>| wanted.is_none() || wanted == found;
         has(&self.profile, &entry.profile)
             && has(&self.external_account, &entry.external_account)
-            && self.account.as_ref().is_none_or(|wanted| *wanted == entry.account)
+            && self.account.as_ref().is_none_or(|wanted| Some(wanted) == entry.owner())
     }
 }
 

@@ -5,6 +5,7 @@ pub mod compromise;
 pub mod cosigning;
 pub mod crl;
 pub mod entry;
+pub mod imported;
 pub mod inventory;
 pub mod log;
 pub mod log_tail;

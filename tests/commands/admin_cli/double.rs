@@ -136,7 +136,7 @@ pub fn key(kid: &str) -> Value {
 }
 
 pub fn certificate(serial: &str) -> Value {
-    json!({"serial": serial, "issuer": "iss1", "account": "acc1", "external_account": "team", "order": "ord1", "profile": "default",
+    json!({"serial": serial, "issuer": "iss1", "account": "acc1", "external_account": "team", "imported": null, "order": "ord1", "profile": "default",
            "names": [EVIL, "xn--bcher-kva.test", "c.test"], "unicode_names": [EVIL, "bücher.test", "c.test"], "issued": "2026-11-24T12:00:00Z", "not_before": "2026-11-24T12:00:00Z",
            "not_after": "2999-01-31T00:00:00Z", "status": "valid", "revoked": null, "renewed": true,
            "renewal": {"start": "2026-12-24T12:00:00Z", "end": "2026-12-25T12:00:00Z"}, "replace_now": false})
@@ -289,6 +289,16 @@ pub fn rows(partition: &str) -> Value {
     }
 }
 
+/// All certificates are new; those that are revoked are of another CA.
+fn imported(body: &Value) -> Value {
+    let fate = |one: &Value| {
+        let foreign = one.get("revoked").map(|_| EVIL);
+        json!({"serial": "0a", "names": [EVIL], "not_after": "2999-01-31T00:00:00Z", "issuer": "iss1", "foreign": foreign,
+               "fate": "imported"})
+    };
+    json!({"certificates": body["certificates"].as_array().unwrap().iter().map(fate).collect::<Vec<_>>()})
+}
+
 fn pages(body: &Value) -> Value {
     let page = |part: &Value| {
         let name = part["partition"].as_str().unwrap();
@@ -348,6 +358,7 @@ fn answer(request: &Request, asked: &Asked) -> (u16, Value) {
             revoked["revoked"] = json!({"at": "2026-11-24T12:00:00Z", "reason": body["reason"], "by": "operator: ada"});
             (200, revoked)
         }
+        "importCertificates" => (200, imported(&body)),
         "revokeCertificates" => (200, revocations(&body, 2, None)),
         "listAccounts" => (200, json!({"accounts": [account("valid")], "next": null})),
         "showAccount" => (200, account("valid")),

@@ -3,6 +3,7 @@
 mod backups;
 mod bulk;
 mod double;
+mod imports;
 mod recoveries;
 mod target;
 mod terminal;
@@ -122,8 +123,8 @@ fn commands_follow_the_contract_and_print_answers() {
     double.run(&["audit", "verify"]);
     backups::back_up_and_restore(&double);
     let mut asked: BTreeSet<String> = double.operations().into_iter().collect();
-    // They are for `status` (see [`target`]) and for the page; a recovery needs a double of its own (see [`recoveries`]).
-    asked.extend(["health", "overview", "recoverPartition"].map(str::to_owned));
+    // They are for `status` (see [`target`]) and for the page; others have tests in [`recoveries`] and [`imports`].
+    asked.extend(["health", "overview", "recoverPartition", "importCertificates"].map(str::to_owned));
     assert_eq!(asked, Contract::read().operations().into_iter().collect(), "all of the contract is asked for");
 }
 

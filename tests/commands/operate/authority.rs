@@ -84,7 +84,7 @@ impl Authority {
 pub fn signed((issuer, key): (&Issuer, &str), next_update: Time, url: &str) -> Vec<u8> {
     let this_update = now().minus(Duration::from_secs(300));
     let urls = &[url.to_owned()];
-    let request = CrlRequest { issuer, number: 1234, this_update, next_update, urls, entries: &[] };
+    let request = CrlRequest { issuer, number: 1234, this_update, next_update, urls, complete: false, entries: &[] };
     let tbs = lint::crl::check(&crl::build_tbs(&request).unwrap(), &request).unwrap();
     let signer = NativeSigner::from_pkcs8_pem(key).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();

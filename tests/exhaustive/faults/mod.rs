@@ -6,6 +6,7 @@ mod approvals;
 mod compromise;
 mod failures;
 mod fixture;
+mod importing;
 mod log;
 mod notices;
 mod on_purpose;

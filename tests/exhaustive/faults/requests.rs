@@ -4,6 +4,7 @@ use super::approvals::approving;
 use super::compromise::copying;
 use super::failures::failing;
 use super::fixture::{ADMIN, Fixture, SECRET, TOKEN};
+use super::importing::importing;
 use super::log::logging;
 use super::notices::{reminding, telling};
 use super::on_purpose::on_purpose;
@@ -12,7 +13,6 @@ use selvedge::ca::http::address::ClientAddress;
 use selvedge::ca::http::message::Request;
 use selvedge::ca::testing::{BASE, Client, World, form};
 use selvedge::jose::testing::ClientKey;
-use selvedge::records::Kind;
 use selvedge::validation::Method;
 use selvedge::values::SigAlg;
 use serde_json::{Value, json};
@@ -57,7 +57,7 @@ pub fn cases(fixture: &Fixture) -> Vec<Case<'_>> {
     all.extend(failing(fixture));
     all.extend(approving(fixture));
     all.extend(logging(fixture));
-    all.extend([reminding(fixture), pruning(fixture)]);
+    all.extend([reminding(fixture), pruning(fixture), importing(fixture)]);
     let after: After<'_> = Box::new(|world, what| {
         let client = fixture.client.at(world);
         assert_eq!(client.get(&fixture.ready.0).is(200).json()["status"], "valid", "{what}");
@@ -141,7 +141,7 @@ fn accounts(fixture: &Fixture) -> Vec<Case<'_>> {
     let mut deactivation = post(fixture, "account deactivation", 200, &[401], client.account(), Some(deactivated));
     deactivation.after = Box::new(|world, what| {
         assert!(fixture.survivor(world).is_none(), "{what}: the account lives");
-        fixture.client.at(world).get(fixture.client.account()).refused(401, Kind::Unauthorized);
+        fixture.client.at(world).get(fixture.client.account()).refused(401, selvedge::records::Kind::Unauthorized);
     });
     let mut late_change = key_change(fixture, "keyChange to a key that was claimed in vain");
     late_change.start = fixture.claimed();

@@ -89,6 +89,7 @@ impl Simulation {
             not_before: now,
             not_after,
             revoked: None,
+            imported: None,
             logged: None,
         };
         let record = CertificateRecord {

@@ -173,6 +173,7 @@ pub fn record(world: &World, n: u64) -> RecordCertificate {
         not_before: now,
         not_after,
         revoked: None,
+        imported: None,
         logged: None,
     };
     RecordCertificate {

@@ -26,6 +26,7 @@ pub fn routes() -> Vec<AdminRoute> {
         AdminRoute::ExternalAccounts,
         AdminRoute::ExternalAccount(name.clone()),
         AdminRoute::Certificates,
+        AdminRoute::Import,
         AdminRoute::Certificate(serial.clone()),
         AdminRoute::Pem(serial.clone()),
         AdminRoute::Revoke(serial),
@@ -72,6 +73,7 @@ fn name_missing(route: &AdminRoute) {
     match route {
         AdminRoute::Status | AdminRoute::Me | AdminRoute::Health | AdminRoute::Overview => {}
         AdminRoute::ExternalAccounts | AdminRoute::ExternalAccount(_) => {}
+        AdminRoute::Import => {}
         AdminRoute::Certificates | AdminRoute::Certificate(_) | AdminRoute::Pem(_) | AdminRoute::Revoke(_) => {}
         AdminRoute::Accounts | AdminRoute::Account(_) | AdminRoute::Deactivate(_) => {}
         AdminRoute::Resume(_) | AdminRoute::Failures | AdminRoute::Paused => {}
@@ -131,6 +133,7 @@ fn is_refused(template: &str, method: &str) -> bool {
         "/approvals/{id}",
         "/v1/end",
         "/v1/recovery",
+        "/certificates/import",
     ];
     ends.iter().any(|end| template.ends_with(end)) || template.contains("/restoration") && method == "post"
 }

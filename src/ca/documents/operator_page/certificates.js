@@ -27,6 +27,17 @@ function state(it) {
 
 const CERTIFICATES = ["Names", "Status", "Ends (UTC)", "Life", "Issued (UTC)", "Account, key"];
 
+const ORIGINS = [
+  ["", "All"],
+  ["issued", "Issued here"],
+  ["imported", "Imported"],
+  ["foreign", "Of other CAs"],
+];
+
+/** Who has the certificate: an account, or another program. */
+const holder = (it, shown) =>
+  it.account ? shown() : it.imported?.foreign ? `of ${it.imported.foreign}` : "imported";
+
 function certificateRow(it) {
   return row(
     CERTIFICATES,
@@ -38,7 +49,7 @@ function certificateRow(it) {
     el(
       "span",
       { class: "line" },
-      to(link(`accounts/${it.account}`), code(it.account.slice(0, 8)), "…"),
+      holder(it, () => [to(link(`accounts/${it.account}`), code(it.account.slice(0, 8)), "…")]),
       it.external_account && [" ", to(link(`keys/${part(it.external_account)}`), it.external_account)],
     ),
   );
@@ -75,6 +86,7 @@ async function viewCertificates(root, found) {
       [
         { name: "q", label: "Part of a name, serial number or account" },
         { name: "status", label: "Status", options: STATES },
+        { name: "origin", label: "Origin", options: ORIGINS },
         { name: "profile", label: "Profile", options: [["", "All"], ...profiles.map((one) => [one, one])] },
         { name: "days", label: "Ends (or ended) within days", type: "number" },
       ],
@@ -143,11 +155,22 @@ async function viewCertificate(root, found, serial) {
           ["To be renewed", el("span", {}, time(it.renewal?.start), " to ", time(it.renewal?.end))],
           ["Renewed", it.renewed ? "yes: there is one with the same names that ends later" : "no"],
           it.replace_now && ["To be replaced", "yes, at once: an operator asked for it"],
-          [
+          it.imported && [
+            "Imported",
+            el(
+              "span",
+              {},
+              when(it.imported.at),
+              it.imported.foreign
+                ? `; issued by ${it.imported.foreign}, which alone can revoke it`
+                : "; signed by this issuer with another program",
+            ),
+          ],
+          it.account && [
             "Account",
             el("span", {}, to(link(`accounts/${it.account}`), code(it.account)), " ", copy(it.account, "account")),
           ],
-          [
+          it.account && [
             "External account key",
             it.external_account ? to(link(`keys/${part(it.external_account)}`), it.external_account) : "none",
           ],
@@ -160,8 +183,8 @@ async function viewCertificate(root, found, serial) {
           ],
           ["Serial number", copied(it.serial, "serial number", hex(it.serial))],
           ["SHA-256 fingerprint", it.fingerprint ? copied(hex(it.fingerprint), "fingerprint") : "–"],
-          ["Issuer", code(it.issuer)],
-          ["Order", code(it.order)],
+          !it.imported?.foreign && ["Issuer", code(it.issuer)],
+          it.order && ["Order", code(it.order)],
         ]),
       ),
       actions(
@@ -172,6 +195,7 @@ async function viewCertificate(root, found, serial) {
         ),
         it.status === "valid" &&
           !it.renewed &&
+          !it.imported &&
           action({
             label: "Have it renewed now",
             permission: "replace",
@@ -183,6 +207,7 @@ async function viewCertificate(root, found, serial) {
             },
           }),
         it.status === "valid" &&
+          !it.imported?.foreign &&
           action({
             label: "Revoke",
             permission: "revoke",

@@ -2,6 +2,7 @@
 
 use super::{AccountRoute, CrlFile, Encoding, Route, Style};
 use crate::ca::http::pause_link::Pause;
+use crate::records::ledger::imported::COMPLETE;
 use crate::values::Id;
 
 /// Writes the CA's URLs.
@@ -207,8 +208,11 @@ impl Urls {
         self.of_path(&format!("/log/{issuer}/proof/{serial}"))
     }
 
-    /// The CRL of an issuer's shard.
+    /// The CRL of an issuer's shard, or the complete one.
     pub fn crl(&self, issuer: &str, shard: u16) -> String {
+        if shard == COMPLETE {
+            return self.of_path(&format!("/crl/{issuer}/complete.crl"));
+        }
         self.of_path(&format!("/crl/{issuer}/{shard}.crl"))
     }
 }

@@ -21,8 +21,8 @@ pub struct Ending {
     pub names: Vec<String>,
     /// Expiry.
     pub not_after: Time,
-    /// Account that it was issued to.
-    pub account: String,
+    /// Account that it was issued to; `None` for an imported one.
+    pub account: Option<String>,
     /// Profile, if known.
     pub profile: Option<String>,
 }
@@ -104,8 +104,11 @@ pub fn ending(certificate: &Ending) -> Event {
         format!("Names: {}", names(&certificate.names, MAX_NAMES)),
         format!("Expires: {}", certificate.not_after.rfc3339()),
         format!("Serial number: {}", short(&certificate.serial)),
-        format!("Account: {}", short(&certificate.account)),
     ];
+    lines.push(match &certificate.account {
+        Some(account) => format!("Account: {}", short(account)),
+        None => "Imported: another program issued it and has to renew it, or a client of this CA".to_owned(),
+    });
     lines.extend(certificate.profile.as_ref().map(|profile| format!("Profile: {}", short(profile))));
     Event {
         uid: format!("ending-{}", token(&certificate.serial)),

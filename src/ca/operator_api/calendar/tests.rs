@@ -12,7 +12,7 @@ fn names(count: usize) -> Vec<String> {
 
 fn an_ending(serial: &str, days: u32) -> Event {
     let (serial, not_after) = (serial.to_owned(), NOW.plus(DAY * days));
-    ending(&Ending { serial, names: names(1), not_after, account: "acc".into(), profile: Some("default".into()) })
+    ending(&Ending { serial, names: names(1), not_after, account: Some("acc".into()), profile: Some("default".into()) })
 }
 
 fn a_revocation(serial: &str, days_ago: u32) -> Event {
@@ -89,7 +89,7 @@ fn event_has_the_first_of_many_names() {
         serial: "0a".into(),
         names: names(count),
         not_after: NOW,
-        account: "acc".into(),
+        account: Some("acc".into()),
         profile: None,
     };
     let many = ending(&with(100));
