@@ -2,6 +2,7 @@
 
 mod desk;
 mod fixture;
+mod logs;
 mod notices;
 mod page;
 mod walk;

@@ -29,7 +29,7 @@ fn named(view: &str) -> String {
 }
 
 /// Looks at a view in both schemes and three widths.
-fn inspect(desk: &Desk, view: &str, state: &str) {
+pub fn inspect(desk: &Desk, view: &str, state: &str) {
     desk.show(&format!("#/{}", view.trim_start_matches('/')));
     for dark in [false, true] {
         desk.browser.set_dark(dark);
