@@ -227,6 +227,11 @@ impl WorkerConfig {
         )
     }
 
+    /// Whether this compatibility flag is set.
+    pub fn has_flag(&self, name: &str) -> bool {
+        self.compatibility_flags.iter().any(|flag| flag == name)
+    }
+
     /// A variable as the Worker reads it; `None` where it is unset or empty.
     pub fn var(&self, name: &str) -> Option<&str> {
         self.vars.get(name).map(Var::text).filter(|text| !text.is_empty())

@@ -47,6 +47,22 @@ pub trait Verify {
     /// `Ok(false)` also for a signature of the wrong length or a key that does not fit `alg`; `Err` only when
     /// the provider could not do its work.
     async fn verify(&self, alg: SigAlg, spki: &[u8], message: &[u8], signature: &[u8]) -> Result<bool, CryptoFailure>;
+
+    /// Checks that `signature` over `message` is by this ML-DSA-44 key, with an empty context.
+    ///
+    /// The key is the 1,312 octets of [FIPS 204](https://doi.org/10.6028/NIST.FIPS.204). `None` where the provider does
+    /// not have the algorithm.
+    ///
+    /// # Errors
+    /// When the provider could not do its work.
+    async fn verify_ml_dsa_44(
+        &self,
+        _key: &[u8],
+        _message: &[u8],
+        _signature: &[u8],
+    ) -> Result<Option<bool>, CryptoFailure> {
+        Ok(None)
+    }
 }
 
 /// Signs with the issuer's private key, which never leaves the implementation.

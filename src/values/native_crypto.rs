@@ -2,6 +2,7 @@
 //!
 //! Only [`NativeKey`] makes keys, and only from random bytes that its caller passes in.
 
+mod ml_dsa_44;
 #[cfg(any(test, feature = "testing"))]
 mod testing;
 
@@ -9,6 +10,7 @@ use super::crypto::{CryptoFailure, SigAlg, Verify};
 use core::fmt;
 use ed25519_dalek::pkcs8::KeypairBytes;
 use hmac::{Hmac, KeyInit, Mac};
+pub use ml_dsa_44::MlDsa44Key;
 use p256::ecdsa::signature::hazmat::{PrehashSigner, PrehashVerifier};
 use p256::elliptic_curve::Generate;
 use p256::pkcs8::{DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey, LineEnding};
@@ -28,6 +30,15 @@ pub struct NativeCrypto;
 impl Verify for NativeCrypto {
     async fn verify(&self, alg: SigAlg, spki: &[u8], message: &[u8], signature: &[u8]) -> Result<bool, CryptoFailure> {
         Ok(holds(alg, spki, message, signature).is_some())
+    }
+
+    async fn verify_ml_dsa_44(
+        &self,
+        key: &[u8],
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<Option<bool>, CryptoFailure> {
+        Ok(Some(ml_dsa_44::holds(key, message, signature)))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Signatures by WebCrypto: fast, with private keys outside of the module's memory.
 
 use super::js::{self, SUBTLE};
+use crate::ca::runtime::apart::apart;
 use crate::ca::runtime::ports::NewKey;
 use crate::pki::test_hierarchy::ALGORITHM;
 use crate::values::{CryptoFailure, SigAlg, Verify};
@@ -13,6 +14,9 @@ use worker::wasm_bindgen;
 ///
 /// An isolate may host many partitions, each with one account key.
 const CACHED_KEYS: usize = 256;
+
+/// WebCrypto's name of ML-DSA-44.
+pub const ML_DSA_44: &str = "ML-DSA-44";
 
 thread_local! {
     static PARAMETERS: RefCell<HashMap<SigAlg, JsValue>> = RefCell::new(HashMap::new());
@@ -92,6 +96,10 @@ impl Verify for WebCrypto {
     async fn verify(&self, alg: SigAlg, spki: &[u8], message: &[u8], sig: &[u8]) -> Result<bool, CryptoFailure> {
         verify(alg, spki, message, sig).await
     }
+
+    async fn verify_ml_dsa_44(&self, key: &[u8], message: &[u8], sig: &[u8]) -> Result<Option<bool>, CryptoFailure> {
+        apart(verify_ml_dsa_44(key, message, sig)).await
+    }
 }
 
 /// Checks a signature; see [`crate::values::Verify`].
@@ -113,6 +121,24 @@ pub async fn verify(alg: SigAlg, spki: &[u8], message: &[u8], signature: &[u8]) 
     let asked = SUBTLE.with(|subtle| subtle.verify(&parameters, &key, signature, message));
     let holds = js::answer(asked).await.map_err(|e| failure(&e))?;
     Ok(holds.is_truthy())
+}
+
+/// Checks a signature; see [`crate::values::Verify::verify_ml_dsa_44`].
+///
+/// # Errors
+/// WebCrypto fails.
+pub async fn verify_ml_dsa_44(key: &[u8], message: &[u8], signature: &[u8]) -> Result<Option<bool>, CryptoFailure> {
+    if !js::has_modern_algorithms() {
+        return Ok(None);
+    }
+    let parameters = js::object(&[("name", JsValue::from_str(ML_DSA_44))]).map_err(|e| failure(&e))?;
+    let usages: worker::js_sys::Array = [JsValue::from_str("verify")].iter().collect();
+    let asked = SUBTLE.with(|subtle| subtle.import_key("raw-public", key, &parameters, false, &usages));
+    // A key that WebCrypto refuses verifies no signature.
+    let Ok(key) = js::answer(asked).await else { return Ok(Some(false)) };
+    let asked = SUBTLE.with(|subtle| subtle.verify(&parameters, &key, signature, message));
+    let holds = js::answer(asked).await.map_err(|e| failure(&e))?;
+    Ok(Some(holds.is_truthy()))
 }
 
 fn remember(alg: SigAlg, spki: &[u8], key: &JsValue) {

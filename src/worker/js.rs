@@ -170,6 +170,12 @@ pub fn member(of: &JsValue, name: &str) -> JsValue {
     Reflect::get(of, &JsValue::from_str(name)).unwrap_or(JsValue::UNDEFINED)
 }
 
+/// Whether WebCrypto has ML-DSA: the compatibility flag `webcrypto_modern_algorithms`.
+pub fn has_modern_algorithms() -> bool {
+    // The same flag adds this method.
+    SUBTLE.with(|subtle| member(subtle, "getPublicKey").is_function())
+}
+
 /// Whether a value is a `CryptoKey`.
 pub fn is_crypto_key(value: &JsValue) -> bool {
     member(&member(value, "constructor"), "name").as_string().as_deref() == Some("CryptoKey")

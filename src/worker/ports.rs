@@ -74,6 +74,10 @@ impl Verify for HostPorts {
     async fn verify(&self, alg: SigAlg, spki: &[u8], message: &[u8], sig: &[u8]) -> Result<bool, CryptoFailure> {
         crypto::verify(alg, spki, message, sig).await
     }
+
+    async fn verify_ml_dsa_44(&self, key: &[u8], message: &[u8], sig: &[u8]) -> Result<Option<bool>, CryptoFailure> {
+        apart(crypto::verify_ml_dsa_44(key, message, sig)).await
+    }
 }
 
 impl Outbound for HostPorts {

@@ -10,6 +10,7 @@ use crate::ca::config::witness::{KEY, VKEY, WitnessSettings};
 use crate::ca::front::transport;
 use crate::ca::http::message;
 use crate::ca::http::message::MAX_BODY;
+use crate::ca::runtime::apart::apart;
 use crate::ca::runtime::message::{Message, Reply};
 use crate::ca::witness::answers;
 use crate::ca::witness::host::{WitnessAt, WitnessHost};
@@ -108,6 +109,10 @@ pub async fn answer(request: &web_sys::Request, env: &Env) -> worker::Result<web
 impl Verify for Host {
     async fn verify(&self, alg: SigAlg, spki: &[u8], message: &[u8], sig: &[u8]) -> Result<bool, CryptoFailure> {
         crypto::verify(alg, spki, message, sig).await
+    }
+
+    async fn verify_ml_dsa_44(&self, key: &[u8], message: &[u8], sig: &[u8]) -> Result<Option<bool>, CryptoFailure> {
+        apart(crypto::verify_ml_dsa_44(key, message, sig)).await
     }
 }
 

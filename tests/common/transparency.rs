@@ -12,7 +12,7 @@ use selvedge::tlog::note::{KeyKind, Signature};
 use selvedge::tlog::tile::{Resource, tiles, tiles_of_level};
 use selvedge::tlog::tree::{self, Frontier, Node, leaf_hash};
 use selvedge::tlog::{Checkpoint, Hash, Note, Proof, VerifierKey};
-use selvedge::values::native_crypto::NativeKey;
+use selvedge::values::native_crypto::{MlDsa44Key, NativeKey};
 use selvedge::values::{Identifier, SigAlg, Time, hex};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -33,16 +33,31 @@ pub const CRL: &str = "http://ca.test/crl/1/0.crl";
 
 /// A key with its name.
 pub struct Signer {
-    private: NativeKey,
+    private: Private,
     pub public: VerifierKey,
+}
+
+enum Private {
+    Ed25519(Box<NativeKey>),
+    MlDsa44(Box<MlDsa44Key>),
 }
 
 impl Signer {
     pub fn new(name: &str, kind: KeyKind, seed: u8) -> Self {
+        if kind == KeyKind::MlDsa44Cosignature {
+            let private = MlDsa44Key::from_seed(&[seed; 32]);
+            let public = VerifierKey::new(name, kind, &private.public()).unwrap();
+            return Self { private: Private::MlDsa44(Box::new(private)), public };
+        }
         let private = NativeKey::generate(SigAlg::Ed25519, &mut |bytes| bytes.fill(seed)).unwrap();
         let spki = private.spki_der().unwrap();
         let public = VerifierKey::new(name, kind, &spki[spki.len() - 32..]).unwrap();
-        Self { private, public }
+        Self { private: Private::Ed25519(Box::new(private)), public }
+    }
+
+    /// The other key of the log, for ML-DSA-44.
+    pub fn post_quantum() -> Self {
+        Self::new(ORIGIN, KeyKind::MlDsa44Cosignature, 1)
     }
 
     pub fn log() -> Self {
@@ -54,8 +69,12 @@ impl Signer {
     }
 
     pub fn sign(&self, checkpoint: &Checkpoint) -> Signature {
-        let made = self.private.sign(SigAlg::Ed25519, &message(&self.public, checkpoint, NOW).unwrap()).unwrap();
-        signature(&self.public, NOW, &made)
+        let message = message(&self.public, checkpoint, NOW).unwrap();
+        let made = match &self.private {
+            Private::Ed25519(key) => key.sign(SigAlg::Ed25519, &message),
+            Private::MlDsa44(key) => key.sign(&message),
+        };
+        signature(&self.public, NOW, &made.unwrap())
     }
 }
 

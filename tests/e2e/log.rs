@@ -5,9 +5,10 @@ use crate::common::server::{Server, signal};
 use crate::common::turns;
 use crate::common::wire::{Wire, body, header};
 use selvedge::pki::pem;
+use selvedge::tlog::note::KeyKind;
 use selvedge::tlog::proof::Proof;
 use selvedge::tlog::tile::{Resource, tiles_of_level};
-use selvedge::tlog::{Checkpoint, Note, VerifierKey, entry, tree};
+use selvedge::tlog::{Checkpoint, Note, VerifierKey, cosignature, entry, tree};
 use selvedge::values::native_crypto::{NativeCrypto, NativeKey};
 use selvedge::values::{SigAlg, Verify, b64};
 use serde_json::Value;
@@ -47,7 +48,14 @@ fn verified(wire: &Wire, logs: &str, note: &str) -> Checkpoint {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let holds = NativeCrypto.verify(SigAlg::Ed25519, &spki, note.text().as_bytes(), &signature);
     assert_eq!(runtime.block_on(holds), Ok(true));
-    Checkpoint::parse(note.text()).unwrap()
+    let checkpoint = Checkpoint::parse(note.text()).unwrap();
+    // WebCrypto has signed with ML-DSA-44, too.
+    let key = VerifierKey::parse(listed["logs"][0]["keys"][1].as_str().unwrap()).unwrap();
+    assert_eq!((key.kind(), key.name()), (KeyKind::MlDsa44Cosignature, checkpoint.origin.as_str()));
+    let line = note.by(&key).next().expect("a line of ML-DSA-44");
+    let check = cosignature::check(&key, &checkpoint, line).expect("a line of its form");
+    assert_eq!(runtime.block_on(check.holds(&NativeCrypto)), Ok(Some(true)));
+    checkpoint
 }
 
 /// All entries of the log. Checks them, and the tiles, against the newest checkpoint.

@@ -35,6 +35,9 @@ pub fn deployment(files: &CaFiles, config: &WorkerConfig, now: Time) -> Vec<Find
     found
 }
 
+/// The compatibility flag that lets the Worker sign with ML-DSA-44.
+const MODERN: &str = "webcrypto_modern_algorithms";
+
 /// All findings that do not depend on where the CA runs, errors first.
 pub fn anywhere(files: &CaFiles, config: &WorkerConfig, now: Time) -> Vec<Finding> {
     let mut found = Vec::new();
@@ -47,7 +50,7 @@ pub fn anywhere(files: &CaFiles, config: &WorkerConfig, now: Time) -> Vec<Findin
     settings::check(files, config, now, &mut found);
     root_crl::check(files, config, now, &mut found);
     nonce_key(files, &mut found);
-    log_key(files, &mut found);
+    log_key(files, config, &mut found);
     admin_tokens(files, &mut found);
     found.sort_by_key(|finding| finding.weight);
     found
@@ -100,7 +103,7 @@ fn nonce_key_file(file: &SecretFile, todo: String, found: &mut Vec<Finding>) {
     }
 }
 
-fn log_key(files: &CaFiles, found: &mut Vec<Finding>) {
+fn log_key(files: &CaFiles, config: &WorkerConfig, found: &mut Vec<Finding>) {
     let Some(file) = &files.log else { return };
     check_closed(file, found);
     let key = NativeKey::from_pkcs8_pem(file.text.reveal());
@@ -108,6 +111,13 @@ fn log_key(files: &CaFiles, found: &mut Vec<Finding>) {
         found.push(Finding::wrong(
             format!("{}, the key of the transparency logs, is not an Ed25519 key, PKCS#8 in PEM", file.path.display()),
             "Restore it from a copy, or make another with `openssl genpkey -algorithm ed25519`, which begins another log",
+        ));
+    }
+    if !config.has_flag(MODERN) {
+        let shown = config.file().display();
+        found.push(Finding::warning(
+            format!("{shown} lacks the compatibility flag {MODERN}: checkpoints have no ML-DSA-44 signature"),
+            "Add it to compatibility_flags",
         ));
     }
 }

@@ -14,12 +14,14 @@ use std::path::Path;
 
 mod cache;
 mod keyless;
+mod log_key;
 mod mailer;
 mod root_crl;
 
 const NOW: Time = Time::from_secs(1_795_521_600);
 /// The lines that `init` writes.
-const TOP: &str = "routes = [{ pattern = 'ca.test', custom_domain = true }]\nworkers_dev = false";
+const TOP: &str = "routes = [{ pattern = 'ca.test', custom_domain = true }]\nworkers_dev = false\n\
+                   compatibility_flags = ['webcrypto_modern_algorithms']";
 const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// A CA's folder and settings, as they should be until a test changes them.
@@ -176,15 +178,6 @@ fn pathless(root: &CertAndKey) -> CertAndKey {
     };
     let certificate = pem::write_certificate(&der::Encode::to_der(&sealed).unwrap()).unwrap();
     CertAndKey { certificate, ..made }
-}
-
-#[test]
-fn log_key_has_to_be_an_ed25519_key() {
-    let key = |alg| NativeKey::generate(alg, &mut |bytes| bytes.fill(7)).unwrap().to_pkcs8_pem().unwrap();
-    let scene = Scene::new();
-    scene.write("log.key", &key(SigAlg::Ed25519));
-    assert_eq!(scene.found(), []);
-    wrong(|s| s.write("log.key", &key(SigAlg::Es256)), &["log.key", "is not an Ed25519 key", "openssl genpkey"]);
 }
 
 #[test]

@@ -23,12 +23,11 @@ pub enum LogKey {
 }
 
 impl LogKey {
-    /// The keys of a log.
+    /// The keys of a log: for Ed25519, and for ML-DSA-44.
     pub fn of(origin: &str, has_own: bool) -> Vec<Self> {
-        vec![match has_own {
-            true => Self::Own(KeyKind::Ed25519, origin.to_owned()),
-            false => Self::Shared,
-        }]
+        let own = |kind| Self::Own(kind, origin.to_owned());
+        let first = if has_own { own(KeyKind::Ed25519) } else { Self::Shared };
+        vec![first, own(KeyKind::MlDsa44Cosignature)]
     }
 
     /// Its kind.

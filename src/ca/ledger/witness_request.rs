@@ -115,8 +115,15 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         let Some(check) = cosignature::check(key, &checkpoint, line) else {
             return wrong("its cosignature is malformed");
         };
-        if check.holds(&self.ports).await? != Some(true) {
-            return wrong("its cosignature is wrong");
+        match check.holds(&self.ports).await? {
+            Some(true) => {}
+            Some(false) => return wrong("its cosignature is wrong"),
+            None => {
+                return wrong(
+                    "its cosignature is of ML-DSA-44, which cannot be checked without the compatibility flag \
+                     webcrypto_modern_algorithms",
+                );
+            }
         }
         if check.time.is_some_and(|time| time > self.ports.now().plus(AHEAD)) {
             return wrong("its cosignature is of the future");

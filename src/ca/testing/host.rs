@@ -123,6 +123,15 @@ impl Verify for WorldPorts {
         underway.done();
         verified
     }
+
+    async fn verify_ml_dsa_44(
+        &self,
+        key: &[u8],
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<Option<bool>, CryptoFailure> {
+        NativeCrypto.verify_ml_dsa_44(key, message, signature).await
+    }
 }
 
 impl Outbound for WorldPorts {

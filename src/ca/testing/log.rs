@@ -2,27 +2,51 @@
 
 use super::world::World;
 use crate::ca::config::log::{EntryReaders, Log, LogKey};
-use crate::values::native_crypto::{NativeKey, hkdf_sha256};
+use crate::tlog::note::KeyKind;
+use crate::values::native_crypto::{MlDsa44Key, NativeKey, hkdf_sha256};
 use crate::values::{CryptoFailure, SigAlg};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
 
 /// The seed of the key of the logs of all worlds.
 const SEED: [u8; 32] = [0x4c; 32];
 
-/// The key of a log.
-fn key(of: &LogKey) -> Result<NativeKey, CryptoFailure> {
-    let seed = of.info().map_or(SEED, |info| hkdf_sha256(&SEED, info.as_bytes()));
-    NativeKey::generate(SigAlg::Ed25519, &mut |bytes| bytes.copy_from_slice(&seed))
+/// The seed of the key of a log.
+fn seed(of: &LogKey) -> [u8; 32] {
+    of.info().map_or(SEED, |info| hkdf_sha256(&SEED, info.as_bytes()))
+}
+
+thread_local! {
+    /// The ML-DSA-44 keys that were made, by their seeds.
+    static MADE: RefCell<BTreeMap<[u8; 32], Rc<MlDsa44Key>>> = const { RefCell::new(BTreeMap::new()) };
+}
+
+fn ml_dsa_44(of: &LogKey) -> Rc<MlDsa44Key> {
+    let seed = seed(of);
+    let made = || Rc::new(MlDsa44Key::from_seed(&seed));
+    MADE.with_borrow_mut(|all| all.entry(seed).or_insert_with(made).clone())
+}
+
+fn ed25519(of: &LogKey) -> Result<NativeKey, CryptoFailure> {
+    NativeKey::generate(SigAlg::Ed25519, &mut |bytes| bytes.copy_from_slice(&seed(of)))
 }
 
 /// The public octets of the key of a log.
 pub(super) fn public(of: &LogKey) -> Result<Vec<u8>, CryptoFailure> {
-    let spki = key(of)?.spki_der()?;
+    if of.kind() == KeyKind::MlDsa44Cosignature {
+        return Ok(ml_dsa_44(of).public());
+    }
+    let spki = ed25519(of)?.spki_der()?;
     Ok(spki.last_chunk::<32>().copied().unwrap_or_default().to_vec())
 }
 
 /// Signs with the key of a log.
 pub(super) fn sign(of: &LogKey, message: &[u8]) -> Result<Vec<u8>, CryptoFailure> {
-    key(of)?.sign(SigAlg::Ed25519, message)
+    match of.kind() {
+        KeyKind::MlDsa44Cosignature => ml_dsa_44(of).sign(message),
+        KeyKind::Ed25519 | KeyKind::Ed25519Cosignature => ed25519(of)?.sign(SigAlg::Ed25519, message),
+    }
 }
 
 impl World {

@@ -67,7 +67,7 @@ impl Check {
         [header, &self.key].concat()
     }
 
-    /// Does the check. `None` when the algorithm is not one of the port.
+    /// Does the check. `None` when the provider does not have the algorithm.
     ///
     /// # Errors
     /// When the provider could not do its work.
@@ -76,7 +76,7 @@ impl Check {
             Algorithm::Ed25519 => {
                 crypto.verify(SigAlg::Ed25519, &self.spki(), &self.message, &self.signature).await.map(Some)
             }
-            Algorithm::MlDsa44 => Ok(None),
+            Algorithm::MlDsa44 => crypto.verify_ml_dsa_44(&self.key, &self.message, &self.signature).await,
         }
     }
 }

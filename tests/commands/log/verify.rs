@@ -120,3 +120,20 @@ fn a_quorum_is_demanded() {
     assert_eq!(unknown.code, 2);
     assert!(unknown.err.contains("line 4: no line above defines"), "{}", unknown.err);
 }
+
+#[test]
+fn a_policy_with_the_ml_dsa_key_alone_demands_its_signature() {
+    let (place, book) = (Place::new(), Book::numbers(9));
+    let (ed25519, ml_dsa) = (Signer::log(), Signer::post_quantum());
+    place.write("policy", format!("log {}\nquorum none\n", ml_dsa.public));
+    let verify = || place.run(&["verify", "log", "--policy", "policy", "--json"]);
+    book.write(&place.path("log"), &[&ed25519, &ml_dsa]);
+    assert_eq!((verify().code, verify().alarms()), (0, vec![]), "{}", verify().err);
+    book.write(&place.path("log"), &[&ed25519]);
+    assert_eq!((verify().code, verify().alarms()), (1, vec!["checkpoint".to_owned()]));
+    let other = Signer::new(ORIGIN, KeyKind::MlDsa44Cosignature, 2);
+    book.write(&place.path("log"), &[&ed25519, &other]);
+    assert_eq!((verify().code, verify().alarms()), (1, vec!["checkpoint".to_owned()]));
+    // A reader that knows the other key alone does not mind.
+    assert_eq!(place.check("verify", &[]).code, 0);
+}

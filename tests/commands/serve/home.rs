@@ -19,7 +19,7 @@ pub const PATIENCE: Duration = Duration::from_secs(90);
 const PAUSE: Duration = Duration::from_millis(50);
 const WRANGLER: &str = r#"name = "selvedge"
 compatibility_date = "2026-11-01"
-compatibility_flags = ["global_fetch_strictly_public", "no_nodejs_global_timers"]
+compatibility_flags = ["global_fetch_strictly_public", "no_nodejs_global_timers", "webcrypto_modern_algorithms"]
 [[durable_objects.bindings]]
 name = "PARTITION"
 class_name = "Partition"

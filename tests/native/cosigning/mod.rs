@@ -1,6 +1,7 @@
 //! Cosigning by witnesses, from an issuance to a proof with a quorum.
 
 mod faults;
+mod ml_dsa;
 mod settings;
 mod shown;
 

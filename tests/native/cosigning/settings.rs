@@ -3,6 +3,9 @@
 use core::time::Duration;
 use selvedge::ca::config::log_policy::LogPolicy;
 use selvedge::ca::testing::{START, TestWitness};
+use selvedge::tlog::VerifierKey;
+use selvedge::tlog::note::KeyKind;
+use selvedge::values::native_crypto::MlDsa44Key;
 
 fn read(values: &[(&str, &str)], dev: bool) -> Result<Option<LogPolicy>, String> {
     let value = |name: &str| values.iter().find(|(one, _)| *one == name).map(|(_, value)| (*value).to_owned());
@@ -29,6 +32,15 @@ fn policy_is_read_with_its_defaults() {
     let set: Vec<(&str, &str)> = set.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let policy = read(&set, true).unwrap().unwrap();
     assert_eq!((policy.interval, policy.required), (Duration::from_secs(60), true));
+}
+
+#[test]
+fn witness_with_an_ml_dsa_key_is_taken() {
+    let key = MlDsa44Key::from_seed(&[7; 32]).public();
+    let key = VerifierKey::new("w.example", KeyKind::MlDsa44Cosignature, &key).unwrap();
+    let text = format!("witness w {key} https://w.example/witness\nquorum w\n");
+    let policy = read(&[("LOG_POLICY", &text)], false).unwrap().unwrap();
+    assert_eq!(policy.asked().map(|(witness, _)| &witness.key).collect::<Vec<_>>(), [&key]);
 }
 
 #[test]

@@ -136,7 +136,7 @@ fn checkpoint_that_an_earlier_release_signed_with_the_shared_key_is_signed_again
     let note = right.to_string().replace(&right.signatures()[0].to_string(), "\u{2014} another AAAAAAAA");
     let earlier = CheckpointRecord { note, keys: Vec::new(), ..stored };
     world.put(&ledger(&world), &log, &earlier);
-    assert_eq!(served(&world, &log), right);
+    assert_eq!(served(&world, &log), right, "the clock stands still");
     assert_eq!(checkpoint(&world, &log).size, 3);
 }
 

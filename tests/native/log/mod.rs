@@ -5,6 +5,7 @@ mod failing;
 mod keys;
 mod late;
 mod policies;
+mod ml_dsa;
 mod reading;
 mod restored;
 mod tiles;

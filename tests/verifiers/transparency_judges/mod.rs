@@ -1,5 +1,8 @@
 //! Transparency logs before programs of others: torchwood and its programs, Sigsum's tools, OpenSSL.
+//!
+//! For ML-DSA it is the OpenSSL within Python's cryptography.
 
+mod ml_dsa;
 mod sigsum;
 mod spicy;
 mod whole;
