@@ -52,7 +52,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
                 apart(ledger.renew_lists()).await?,
                 apart(ledger.scan_if_due()).await?,
                 apart(ledger.prune_if_due()).await?,
-                ledger.tile_if_due()?,
+                ledger.tile_if_due(),
                 apart(self.cosign_beside_jobs(ledger)).await?,
             ],
             Kind::TestCa(ca) => [apart(ca.do_due_of_ca()).await?, None, None, None, None],

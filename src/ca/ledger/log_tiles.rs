@@ -41,12 +41,16 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
 
     /// Stores full tiles that are not stored yet, in one step. Returns when to look again.
     ///
-    /// # Errors
-    /// When the storage fails; for a log whose rows have a gap.
-    pub(in crate::ca) fn tile_if_due(&self) -> Result<Option<Time>, Problem> {
-        if self.ports.settings().log.is_none() {
-            return Ok(None);
-        }
+    /// A failure is noted, and the next alarm tries again: nothing else waits for tiles.
+    pub(in crate::ca) fn tile_if_due(&self) -> Option<Time> {
+        self.ports.settings().log.as_ref()?;
+        self.tile().unwrap_or_else(|problem| {
+            self.log(&problem);
+            Some(self.ports.now().plus(TILING))
+        })
+    }
+
+    fn tile(&self) -> Result<Option<Time>, Problem> {
         let now = self.ports.now();
         self.transact_logging(|txn, log| {
             let ids: Vec<String> = log.logs(txn)?.logs.iter().map(|log| log.id.clone()).collect();
