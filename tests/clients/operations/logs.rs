@@ -37,7 +37,7 @@ fn witness(n: u64) -> Value {
 /// Twenty logs with eight witnesses each, and one without.
 fn many() -> Value {
     let log = |n: u64| {
-        let met = n % 2 == 0;
+        let met = n.is_multiple_of(2);
         let missing = if n % 4 == 1 { json!("2026-11-29T12:00:00Z") } else { Value::Null };
         let cosigning = json!({
             "quorum": format!("five-of-eight-in-at-least-three-countries-{n}"), "met": met, "target": point(1_234_567),
