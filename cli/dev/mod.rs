@@ -9,6 +9,7 @@ mod assignment;
 mod banner;
 mod faults;
 mod kept;
+mod log_key;
 mod management;
 mod options;
 mod pki;
@@ -88,6 +89,9 @@ fn open(name: Option<String>, options: Options, now: Time) -> Result<Place> {
         kept => kept,
     };
     admin_token::make(&state)?;
+    if options.log {
+        log_key::make(&state)?;
+    }
     databases::check(&state.objects())?;
     Ok(Place { name, options, state, authority, kept })
 }

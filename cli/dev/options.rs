@@ -82,6 +82,9 @@ pub struct Options {
     /// the refusal is accepted.
     #[arg(long, value_name = "PERCENT", default_value_t = 0, value_parser = number::range::<u8, 0, 50>)]
     pub refuse_nonces: u8,
+    /// Log certificates in a transparency log, with a key of the state folder. With real keys, that of --ca is used.
+    #[arg(long)]
+    pub log: bool,
     /// Let `selvedge faults` make the server fail on purpose, to test clients.
     #[arg(long)]
     pub faults: bool,

@@ -20,7 +20,7 @@ use super::options::Options;
 use super::pki::{Authority, ServerNames};
 use super::sample::Sample;
 use super::several::{Place, Shared};
-use super::{admin_token, banner, pki};
+use super::{admin_token, banner, log_key, pki};
 use crate::common::host;
 use crate::common::host::say;
 use crate::common::secret::Secret;
@@ -320,6 +320,9 @@ pub fn bindings(
     let disposable = disposable.map(|(name, file)| (name.to_owned(), Binding::File(state.path(file))));
     let mut keys = kept.map_or_else(|| disposable.into(), |kept| kept.bindings.clone());
     keys.insert("ADMIN_TOKENS".to_owned(), Binding::File(state.path(admin_token::TOKENS)));
+    if options.log {
+        keys.entry("LOG_KEY".to_owned()).or_insert_with(|| Binding::File(state.path(log_key::LOG_KEY)));
+    }
     let vars = vars.into_iter().chain(modes).map(|(name, value)| (name.to_owned(), Binding::Var(Var::Text(value))));
     let set = options.set.iter().map(|(name, value)| (name.clone(), Binding::Var(Var::Text(value.clone()))));
     let mut all: BTreeMap<String, Binding> = vars.chain(keys).collect();

@@ -7,7 +7,7 @@ use std::time::Instant;
 use rustix::process::{Signal, kill_process};
 use serde_json::Value;
 
-use super::harness::{COUNTER, Line, Place, is_gone, wait_for};
+use super::harness::{COUNTER, Dev, Line, Place, is_gone, wait_for};
 use clap::Parser;
 
 #[test]
@@ -41,6 +41,23 @@ fn it_serves_what_it_prints_and_leaves_nothing_behind() {
     // The Worker reaches the resolver, which resolves x.test to 127.0.0.1.
     assert!(dev.get("/resolve").1.ends_with("\u{4}\u{7f}\0\0\u{1}"));
     dev.stop(Signal::TERM);
+}
+
+#[test]
+fn log_key_is_made_on_request_and_stays() {
+    let place = Place::new(COUNTER);
+    let key = |dev: &Dev<'_>| serde_json::from_str::<Value>(&dev.get("/env").1).unwrap()["LOG_KEY"].clone();
+    let dev = place.up(&[]);
+    assert_eq!(key(&dev), Value::Null);
+    dev.stop(Signal::INT);
+    let dev = place.up(&["--log"]);
+    let first = key(&dev);
+    assert_eq!(first, place.read("state/log.key"));
+    assert!(first.as_str().unwrap().starts_with("-----BEGIN PRIVATE KEY-----"));
+    dev.stop(Signal::INT);
+    let dev = place.up(&["--log"]);
+    assert_eq!(key(&dev), first);
+    dev.stop(Signal::INT);
 }
 
 #[test]
