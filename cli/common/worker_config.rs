@@ -39,6 +39,8 @@ pub struct WorkerConfig {
     pub cache: CacheConfig,
     /// The names of bindings that send e-mails.
     pub mailers: Vec<String>,
+    /// The names of bindings to R2 buckets.
+    pub buckets: Vec<String>,
     compatibility_date: Option<String>,
     compatibility_flags: Vec<String>,
     objects: Vec<ObjectBinding>,
@@ -117,6 +119,8 @@ struct File {
     #[serde(default)]
     send_email: Vec<Mailer>,
     #[serde(default)]
+    r2_buckets: Vec<BucketBinding>,
+    #[serde(default)]
     durable_objects: DurableObjects,
     #[serde(default)]
     migrations: Vec<Migration>,
@@ -138,6 +142,11 @@ struct Export {
 #[derive(Deserialize)]
 struct Mailer {
     name: String,
+}
+
+#[derive(Deserialize)]
+struct BucketBinding {
+    binding: String,
 }
 
 #[derive(Default, Deserialize)]
@@ -180,6 +189,7 @@ impl WorkerConfig {
             main: read.main,
             built: read.build.is_some(),
             cache: CacheConfig { enabled: read.cache.enabled, entrypoints: entrypoints.collect() },
+            buckets: read.r2_buckets.into_iter().map(|bucket| bucket.binding).collect(),
             mailers: read.send_email.into_iter().map(|binding| binding.name).collect(),
             compatibility_date: read.compatibility_date,
             compatibility_flags: read.compatibility_flags,

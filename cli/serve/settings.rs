@@ -126,6 +126,12 @@ fn production_only(config: &WorkerConfig) -> Result<()> {
         ),
         None => bail!("{file} has no MODE under [vars]: write MODE = \"production\" there"),
     }
+    if config.var("BACKUP_SCHEDULE").is_some() {
+        bail!(
+            "{file} sets BACKUP_SCHEDULE, and a `serve` has no R2 bucket: remove it, and have cron run `selvedge backup FILE \
+             --recipient age1…` (docs/OPERATIONS.md, \"Backup and restore\")"
+        );
+    }
     match ["LONGEST_LIFE", "REFUSE_NONCES"].into_iter().find(|name| config.var(name).is_some()) {
         Some(name) => bail!("{file} sets {name}, which is for tests: remove it, or run `selvedge dev`"),
         None => Ok(()),

@@ -1,5 +1,6 @@
 //! Small types that every layer shares; they depend on no other layer.
 
+pub mod age;
 pub mod b64;
 pub mod crypto;
 pub mod ecdsa;

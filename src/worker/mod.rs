@@ -2,6 +2,7 @@
 //!
 //! It converts requests and responses and implements the ports. It decides nothing about ACME: that is `ca`.
 
+mod bucket;
 mod calls;
 mod config;
 mod crypto;

@@ -49,6 +49,11 @@ impl HostPorts {
         Self { config, env, spent: Rc::default(), hosted: None, object }
     }
 
+    /// The bindings.
+    pub(super) fn env(&self) -> &Env {
+        &self.env
+    }
+
     /// The cost so far, including called partitions.
     pub fn spent(&self) -> Spent {
         let rows = self.object.as_ref().map_or(0, |object| object.rows.take());

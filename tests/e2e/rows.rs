@@ -10,7 +10,7 @@ use std::process::Command;
 ///
 /// Accounts with their used nonces, key owners, certificates, the ledger with its inventory, CRLs, compromised keys, metrics, audit and
 /// policies. Failures and paused names are kept for a month and longer, within bounds.
-const LASTING: [&str; 38] = [
+const LASTING: [&str; 39] = [
     "account",
     "owner",
     "cert",
@@ -38,6 +38,7 @@ const LASTING: [&str; 38] = [
     "calendar",
     "census",
     "prune",
+    "backups",
     "failure",
     "paused",
     "failed",

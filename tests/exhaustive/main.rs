@@ -23,6 +23,10 @@ mod operator;
 mod races;
 mod restores;
 mod security;
+#[allow(dead_code, reason = "as above")]
+#[path = "../native/operations/stored.rs"]
+mod stored;
+mod stored_backups;
 #[path = "../common/test_log.rs"]
 mod test_log;
 mod walks;

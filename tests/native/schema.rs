@@ -28,6 +28,7 @@ use selvedge::records::ledger::log::{CheckpointRecord, LeafRecord, LogsRecord, S
 use selvedge::records::ledger::prune::PruneRecord;
 use selvedge::records::operations::approval::ApprovalRecord;
 use selvedge::records::operations::audit::{AuditHead, AuditRecord};
+use selvedge::records::operations::backup::{BackupBytes, BackupKids, BackupRun, BackupsRecord};
 use selvedge::records::operations::external_key::{ExternalKeyEntry, ExternalKeyRecord};
 use selvedge::records::operations::failure::{FailureRecord, FailureTotals, PausedRecord};
 use selvedge::records::operations::fault::FaultRecord;
@@ -144,6 +145,10 @@ fn golden_examples_round_trip_and_every_record_has_one() {
         golden::<AuditRecord>(),
         golden::<AuditHead>(),
         golden::<ApprovalRecord>(),
+        golden::<BackupsRecord>(),
+        golden::<BackupRun>(),
+        golden::<BackupBytes>(),
+        golden::<BackupKids>(),
         golden::<ExternalKeyEntry>(),
         golden::<ExternalKeyRecord>(),
         golden::<ReplaceRecord>(),

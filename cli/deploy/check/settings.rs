@@ -17,6 +17,9 @@ use crate::deploy::ca_files::CaFiles;
 /// The binding by which the Worker sends mails.
 const MAILER: &str = "EMAIL";
 
+/// The binding to the bucket for backups.
+const BUCKET: &str = "BACKUPS";
+
 /// Cloudflare's limit for a variable, in bytes.
 const MAX_VARIABLE_BYTES: usize = 5 * 1024;
 
@@ -61,6 +64,7 @@ pub fn check_for_cloudflare(config: &WorkerConfig, found: &mut Vec<Finding>) {
     address::check(config, found);
     cache(config, found);
     mailer(config, found);
+    bucket(config, found);
     let file = config.file().display();
     for (name, text) in
         config.vars.iter().map(|(name, var)| (name, var.text())).filter(|(_, text)| text.len() > MAX_VARIABLE_BYTES)
@@ -78,6 +82,19 @@ fn mailer(config: &WorkerConfig, found: &mut Vec<Finding>) {
         found.push(Finding::wrong(
             format!("{} sets EMAIL_TO and has no binding {MAILER} that sends mails", config.file().display()),
             format!("Add [[send_email]] with name = \"{MAILER}\", or remove EMAIL_TO"),
+        ));
+    }
+}
+
+/// Checks that scheduled backups have a bucket.
+fn bucket(config: &WorkerConfig, found: &mut Vec<Finding>) {
+    if config.var("BACKUP_SCHEDULE").is_some() && !config.buckets.iter().any(|name| name == BUCKET) {
+        found.push(Finding::wrong(
+            format!("{} sets BACKUP_SCHEDULE and binds no R2 bucket as {BUCKET}", config.file().display()),
+            format!(
+                "Add [[r2_buckets]] with binding = \"{BUCKET}\" and bucket_name, and create that bucket once: `selvedge tool \
+                 wrangler r2 bucket create NAME`"
+            ),
         ));
     }
 }

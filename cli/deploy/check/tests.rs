@@ -12,6 +12,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+mod bucket;
 mod cache;
 mod keyless;
 mod log_key;

@@ -1,20 +1,17 @@
 //! The file of a backup: lines of JSON, compressed, encrypted.
 //!
-//! The first line has the head, the last one counts and the SHA-256 of all lines before it. The others have pages of rows of
-//! a partition, say that a partition starts over, or that it is whole.
+//! A file that the Worker wrote has several compressed parts, one after the other.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use flate2::Compression;
-use flate2::read::GzDecoder;
+use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
-use selvedge::ca::runtime::copying::CopiedRow;
-use selvedge::values::hex;
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
-use sha2::{Digest, Sha256};
+use selvedge::ca::runtime::archive::Tally;
+pub use selvedge::ca::runtime::archive::{Line, Rows};
+use serde::Deserialize;
 
 use crate::common::age::{self, Key, Lock, Opener, Sealer};
 
@@ -33,47 +30,10 @@ pub struct Head {
     pub external_accounts: Vec<String>,
 }
 
-/// A line.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase", deny_unknown_fields)]
-pub enum Line {
-    /// The head, as the CA wrote it.
-    Head(Box<RawValue>),
-    /// Rows of a partition; a later row replaces an earlier one with the same key.
-    Rows(Rows),
-    /// The rows of a partition so far are void.
-    Again(String),
-    /// The rows of a partition are complete.
-    Whole(String),
-    /// The end.
-    End(End),
-}
-
-/// Rows of a partition.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Rows {
-    pub partition: String,
-    pub rows: Vec<CopiedRow>,
-}
-
-/// The last line.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct End {
-    /// Number of partitions.
-    pub partitions: usize,
-    /// Number of lines before this one.
-    pub lines: u64,
-    /// SHA-256 over them.
-    pub sha256: String,
-}
-
 /// A backup that is being written.
 pub struct Writer {
     to: GzEncoder<Sealer<BufWriter<File>>>,
-    digest: Sha256,
-    lines: u64,
+    tally: Tally,
 }
 
 impl Writer {
@@ -83,7 +43,7 @@ impl Writer {
     /// When the system refuses to write.
     pub fn begin(file: File, lock: &Lock<'_>) -> Result<Self> {
         let sealer = age::seal(BufWriter::new(file), lock)?;
-        Ok(Self { to: GzEncoder::new(sealer, Compression::default()), digest: Sha256::new(), lines: 0 })
+        Ok(Self { to: GzEncoder::new(sealer, Compression::default()), tally: Tally::default() })
     }
 
     /// Writes a line.
@@ -91,13 +51,7 @@ impl Writer {
     /// # Errors
     /// When the system refuses to write.
     pub fn line(&mut self, line: &Line) -> Result<()> {
-        let mut text = serde_json::to_string(line)?;
-        if text.contains('\n') {
-            bail!("the CA's answer has JSON over several lines, which a backup cannot hold");
-        }
-        text.push('\n');
-        self.digest.update(text.as_bytes());
-        self.lines += 1;
+        let text = self.tally.write(line).map_err(|fault| anyhow!("the CA's answer cannot be kept: {fault}"))?;
         self.to.write_all(text.as_bytes()).context("cannot write the backup")
     }
 
@@ -106,9 +60,7 @@ impl Writer {
     /// # Errors
     /// When the system refuses to write.
     pub fn end(mut self, partitions: usize) -> Result<()> {
-        let sha256 = hex::encode(&self.digest.clone().finalize());
-        let end = End { partitions, lines: self.lines, sha256 };
-        self.line(&Line::End(end))?;
+        self.line(&Line::End(self.tally.end(partitions)))?;
         self.close()
     }
 
@@ -127,10 +79,8 @@ impl Writer {
 
 /// A backup that is being read.
 pub struct Reader {
-    from: BufReader<GzDecoder<Opener<BufReader<File>>>>,
-    digest: Sha256,
-    /// Number of lines that were read.
-    pub lines: u64,
+    from: BufReader<MultiGzDecoder<Opener<BufReader<File>>>>,
+    tally: Tally,
 }
 
 impl Reader {
@@ -140,7 +90,12 @@ impl Reader {
     /// When it is not one, or the key is another's.
     pub fn open(file: File, key: &Key<'_>) -> Result<Self> {
         let opener = age::open(BufReader::new(file), key)?;
-        Ok(Self { from: BufReader::new(GzDecoder::new(opener)), digest: Sha256::new(), lines: 0 })
+        Ok(Self { from: BufReader::new(MultiGzDecoder::new(opener)), tally: Tally::default() })
+    }
+
+    /// The number of lines that were read.
+    pub fn lines(&self) -> u64 {
+        self.tally.lines()
     }
 
     /// Reads the next line; `None` at the end of the file. The last line of a backup is held against those before it.
@@ -150,20 +105,19 @@ impl Reader {
     pub fn next(&mut self) -> Result<Option<Line>> {
         let mut text = Vec::new();
         let read = self.from.by_ref().take(MAX_LINE).read_until(b'\n', &mut text);
-        read.with_context(|| format!("it cannot be read after line {}", self.lines))?;
+        read.with_context(|| format!("it cannot be read after line {}", self.lines()))?;
         if text.is_empty() {
             return Ok(None);
         }
         let line: Line =
-            serde_json::from_slice(&text).with_context(|| format!("line {} is not of a backup", self.lines + 1))?;
+            serde_json::from_slice(&text).with_context(|| format!("line {} is not of a backup", self.lines() + 1))?;
         if let Line::End(end) = &line {
-            let sha256 = hex::encode(&self.digest.clone().finalize());
-            if (end.lines, &end.sha256) != (self.lines, &sha256) {
+            let sha256 = self.tally.sha256();
+            if (end.lines, &end.sha256) != (self.lines(), &sha256) {
                 bail!("its lines differ from those that were written: the SHA-256 is {sha256}, and was {}", end.sha256);
             }
         }
-        self.digest.update(&text);
-        self.lines += 1;
+        self.tally.add(&text);
         Ok(Some(line))
     }
 }

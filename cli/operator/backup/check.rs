@@ -6,13 +6,14 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use selvedge::ca::operator_api::backups::FORMAT;
+use selvedge::ca::runtime::archive::End;
 use selvedge::ca::runtime::copying::CopiedRow;
 use selvedge::ca::runtime::message::{InBackup, PartitionId};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use super::archive::{End, Head, Line, Reader, Rows};
+use super::archive::{Head, Line, Reader, Rows};
 use crate::common::age::Key;
 
 /// What is in a whole backup.
@@ -116,7 +117,7 @@ pub fn whole(file: &Path, key: &Key<'_>) -> Result<Checked> {
     }
     let mut parts = BTreeMap::new();
     let end = loop {
-        let before = reader.lines;
+        let before = reader.lines();
         let line = reader.next()?.context("it was cut short: its last line is missing")?;
         if let Some(end) = read_line(&mut parts, line, before)? {
             break end;

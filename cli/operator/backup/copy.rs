@@ -149,13 +149,18 @@ fn length(path: &Path) -> u64 {
     fs::metadata(path).map_or(0, |file| file.len())
 }
 
-fn beside(file: &Path, ending: &str) -> PathBuf {
+/// A file beside another, with a further ending.
+pub fn beside(file: &Path, ending: &str) -> PathBuf {
     let mut name = file.to_path_buf().into_os_string();
     name.push(ending);
     name.into()
 }
 
-fn new_file(path: &Path) -> Result<File> {
+/// A new file that only its owner can read.
+///
+/// # Errors
+/// When the system refuses to write.
+pub fn new_file(path: &Path) -> Result<File> {
     let opened = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
     opened.with_context(|| format!("cannot write {}", path.display()))
 }
@@ -221,14 +226,15 @@ struct Copy<'a> {
 impl Copy<'_> {
     /// Copies all partitions. Returns their number.
     fn all(mut self, head: &Head) -> Result<usize> {
-        let (mut accounts, mut ledgers) = (Vec::new(), head.issuers.iter().cloned().collect::<BTreeSet<_>>());
+        let (mut accounts, mut ledgers) = (BTreeSet::new(), head.issuers.iter().cloned().collect::<BTreeSet<_>>());
         let mut kids: BTreeSet<String> = head.external_accounts.iter().cloned().collect();
         let rosters = (0..ROSTERS).map(PartitionId::Roster);
         self.copy(rosters, |row| {
-            accounts.extend(record::<RosterEntry>(row)?.map(|entry| PartitionId::Account(entry.account)));
+            // A row that is written meanwhile comes twice.
+            accounts.extend(record::<RosterEntry>(row)?.map(|entry| entry.account));
             Ok(())
         })?;
-        self.copy(accounts, |row| {
+        self.copy(accounts.into_iter().map(PartitionId::Account), |row| {
             kids.extend(record::<AccountRecord>(row)?.and_then(|account| account.external).map(|bound| bound.kid));
             Ok(())
         })?;

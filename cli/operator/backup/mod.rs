@@ -5,6 +5,7 @@ mod check;
 mod copy;
 mod key;
 mod steps;
+mod stored;
 
 use std::path::{Path, PathBuf};
 
@@ -42,6 +43,18 @@ pub enum Command {
         #[command(flatten)]
         key: KeyOptions,
     },
+    /// List the backups that the Worker has made in its bucket, the newest first.
+    #[command(after_help = "Example: selvedge backup list")]
+    List,
+    /// Fetch a backup from the Worker's bucket into a file, which `verify` and `restore` read.
+    #[command(after_help = "Example: selvedge backup fetch ca.age")]
+    Fetch {
+        /// The file to write; an existing one is never replaced.
+        file: PathBuf,
+        /// The name of the backup; by default it is the newest.
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+    },
 }
 
 /// Options of `restore`.
@@ -66,8 +79,13 @@ pub struct RestoreOptions {
 /// Runs `backup`; `false` gives exit code 1.
 pub fn run(at: &Target, options: &BackupOptions, command: Option<&Command>) -> Result<bool> {
     disable_core_dumps()?;
-    if let Some(Command::Verify { file, key }) = command {
-        return verify(at, file, key);
+    match command {
+        Some(Command::Verify { file, key }) => return verify(at, file, key),
+        Some(Command::List) => return stored::list(&Client::open(at)?, at.json).map(|()| true),
+        Some(Command::Fetch { file, name }) => {
+            return stored::fetch(&Client::open(at)?, file, name.as_deref()).map(|()| true);
+        }
+        None => {}
     }
     let Some(file) = &options.file else { bail!("name the file to write: selvedge backup FILE") };
     let client = Client::open(at)?;

@@ -97,14 +97,14 @@ impl Steps<'_> {
             let Line::Rows(Rows { partition, rows }) = line else { continue };
             // Rows that are void, or imported already.
             let since = self.checked.partitions.get(&partition).copied().unwrap_or_default();
-            if reader.lines <= after || reader.lines <= since {
+            if reader.lines() <= after || reader.lines() <= since {
                 continue;
             }
             let length: usize = rows.iter().map(CopiedRow::octets).sum();
             if import.parts.len() == MAX_PARTS || (import.length + length > FULL && !import.parts.is_empty()) {
                 self.send(&std::mem::replace(&mut import, new()))?;
             }
-            import.line = reader.lines;
+            import.line = reader.lines();
             import.length += length;
             import.parts.push(Part { partition, rows });
         }

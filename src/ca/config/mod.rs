@@ -3,6 +3,7 @@
 pub mod access;
 pub mod access_roles;
 pub mod admin_tokens;
+pub mod backups;
 pub mod blocked_keys;
 pub mod caa;
 pub mod expiry_dates;

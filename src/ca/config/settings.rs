@@ -2,6 +2,7 @@
 
 use super::access::Access;
 use super::admin_tokens::AdminTokens;
+use super::backups::Backups;
 use super::blocked_keys::BlockedKeys;
 use super::caa;
 use super::expiry_dates::{Thing, expiry_dates};
@@ -46,6 +47,9 @@ pub const NAMES: &[&str] = &[
     "ALLOW_PRIVATE",
     "ALWAYS_VALID",
     "AUTHORIZATION_REUSE",
+    "BACKUP_KEEP",
+    "BACKUP_RECIPIENT",
+    "BACKUP_SCHEDULE",
     "BASE_URL",
     "BLOCKED_KEYS",
     "CAA",
@@ -171,6 +175,8 @@ pub struct Settings {
     pub crl_gathering: Duration,
     /// The time for which expired certificates are kept; `None` for ever.
     pub keep_expired: Option<Duration>,
+    /// Backups that the Worker makes by itself.
+    pub backups: Option<Backups>,
     /// Days on which things outside of the CA end.
     pub expiry_dates: Vec<(Thing, Time)>,
     /// The witnesses of the transparency logs.
@@ -234,8 +240,7 @@ impl Settings {
         let admin = AdminTokens::read(value("ADMIN_TOKENS").as_deref())?;
         let access = Access::read(value, dev)?;
         let operations = operations_on(&admin, access.as_ref());
-        let keys = value("EAB_KEYS");
-        let bound_only = flag(value, "EXTERNAL_ACCOUNT_REQUIRED")?;
+        let (keys, bound_only) = (value("EAB_KEYS"), flag(value, "EXTERNAL_ACCOUNT_REQUIRED")?);
         Ok(Self {
             published: PublicationUrls::read(value, &base, dev)?,
             closed: flag(value, "CLOSED")?,
@@ -267,6 +272,7 @@ impl Settings {
             dev,
             crl_gathering: seconds(value, "CRL_GATHERING_SECONDS", GATHERED, 0..=3600)?,
             keep_expired: keep_expired(value)?,
+            backups: Backups::read(value)?,
             expiry_dates: expiry_dates(value("EXPIRY_DATES").as_deref())?,
             log_policy: LogPolicy::read(value, &base, dev)?,
             log: Log::without_key(value)?,

@@ -50,6 +50,7 @@ impl Settings {
             receivers: Vec::new(),
             four_eyes: FourEyes::default(),
             metrics_token: None,
+            backups: None,
             expiry_dates: Vec::new(),
             log: None,
             log_policy: None,

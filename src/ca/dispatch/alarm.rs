@@ -55,6 +55,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
                 ledger.tile_if_due(),
                 apart(self.cosign_beside_jobs(ledger)).await?,
             ],
+            Kind::Backups(backups) => [apart(backups.work_if_due()).await?, None, None, None, None],
             Kind::TestCa(ca) => [apart(ca.do_due_of_ca()).await?, None, None, None, None],
             _ => [None; 5],
         };

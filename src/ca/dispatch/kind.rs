@@ -3,6 +3,7 @@
 use crate::ca::account::kind::Account;
 use crate::ca::http::routes::Route;
 use crate::ca::ledger::kind::Ledger;
+use crate::ca::partitions::backups::kind::Backups;
 use crate::ca::partitions::client_address::ClientAddressLimit;
 use crate::ca::partitions::compromised_keys::CompromisedKeys;
 use crate::ca::partitions::external_key::ExternalKey;
@@ -29,7 +30,7 @@ use serde_json::value::RawValue;
 use std::rc::Rc;
 
 /// The asks of each kind of partition, by the first part of its names.
-pub const ASKS: [(&str, &[&str]); 14] = [
+pub const ASKS: [(&str, &[&str]); 15] = [
     ("account", account::asks::ASKS),
     ("key", partitions::key_owner::ASKS),
     ("nonce", partitions::nonce::ASKS),
@@ -42,6 +43,7 @@ pub const ASKS: [(&str, &[&str]); 14] = [
     ("roster", partitions::roster::ASKS),
     ("faults", partitions::faults::ASKS),
     ("failures", partitions::failures::asks::ASKS),
+    ("backups", partitions::backups::asks::ASKS),
     ("testca", partitions::test_ca::ASKS),
     ("testcas", partitions::test_cas::ASKS),
 ];
@@ -72,6 +74,8 @@ pub enum Kind<P, K> {
     Faults(Faults<P, K>),
     /// The failures.
     Failures(Failures<P, K>),
+    /// The backups.
+    Backups(Backups<P, K>),
     /// A test CA, or the clock of the main CA.
     TestCa(TestCa<P, K>),
     /// The list of test CAs.
@@ -94,6 +98,7 @@ impl<P, K> Kind<P, K> {
             PartitionId::Roster(_) => Self::Roster(Roster { partition }),
             PartitionId::Faults => Self::Faults(Faults { partition }),
             PartitionId::Failures => Self::Failures(Failures { partition }),
+            PartitionId::Backups => Self::Backups(Backups { partition }),
             PartitionId::TestCa(ca) => Self::TestCa(TestCa { partition, ca }),
             // Nothing is within two test CAs.
             PartitionId::TestCas | PartitionId::Within(..) => Self::TestCas(TestCas { partition }),
@@ -125,6 +130,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
             Kind::Roster(roster) => apart(roster.answer(&message)).await,
             Kind::Faults(faults) => apart(faults.answer(&message)).await,
             Kind::Failures(failures) => apart(failures.answer(&message)).await,
+            Kind::Backups(backups) => apart(backups.answer(&message)).await,
             Kind::TestCa(ca) => apart(ca.answer(&message)).await,
             Kind::TestCas(all) => apart(all.answer(&message)).await,
         };

@@ -7,6 +7,9 @@ use crate::ca::http::message::{Answer, Response};
 use crate::ca::http::routes::CrlFile;
 use crate::ca::ledger::issuer::ListShards;
 use crate::ca::ledger::kind::LedgerAt;
+use crate::ca::partitions::backups::kind::BackupsAt;
+use crate::ca::partitions::backups::list::ShowBackups;
+use crate::ca::runtime::apart::apart;
 use crate::ca::runtime::ports::Ports;
 use crate::pki::{IssuerSlot, profile};
 use crate::records::Problem;
@@ -24,12 +27,22 @@ pub async fn overview<P: Ports>(ports: &P) -> Answer {
     let overview = match ports.memory().overview(now) {
         Some(kept) => kept,
         None => {
+            apart(expect_backups(ports)).await;
             let made = look(ports, now).await?;
             ports.memory().keep_overview(made.clone(), now);
             made
         }
     };
     Ok(Response::json(200, &overview).with("Cache-Control", "no-store").indexed(&ports.settings().urls))
+}
+
+/// Sets the alarm for the next backup, which nothing else does in a new CA.
+async fn expect_backups<P: Ports>(ports: &P) {
+    if ports.settings().backups.is_some()
+        && let Err(problem) = ports.ask(&BackupsAt, &ShowBackups).await
+    {
+        ports.log(&problem.log.unwrap_or(problem.detail));
+    }
 }
 
 async fn look<P: Ports>(ports: &P, now: Time) -> Result<Value, Problem> {

@@ -87,6 +87,10 @@ fn of_health(samples: &mut Samples, health: &Health) {
     time(samples, Series::new("selvedge_root_crl_next_update_timestamp_seconds"), facts.root_list);
     let late = facts.late.iter().map(|(_, due)| due.until(facts.now).as_secs()).max().unwrap_or_default();
     samples.add(Series::new("selvedge_alarm_late_seconds"), late);
+    if let Some(last) = health.backups.as_ref().and_then(|state| state.last.as_ref()) {
+        time(samples, Series::new("selvedge_backup_timestamp_seconds"), Some(last.begun));
+        samples.add(Series::new("selvedge_backup_octets"), last.octets);
+    }
     for (state, count) in [("waiting", health.waiting), ("given_up", facts.given_up)] {
         samples.add(Series::new("selvedge_notices").label("state", state), count);
     }

@@ -3,6 +3,7 @@
 //! The Worker judges what it knows, for the API, the metrics and the page; `selvedge status` adds what is seen from
 //! outside.
 
+pub mod backups;
 pub mod finding;
 pub mod growth;
 pub mod issuers;

@@ -1,5 +1,7 @@
 //! Findings about certificates, alarms, notices, failures and settings.
 
+use super::backups;
+use super::backups::BackupFacts;
 use super::finding::{Finding, Severity, day, number};
 use super::growth;
 use super::issuers;
@@ -54,6 +56,8 @@ pub struct Facts {
     pub outside: Vec<(Thing, Time)>,
     /// The open transparency logs.
     pub logs: Vec<LogFacts>,
+    /// The backups into a bucket.
+    pub backups: Option<BackupFacts>,
     /// Partitions that a newer release has stored, with their schema numbers.
     pub newer: Vec<(String, u32)>,
 }
@@ -74,6 +78,7 @@ impl Facts {
         found.extend(self.unrenewed());
         found.extend(self.late.iter().filter_map(|(name, due)| late(name, *due, self.now)));
         found.extend(undelivered(self.given_up));
+        found.extend(self.backups.iter().flat_map(|facts| backups::late_or_failed(facts, self.now)));
         found.extend(self.of_clients());
         found.extend(approvals(self.approvals));
         found.extend(self.tokens.iter().filter_map(|(name, end)| token(name, *end, self.now)));
@@ -222,6 +227,7 @@ mod tests {
             outside: vec![(Thing::Domain, NOW.plus(DAY * 61))],
             newer: Vec::new(),
             logs: Vec::new(),
+            backups: None,
         }
     }
 

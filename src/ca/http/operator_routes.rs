@@ -86,8 +86,10 @@ pub enum AdminRoute {
     EndTestCa,
     /// The clock of a test CA, within it.
     Clock,
-    /// The begin of a backup.
+    /// The backups in the bucket, and the begin of another.
     Backups,
+    /// An object of a backup in the bucket.
+    BackupObjects,
     /// Rows for a backup.
     BackupRows,
     /// The recovery of a partition to an earlier time.
@@ -146,6 +148,7 @@ impl AdminRoute {
             ("clock", None, None) => Self::Clock,
             ("backups", None, None) => Self::Backups,
             ("backups", Some("rows"), None) => Self::BackupRows,
+            ("backups", Some("objects"), None) => Self::BackupObjects,
             ("recovery", None, None) => Self::Recovery,
             ("restoration", None, None) => Self::Restoration,
             ("restoration", Some("rows"), None) => Self::RestoredRows,
@@ -196,7 +199,8 @@ impl AdminRoute {
             Self::TestCas => ("GET, HEAD, POST", "/admin/v1/test-cas"),
             Self::EndTestCa => ("POST", "/admin/v1/end"),
             Self::Clock => ("GET, HEAD, POST", "/admin/v1/clock"),
-            Self::Backups => ("POST", "/admin/v1/backups"),
+            Self::Backups => ("GET, HEAD, POST", "/admin/v1/backups"),
+            Self::BackupObjects => ("POST", "/admin/v1/backups/objects"),
             Self::BackupRows => ("POST", "/admin/v1/backups/rows"),
             Self::Recovery => ("POST", "/admin/v1/recovery"),
             Self::Restoration => ("GET, HEAD, POST", "/admin/v1/restoration"),

@@ -103,6 +103,7 @@ impl AdminRoute {
             Self::TestCas | Self::EndTestCa => Permission::TestCas,
             Self::Backups
             | Self::BackupRows
+            | Self::BackupObjects
             | Self::Recovery
             | Self::Restoration
             | Self::RestoredRows

@@ -8,33 +8,25 @@ use super::body;
 use super::body::Input;
 use super::operator::Operator;
 use crate::ca::http::message::{Answer, Request, Response};
+use crate::ca::partitions::backups::head::head;
+pub use crate::ca::partitions::backups::head::{FORMAT, MAX_PARTS, issuers, nonce_key_check};
 use crate::ca::runtime::copying::{CopiedRow, CopiedRows, CopyRows, Reached};
 use crate::ca::runtime::message::{InBackup, PartitionId};
 use crate::ca::runtime::ports::Ports;
 use crate::records::Problem;
 use crate::records::acme::nonce::derived;
 use crate::records::operations::proof::same_secret;
-use crate::values::{Time, b64, hex};
+use crate::values::{Time, b64};
 use core::time::Duration;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use sha2::{Digest, Sha256};
-
-/// The version of the format of backups. A CA restores backups of this version and of earlier ones.
-pub const FORMAT: u64 = 1;
-
-/// Maximum number of partitions in a request. Cloudflare's free plan allows 50 subrequests for each request to a Worker.
-pub const MAX_PARTS: usize = 25;
 
 /// Size at which a page takes no further row, in octets.
 const PAGE: usize = 1024 * 1024;
 
 /// How long a backup may take.
 const LIFETIME: Duration = Duration::from_secs(7 * 86_400);
-
-/// Label of the check value of `NONCE_KEY`.
-const NONCE_KEY_LABEL: &[u8] = b"selvedge backup nonce key v1\0";
 
 /// Label of the tokens of backups.
 const TOKEN_LABEL: &[u8] = b"selvedge backup v1\0";
@@ -64,16 +56,6 @@ struct Part {
     page: CopiedRows,
 }
 
-/// Returns the check value of a `NONCE_KEY`.
-pub fn nonce_key_check(key: &[u8; 32]) -> String {
-    hex::encode(derived(key, NONCE_KEY_LABEL, b"").get(..16).unwrap_or_default())
-}
-
-/// Returns the ids of the configured issuers.
-pub fn issuers<P: Ports>(ports: &P) -> Vec<String> {
-    ports.settings().issuers.slots().map(|slot| slot.issuer.id().to_owned()).collect()
-}
-
 /// Handles POST: begins a backup.
 ///
 /// # Errors
@@ -84,13 +66,7 @@ pub async fn begin<P: Ports>(ports: &P, operator: &Operator, request: &Request) 
         members?;
         let (settings, now) = (ports.settings(), ports.now());
         let id = b64::encode(&ports.random::<16>()?);
-        let root = settings.root.as_ref().map(|root| hex::encode(&Sha256::digest(root.der())));
-        let kids: Vec<&String> = settings.external.keys.keys().collect();
-        let head = json!({
-            "format": FORMAT, "id": id, "at": now.rfc3339(), "version": env!("CARGO_PKG_VERSION"),
-            "base_url": settings.urls.of_path(""), "issuers": issuers(ports), "root": root,
-            "nonce_key": nonce_key_check(&settings.nonce_key), "external_accounts": kids,
-        });
+        let head = head(ports, &id, now);
         let value = json!({ "backup": head, "token": token(&settings.nonce_key, &format!("{id}.{}", now.millis())) });
         Ok(Done::saying(value, format!("backup {id}")))
     })

@@ -3,6 +3,9 @@
 use super::failures::send_queued;
 use super::logs;
 use super::state::shown;
+use super::stored_backups::state_shown;
+use crate::ca::config::backups::Backups;
+use crate::ca::health::backups::BackupFacts;
 use crate::ca::health::finding::{Finding, Severity};
 use crate::ca::health::issuers::{CrlFacts, IssuerFacts};
 use crate::ca::health::operation::Facts;
@@ -10,6 +13,8 @@ use crate::ca::http::message::Answer;
 use crate::ca::ledger::census::{InspectLedger, LedgerState};
 use crate::ca::ledger::kind::LedgerAt;
 use crate::ca::notices::delivery::{CountNotices, NoticeStore};
+use crate::ca::partitions::backups::kind::BackupsAt;
+use crate::ca::partitions::backups::list::{BackupsState, ShowBackups};
 use crate::ca::partitions::failures::kind::FailuresAt;
 use crate::ca::partitions::failures::list::{FailureSummary, SummarizeFailures};
 use crate::ca::partitions::operations::approvals::ListApprovals;
@@ -47,6 +52,8 @@ pub struct Health {
     pub failures: FailureSummary,
     /// The signing times of the oldest current CRL, by the issuer's number.
     pub oldest_crls: Vec<(u8, Time)>,
+    /// The state of the backups into a bucket.
+    pub backups: Option<BackupsState>,
 }
 
 /// Looks at all partitions that have a part in the CA's health.
@@ -81,6 +88,7 @@ pub async fn look<P: Ports>(ports: &P) -> Result<Health, Problem> {
     let notices = seen(ports, &NoticeStore::Operations, &CountNotices, &mut newer).await?.unwrap_or_default();
     late.extend(notices.due.map(|due| ("operations".to_owned(), due)));
     let approvals = waiting_approvals(ports, &mut newer).await?;
+    let backups = backups(ports, &mut newer).await?;
     newer.dedup();
     let summarize = SummarizeFailures { since: now.minus(RECENT) };
     let failures = seen(ports, &FailuresAt, &summarize, &mut newer).await?.unwrap_or_default();
@@ -105,10 +113,11 @@ pub async fn look<P: Ports>(ports: &P) -> Result<Health, Problem> {
         approvals,
         tokens: settings.admin.all().iter().filter_map(|token| Some((token.name.clone(), token.until?))).collect(),
         outside: settings.expiry_dates.clone(),
+        backups: settings.backups.as_ref().zip(backups.as_ref()).map(|(wanted, state)| backup_facts(wanted, state)),
         newer,
     };
     let waiting = waiting.saturating_add(notices.waiting);
-    Ok(Health { findings: facts.judge(), facts, census, counted, counting, waiting, failures, oldest_crls })
+    Ok(Health { findings: facts.judge(), facts, census, counted, counting, waiting, failures, oldest_crls, backups })
 }
 
 /// Asks a partition. `None` for one that a newer release has stored, which is added to `newer`.
@@ -137,6 +146,23 @@ async fn waiting_approvals<P: Ports>(ports: &P, newer: &mut Vec<(String, u32)>) 
     let all = seen(ports, &OperationsAt, &ListApprovals, newer).await?.unwrap_or_default();
     let waiting = all.iter().filter(|record| record.state(ports.now()) == "pending").count();
     Ok(u64::try_from(waiting).unwrap_or(u64::MAX))
+}
+
+/// Returns the state of the backups. Without a schedule nothing is asked.
+async fn backups<P: Ports>(ports: &P, newer: &mut Vec<(String, u32)>) -> Result<Option<BackupsState>, Problem> {
+    if ports.settings().backups.is_none() {
+        return Ok(None);
+    }
+    Ok(seen(ports, &BackupsAt, &ShowBackups, newer).await?.flatten())
+}
+
+fn backup_facts(wanted: &Backups, state: &BackupsState) -> BackupFacts {
+    BackupFacts {
+        period: wanted.schedule.period(),
+        since: state.since,
+        last: state.last.as_ref().map(|last| last.begun),
+        failed: state.failed.as_ref().map(|failed| (failed.at, failed.why.clone())),
+    }
 }
 
 fn issuer_facts(slot: &IssuerSlot, active: bool, state: &LedgerState) -> IssuerFacts {
@@ -173,6 +199,7 @@ pub(super) fn wire(health: &Health) -> Value {
         "counting": health.counting,
         "findings": health.findings,
         "certificates": certificates(health),
+        "backups": health.backups.as_ref().map(state_shown),
         "logs": health.facts.logs.iter().map(logs::shown).collect::<Vec<_>>(),
         "notices": { "waiting": health.waiting, "given_up": health.facts.given_up },
         "failures": {

@@ -29,6 +29,7 @@ pub mod restoration;
 pub mod revocations;
 pub mod sign_in;
 pub mod state;
+pub mod stored_backups;
 pub mod test_cas;
 
 use crate::ca::http::message::{Answer, Request, Response};
@@ -89,16 +90,19 @@ async fn act<P: Ports>(ports: &P, operator: &Operator, request: &Request, route:
     }
 }
 
+/// The lists, which take parameters.
+const LISTS: &[AdminRoute] = &[
+    AdminRoute::ExternalAccounts,
+    AdminRoute::Certificates,
+    AdminRoute::Accounts,
+    AdminRoute::Audit,
+    AdminRoute::Failures,
+    AdminRoute::Paused,
+    AdminRoute::Backups,
+];
+
 async fn read<P: Ports>(ports: &P, operator: &Operator, request: &Request, route: &AdminRoute) -> Answer {
-    let lists = [
-        AdminRoute::ExternalAccounts,
-        AdminRoute::Certificates,
-        AdminRoute::Accounts,
-        AdminRoute::Audit,
-        AdminRoute::Failures,
-        AdminRoute::Paused,
-    ];
-    if !lists.contains(route) {
+    if !LISTS.contains(route) {
         Input::query(request, &[])?;
     }
     match route {
@@ -124,6 +128,7 @@ async fn read<P: Ports>(ports: &P, operator: &Operator, request: &Request, route
         AdminRoute::Notices => apart(notices::list(ports)).await,
         AdminRoute::Calendar => apart(calendar_url::calendar(ports)).await,
         AdminRoute::Faults => apart(faults::list(ports)).await,
+        AdminRoute::Backups => apart(stored_backups::list(ports, request)).await,
         AdminRoute::Restoration => apart(restoration::show(ports)).await,
         AdminRoute::TestCas => apart(test_cas::list(ports)).await,
         AdminRoute::Clock => clock::show(ports),
@@ -140,8 +145,8 @@ async fn read<P: Ports>(ports: &P, operator: &Operator, request: &Request, route
         | AdminRoute::TestNotice
         | AdminRoute::ClearFaults
         | AdminRoute::EndTestCa
-        | AdminRoute::Backups
         | AdminRoute::BackupRows
+        | AdminRoute::BackupObjects
         | AdminRoute::Recovery
         | AdminRoute::RestoredRows
         | AdminRoute::RestorationEnd
@@ -175,6 +180,7 @@ async fn change<P: Ports>(ports: &P, operator: &Operator, request: &Request, rou
         AdminRoute::Clock => apart(clock::change(ports, operator, request)).await,
         AdminRoute::Backups => apart(backups::begin(ports, operator, request)).await,
         AdminRoute::BackupRows => apart(backups::rows(ports, request)).await,
+        AdminRoute::BackupObjects => apart(stored_backups::object(ports, operator, request)).await,
         AdminRoute::Recovery => apart(recovery::step(ports, operator, request)).await,
         AdminRoute::Restoration => apart(restoration::begin(ports, operator, request)).await,
         AdminRoute::RestoredRows => apart(restoration::rows(ports, request)).await,

@@ -2,6 +2,7 @@
 //!
 //! They are those of keys, nonces, client addresses, rosters, metrics, faults and test CAs.
 
+pub mod backups;
 pub mod client_address;
 pub mod compromised_keys;
 pub mod external_key;

@@ -179,6 +179,7 @@ pub fn rules(of: &PartitionId) -> Option<Rules> {
         | PartitionId::Metrics(_)
         | PartitionId::Faults
         | PartitionId::Failures
+        | PartitionId::Backups
         | PartitionId::TestCa(_)
         | PartitionId::TestCas
         | PartitionId::Within(..) => None,

@@ -60,7 +60,7 @@ pub struct CopyRows {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reached {
-    /// The id of the copy.
+    /// The id of the copy, a dot, and the number of the next page.
     pub copy: String,
     /// The table that is scanned; `None` for rows that were written meanwhile.
     pub table: Option<Table>,
@@ -113,17 +113,25 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// When the storage fails; without randomness.
     pub(in crate::ca) fn copy_rows(&self, ask: CopyRows) -> Result<CopiedRows, Problem> {
         let watches = &self.running.watches;
-        let at = match ask.reached {
-            Some(reached) if watches.has(&reached.copy) => reached,
-            Some(_) => return Ok(CopiedRows { rows: Vec::new(), reached: None, lost: true }),
+        let (at, number) = match ask.reached {
+            Some(reached) => {
+                let (copy, number) = reached.copy.rsplit_once('.').unwrap_or_default();
+                let number = number.parse::<u64>().unwrap_or_default();
+                if !watches.turn(copy, number) {
+                    return Ok(CopiedRows { rows: Vec::new(), reached: None, lost: true });
+                }
+                (Reached { copy: copy.to_owned(), ..reached }, number)
+            }
             None => {
                 let copy = b64::encode(&self.ports.random::<16>()?);
                 watches.begin(&copy);
-                Reached { copy, table: Table::ALL.first().copied(), key: None }
+                (Reached { copy, table: Table::ALL.first().copied(), key: None }, 0)
             }
         };
         let mut page = Page { rows: Vec::new(), octets: ask.octets, full: false };
         let reached = self.with_storage(|kv| self.fill(kv, &mut page, at))?;
+        let next = number.saturating_add(1);
+        let reached = reached.map(|at| Reached { copy: format!("{}.{next}", at.copy), ..at });
         Ok(CopiedRows { rows: page.rows, reached, lost: false })
     }
 

@@ -45,6 +45,8 @@ pub enum PartitionId {
     Failures,
     /// A test CA; for `None` the clock of the main CA.
     TestCa(Option<Id>),
+    /// The backups that the Worker makes by itself.
+    Backups,
     /// The list of test CAs.
     TestCas,
     /// A partition of the test CA with this id.
@@ -78,6 +80,7 @@ impl PartitionId {
             Self::Roster(n) => format!("roster/{n}"),
             Self::Faults => "faults/ca".to_owned(),
             Self::Failures => "failures/ca".to_owned(),
+            Self::Backups => "backups/ca".to_owned(),
             Self::TestCa(None) => "testca/main".to_owned(),
             Self::TestCa(Some(id)) => format!("testca/{id}"),
             Self::TestCas => "testcas/all".to_owned(),
@@ -116,6 +119,8 @@ impl PartitionId {
             Self::Address(_) | Self::Metrics(_) => InBackup::LeftOut,
             // A list of the last month that fills again: pauses themselves are in accounts.
             Self::Failures => InBackup::LeftOut,
+            // Of this storage: a restored one begins its own.
+            Self::Backups => InBackup::LeftOut,
             // Only test CAs have them.
             Self::Faults => InBackup::LeftOut,
             // They end within days, with all that is within them.
@@ -138,6 +143,7 @@ impl PartitionId {
             "operations" => (rest == "ca").then_some(Self::Operations),
             "roster" => rest.parse().ok().map(Self::Roster),
             "faults" => (rest == "ca").then_some(Self::Faults),
+            "backups" => (rest == "ca").then_some(Self::Backups),
             "failures" => (rest == "ca").then_some(Self::Failures),
             "testca" if rest == "main" => Some(Self::TestCa(None)),
             "testca" => Id::parse(rest).map(|id| Self::TestCa(Some(id))),

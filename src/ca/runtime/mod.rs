@@ -1,7 +1,9 @@
 //! The runtime of partitions: handle, ports, messages, jobs, memory and the checks of a JWS.
 
 pub mod apart;
+pub mod archive;
 pub mod ask;
+pub mod bucket;
 pub mod carrying;
 pub mod copying;
 pub mod failure_queue;

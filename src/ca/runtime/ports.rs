@@ -1,6 +1,7 @@
 //! The interface of the CA to its host.
 
 use super::ask::{Address, Ask};
+use super::bucket::Bucket;
 use super::hosted::{HostedCa, HostedCas};
 use super::memory::Memory;
 use super::message::{Message, PartitionId, PostReply, Reply, read_json};
@@ -130,7 +131,7 @@ pub trait Ports: Verify + Outbound {
 
 /// The host of a partition.
 #[allow(async_fn_in_trait, reason = "as above")]
-pub trait PartitionPorts: Ports {
+pub trait PartitionPorts: Ports + Bucket {
     /// Sets the partition's alarm for `at`, unless an earlier one is set.
     fn wake_at(&self, at: Time);
 

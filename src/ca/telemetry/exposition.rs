@@ -31,6 +31,8 @@ use MetricKind::{Counter, Gauge, Histogram};
 /// The metrics: name, type and help. docs/OPERATIONS.md has them with their labels.
 pub const METRICS: &[(&str, MetricKind, &str)] = &[
     ("selvedge_alarm_late_seconds", Gauge, "How long the alarm that is most overdue has been due; 0 if none is."),
+    ("selvedge_backup_octets", Gauge, "The length of the newest whole backup in the bucket."),
+    ("selvedge_backup_timestamp_seconds", Gauge, "When the newest whole backup in the bucket was begun."),
     ("selvedge_build_info", Gauge, "The version of the module; always 1."),
     ("selvedge_certificates", Gauge, "Certificates that have not expired, by state."),
     ("selvedge_certificates_counted_timestamp_seconds", Gauge, "When the certificates were last counted."),

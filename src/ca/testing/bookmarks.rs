@@ -23,11 +23,11 @@ impl World {
     pub fn keep_bookmark(&self) {
         let partitions = self.state.partitions.borrow();
         let copies = partitions.iter().map(|(name, rows)| (name.clone(), rows.copy())).collect();
-        self.state.bookmarks.past.borrow_mut().get_or_insert_default().push((self.now(), copies));
+        self.state.platform.bookmarks.past.borrow_mut().get_or_insert_default().push((self.now(), copies));
     }
 
     pub(super) fn bookmark(&self, partition: &str, at: Option<Time>) -> Result<String, String> {
-        let bookmarks = &self.state.bookmarks;
+        let bookmarks = &self.state.platform.bookmarks;
         let past = bookmarks.past.borrow();
         let Some(past) = past.as_ref() else { return Err("this storage has no bookmarks".to_owned()) };
         let rows = match at {
@@ -45,7 +45,8 @@ impl World {
     }
 
     pub(super) fn go_to(&self, partition: &str, bookmark: &str) -> Result<(), String> {
-        let rows = self.state.bookmarks.named.borrow().get(bookmark).cloned().ok_or("there is no such bookmark")?;
+        let rows =
+            self.state.platform.bookmarks.named.borrow().get(bookmark).cloned().ok_or("there is no such bookmark")?;
         self.storage(partition).replace(rows);
         // Its memory ends; alarms are not restored.
         self.state.running.borrow_mut().remove(partition);

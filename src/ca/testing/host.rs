@@ -61,7 +61,12 @@ impl WorldPorts {
         ca.map_or_else(|| to.clone(), |ca| to.clone().within(ca))
     }
 
-    fn begin(&self, what: &str) -> Result<Underway, Injected> {
+    /// Its world.
+    pub(super) fn world(&self) -> &World {
+        &self.world
+    }
+
+    pub(super) fn begin(&self, what: &str) -> Result<Underway, Injected> {
         self.world.operations().begin(what, self.partition.as_deref())
     }
 

@@ -14,6 +14,7 @@
 
 mod answered;
 mod bookmarks;
+mod bucket;
 mod client;
 mod counts;
 mod csr;
@@ -36,6 +37,7 @@ mod world;
 
 pub use answered::Answered;
 pub use answered::check_problem;
+pub use bucket::Objects;
 pub use client::{Client, Proof, challenge, form, new_key, weak_key};
 pub use csr::CsrShape;
 pub use executor::{Race, poll_some};

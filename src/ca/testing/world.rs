@@ -1,6 +1,6 @@
 //! The world: partitions and alarms in maps, time set by hand.
 
-use super::bookmarks::Bookmarks;
+use super::bucket::Platform;
 use super::faults::{Fault, SharedKv};
 use super::issuers::authority;
 use super::network::Network;
@@ -82,7 +82,7 @@ pub(super) struct State {
     pub(super) memory: Memory,
     pub(super) hosted_cas: HostedCas,
     pub(super) release: OtherRelease,
-    pub(super) bookmarks: Bookmarks,
+    pub(super) platform: Platform,
 }
 
 /// The keys and tokens of a world with these settings.
@@ -167,7 +167,7 @@ impl World {
             memory: Memory::default(),
             hosted_cas: HostedCas::default(),
             release: OtherRelease::default(),
-            bookmarks: Bookmarks::default(),
+            platform: Platform::default(),
         };
         let keys = Rc::new(vec![authority().1.key.clone()]);
         let settings = settings();
@@ -231,7 +231,7 @@ impl World {
             memory: old.memory.clone(),
             hosted_cas: HostedCas::default(),
             release: old.release.clone(),
-            bookmarks: old.bookmarks.clone(),
+            platform: old.platform.clone(),
         };
         Self { state: Rc::new(state), ..self.clone() }
     }

@@ -4,6 +4,7 @@
 
 pub mod approval;
 pub mod audit;
+pub mod backup;
 pub mod external_key;
 pub mod failure;
 pub mod fault;

@@ -38,6 +38,22 @@ pub fn back_up_and_restore(double: &Double) {
     double.run(&["backup", "verify", "b.age", "--identity", "id"]).is(0, &said);
     double.run(&["restore", "b.age", "--identity", "id", "--yes"]).is(0, &["the restore is complete: remove CLOSED"]);
     double.run(&["restore", "b.age", "--identity", "id", "--yes", "--undo"]).is(0, &["the CA is empty"]);
+    double.run(&["backup", "list"]).is(0, &["2027-01-31T03-00-00Z-1a2b3c4d", "no schedule is set"]);
+    double.run(&["backup", "fetch", "f.age"]).is(0, &["f.age is 2027-01-31T03-00-00Z-1a2b3c4d, 6 octets"]);
+}
+
+#[test]
+fn fetched_backup_is_what_was_stored_or_no_file() {
+    let double = Double::start();
+    double.run(&["backup", "fetch", "f.age", "--name", "2027-01-31T03-00-00Z-1a2b3c4d"]).is(0, &[]);
+    assert_eq!(std::fs::read(double.path("f.age")).unwrap(), b"onetwo");
+    double.run(&["backup", "fetch", "f.age"]).is(1, &["f.age exists, and a backup is never replaced"]);
+    let damaged = Double::with(|request, asked| {
+        let object = asked.body.contains("\"object\":1");
+        (request.operation == "fetchBackup" && object).then(|| (200, json!({ "object": 1, "data": "b25l" })))
+    });
+    damaged.run(&["backup", "fetch", "f.age"]).is(1, &["are not those that were stored", "--name"]);
+    assert!(!damaged.path("f.age").exists() && !damaged.path("f.age.part").exists());
 }
 
 #[test]

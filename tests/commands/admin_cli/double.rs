@@ -391,6 +391,8 @@ fn answer(request: &Request, asked: &Asked) -> (u16, Value) {
         "clearFaults" => (200, json!({"cleared": [fault()]})),
         "beginBackup" => (201, json!({"backup": head(), "token": "a.1.b"})),
         "copyRows" => (200, pages(&body)),
+        "listBackups" => (200, json!({"schedule": null, "backups": [super::stored::stored_backup()], "next": null})),
+        "fetchBackup" => (200, super::stored::stored_part(&body)),
         "showRestoration" => (200, restoration(true, 0)),
         "beginRestoration" | "restoreRows" => (200, restoration(true, body["line"].as_u64().unwrap_or_default())),
         "endRestoration" | "undoRestoration" => (200, json!({"complete": body["last"]})),

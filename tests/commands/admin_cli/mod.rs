@@ -5,6 +5,7 @@ mod bulk;
 mod double;
 mod imports;
 mod recoveries;
+mod stored;
 mod target;
 mod terminal;
 mod tokens;

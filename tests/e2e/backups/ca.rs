@@ -15,7 +15,7 @@ use selvedge::values::{SigAlg, b64};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -162,15 +162,17 @@ impl Ca {
 
     /// Stops it, and starts an empty, closed one with its keys on another workerd.
     pub fn moved(self) -> (Self, Snapshot) {
-        let (state, port, folder) = (self.server.state.clone(), self.server.port(), self.folder);
+        let (state, port) = (self.server.state.clone(), self.server.port());
         drop(self.server);
-        let (objects, next) = (folder.path().join("objects"), folder.path().join("two"));
-        fs::rename(state.join("ca/do"), &objects).unwrap();
-        fs::create_dir(&next).unwrap();
-        assert!(Command::new("cp").arg("-Rp").args([state.join("ca"), next.join("ca")]).status().unwrap().success());
-        let server = Server::start_with(&next, port, &["--plain-http", "--set", "CLOSED=true"]);
-        let old = snapshot::read(&objects, &self.issuers);
-        (Self { server, folder, issuers: self.issuers }, old)
+        elsewhere(state, port, self.folder, self.issuers)
+    }
+
+    /// Has it served by another way for a while, which ends with what that returns. Moves it then.
+    pub fn moved_after<T>(self, act: impl FnOnce(Server, &Path) -> T) -> (Self, Snapshot, T) {
+        let (state, port) = (self.server.state.clone(), self.server.port());
+        let done = act(self.server, self.folder.path());
+        let (moved, old) = elsewhere(state, port, self.folder, self.issuers);
+        (moved, old, done)
     }
 
     /// Stops it, looks at what is stored, and starts it again, open.
@@ -192,6 +194,17 @@ impl Ca {
         drop(self.server);
         snapshot::read(&state.join("ca/do"), &self.issuers)
     }
+}
+
+/// Starts an empty, closed CA with the keys of one that was stopped. Returns what that had stored.
+fn elsewhere(state: PathBuf, port: u16, folder: tempfile::TempDir, issuers: Vec<String>) -> (Ca, Snapshot) {
+    let (objects, next) = (folder.path().join("objects"), folder.path().join("two"));
+    fs::rename(state.join("ca/do"), &objects).unwrap();
+    fs::create_dir(&next).unwrap();
+    assert!(Command::new("cp").arg("-Rp").args([state.join("ca"), next.join("ca")]).status().unwrap().success());
+    let server = Server::start_with(&next, port, &["--plain-http", "--set", "CLOSED=true"]);
+    let old = snapshot::read(&objects, &issuers);
+    (Ca { server, folder, issuers }, old)
 }
 
 /// A client with an external account key, and what it keeps from before.

@@ -1,5 +1,6 @@
 //! End to end: a CA moves to another workerd, and its clients go on.
 
+mod bucket;
 mod ca;
 mod kills;
 mod members;
@@ -7,6 +8,7 @@ mod proxy;
 mod snapshot;
 
 use crate::common::load::at_once;
+use bucket::Bucketed;
 use ca::{Ca, Newcomer, report};
 use members::{Member, serial};
 use selvedge::ca::testing::Snapshot;
@@ -22,6 +24,44 @@ fn ca_with_a_thousand_certificates_moves_to_another_workerd() {
 #[ignore = "ten minutes: 10,000 certificates"]
 fn ca_with_ten_thousand_certificates_moves_to_another_workerd() {
     moves(10_000, 200);
+}
+
+#[test]
+fn backup_in_the_bucket_is_restored_on_another_workerd() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let ca = Ca::start();
+    ca.put_in_force();
+    let mut newcomer = Newcomer::bound(&ca);
+    let responder = ca.responder(&runtime);
+    let members = (0..5).map(|n| Member::new(n, &ca.endpoint())).collect();
+    let members = runtime.block_on(fill(members, &responder, 10));
+    let before = serials(&members);
+    let audit = ca.audit(None);
+    newcomer.prepare();
+    drop(responder);
+    let (ca, old, listed) = ca.moved_after(|server, folder| {
+        let ca = Bucketed::of(server, folder);
+        let listed = ca.backups();
+        assert!(ca.run(&["backup", "list"]).contains("the next one is due at"));
+        let fetched = ca.run(&["backup", "fetch", "b.age"]);
+        assert!(fetched.contains(listed["backups"][0]["name"].as_str().unwrap()), "{fetched}");
+        let health = ca.run(&["audit", "list"]);
+        assert!(health.contains("backup.store") && health.contains("backup.fetch"), "{health}");
+        listed
+    });
+    assert_eq!(listed["backups"][0]["octets"].as_u64(), Some(ca.size("b.age")), "{listed}");
+    println!("{} octets in {} objects", listed["backups"][0]["octets"], listed["backups"][0]["objects"]);
+    let verified = ca.run(&["backup", "verify", "b.age", "--identity", "identity"], 0);
+    assert!(verified.contains("The backup is whole."), "{verified}");
+    assert!(ca.run(&["restore", "b.age", "--identity", "identity", "--yes"], 0).contains("is complete"));
+    let (ca, restored) = ca.reopened();
+    check(&restored, &before, "restored from the bucket");
+    lost_nothing(&old, &restored, &before);
+    let responder = ca.responder(&runtime);
+    responder.knows(&members);
+    runtime.block_on(go_on(members));
+    newcomer.go_on(&ca);
+    ca.audit(Some(&audit));
 }
 
 /// Backs a CA with so many certificates and accounts up, and restores it.

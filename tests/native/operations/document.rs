@@ -58,6 +58,7 @@ pub fn routes() -> Vec<AdminRoute> {
         AdminRoute::Clock,
         AdminRoute::Backups,
         AdminRoute::BackupRows,
+        AdminRoute::BackupObjects,
         AdminRoute::Recovery,
         AdminRoute::Restoration,
         AdminRoute::RestoredRows,
@@ -83,7 +84,8 @@ fn name_missing(route: &AdminRoute) {
         AdminRoute::Approvals | AdminRoute::Approval(_) | AdminRoute::Confirm(_) | AdminRoute::Reject(_) => {}
         AdminRoute::Faults | AdminRoute::ClearFaults => {}
         AdminRoute::TestCas | AdminRoute::EndTestCa | AdminRoute::Clock => {}
-        AdminRoute::Backups | AdminRoute::BackupRows | AdminRoute::Restoration | AdminRoute::RestoredRows => {}
+        AdminRoute::Backups | AdminRoute::BackupRows | AdminRoute::BackupObjects => {}
+        AdminRoute::Restoration | AdminRoute::RestoredRows => {}
         AdminRoute::RestorationEnd | AdminRoute::RestorationUndo | AdminRoute::Recovery => {}
     }
 }
@@ -121,13 +123,15 @@ fn usual_body(path: &str) -> Value {
 /// Whether a good request is refused as well, for want of its object.
 ///
 /// A second revocation, a name that is not paused, a test notice without a webhook, an action that waits for a second
-/// person, a restore into a CA in use, a recovery, rows of backups without a token, and the end of a main CA.
+/// person, a restore into a CA in use, a recovery, rows of backups without a token, backups
+/// that are not in the bucket, and the end of a main CA.
 fn is_refused(template: &str, method: &str) -> bool {
     let ends = [
         "/revoke",
         "/resume",
         "/notices/test",
         "/backups/rows",
+        "/backups/objects",
         "/confirm",
         "/reject",
         "/approvals/{id}",

@@ -34,3 +34,5 @@ mod replacements;
 mod restores;
 mod revocations;
 mod roles;
+mod stored;
+mod stored_backups;

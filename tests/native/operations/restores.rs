@@ -70,7 +70,7 @@ fn document_has_what_backups_have() {
         let name = match kind {
             "account" => format!("account/{}", Id::from_random([1; 16])),
             "compromised" => "compromised/keys".to_owned(),
-            "operations" | "failures" | "faults" => format!("{kind}/ca"),
+            "operations" | "failures" | "faults" | "backups" => format!("{kind}/ca"),
             "address" => "address/192.0.2.1".to_owned(),
             "testca" => "testca/main".to_owned(),
             "testcas" => "testcas/all".to_owned(),
