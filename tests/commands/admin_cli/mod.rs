@@ -25,7 +25,6 @@ const COMMANDS: &[(&[&str], &[&str])] = &[
         &[
             "warning: preauthorized has evil",
             "shown only this once",
-            "-AEIASU",
             "--eab-hmac-key=-AEIASU --agree-tos",
             "acme.sh --issue",
         ],
