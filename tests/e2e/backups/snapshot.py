@@ -9,7 +9,7 @@ folder, given = sys.argv[1], sys.argv[2:]
 databases, names = {}, set(given)
 for kind, count in (("roster", 4), ("nonce", 8), ("metrics", 8)):
     names.update(f"{kind}/{n}" for n in range(count))
-names.update(("operations/ca", "compromised/keys", "failures/ca", "faults/ca", "testca/main", "testcas/all"))
+names.update(("operations/ca", "compromised/keys", "failures/ca", "faults/ca", "backups/ca", "testca/main", "testcas/all"))
 for path in sorted(pathlib.Path(folder).rglob("*.sqlite")):
     if path.name.startswith("metadata"):
         continue  # The platform's own, of all alarms.
