@@ -66,7 +66,11 @@ impl Operator {
 
     /// A POST that may crash the machine; `None` after a crash.
     pub fn try_post(&self, path: &str, body: &Value) -> Option<Answered> {
-        let request = self.request("POST", path, Some(&body.to_string()));
+        self.try_send(self.request("POST", path, Some(&body.to_string())))
+    }
+
+    /// A request that may crash the machine; `None` after a crash.
+    pub fn try_send(&self, request: Request) -> Option<Answered> {
         let answered = self.world.try_send(request.clone())?;
         Some(Self::check(&request, answered))
     }
