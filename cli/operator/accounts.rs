@@ -24,12 +24,14 @@ pub enum Command {
     )]
     Show {
         /// The account's id.
+        #[arg(allow_hyphen_values = true)]
         id: String,
     },
     /// Deactivate an account, permanently. Its certificates stay valid.
     #[command(after_help = "Example: selvedge accounts deactivate ID")]
     Deactivate {
         /// The account's id.
+        #[arg(allow_hyphen_values = true)]
         id: String,
         /// Skip the confirmation.
         #[arg(long)]
@@ -78,4 +80,24 @@ fn one(account: &Value) -> String {
         ("made", minute(account, "/created")),
         ("key", text(account, "/thumbprint")),
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(subcommand)]
+        command: Command,
+    }
+
+    #[test]
+    fn an_id_may_begin_with_a_hyphen() {
+        for id in ["-fEH9o6cmlaTnKuaeyiP4w", "--Hb9o6cmlaTnKuaeyiP4w", "fEH9"] {
+            let line = Line::try_parse_from(["accounts", "deactivate", id, "--yes"]).unwrap();
+            assert!(matches!(line.command, Command::Deactivate { id: found, yes: true } if found == id));
+        }
+    }
 }

@@ -22,12 +22,14 @@ pub enum Command {
     #[command(after_help = "Example: selvedge approvals show 4vQ8sK2mZ1aB")]
     Show {
         /// Its id.
+        #[arg(allow_hyphen_values = true)]
         id: String,
     },
     /// Confirm an action that another person asked for, and run it.
     #[command(after_help = "Example: selvedge approvals confirm 4vQ8sK2mZ1aB")]
     Confirm {
         /// Its id.
+        #[arg(allow_hyphen_values = true)]
         id: String,
         /// Do not ask.
         #[arg(long)]
@@ -37,6 +39,7 @@ pub enum Command {
     #[command(after_help = "Example: selvedge approvals reject 4vQ8sK2mZ1aB")]
     Reject {
         /// Its id.
+        #[arg(allow_hyphen_values = true)]
         id: String,
     },
 }

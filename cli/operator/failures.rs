@@ -19,7 +19,7 @@ pub struct Options {
     #[arg(long, value_name = "PATTERN")]
     name: Option<String>,
     /// Those of this account, by its id.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", allow_hyphen_values = true)]
     account: Option<String>,
     /// Those of accounts created with this external account key, and of registrations that name it.
     #[arg(long, value_name = "KID")]

@@ -42,7 +42,7 @@ pub struct NewFault {
     #[arg(long = "endpoint", value_name = "ENDPOINT", value_parser = names(Endpoint::ALL, |endpoint| endpoint.name()))]
     endpoints: Vec<String>,
     /// Only requests of this account.
-    #[arg(long, value_name = "URL|ID")]
+    #[arg(long, value_name = "URL|ID", allow_hyphen_values = true)]
     account: Option<String>,
     /// Only requests about this name, or with *.NAME about those below it.
     #[arg(long)]

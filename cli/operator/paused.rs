@@ -20,7 +20,7 @@ pub enum Command {
         #[arg(long, value_name = "PATTERN")]
         name: Option<String>,
         /// Those of this account, by its id.
-        #[arg(long, value_name = "ID")]
+        #[arg(long, value_name = "ID", allow_hyphen_values = true)]
         account: Option<String>,
         /// Those of accounts created with this external account key.
         #[arg(long, value_name = "KID")]
@@ -34,7 +34,7 @@ pub enum Command {
         /// The name.
         name: String,
         /// The account, by its id [default: the only one for which the name is paused].
-        #[arg(long, value_name = "ID")]
+        #[arg(long, value_name = "ID", allow_hyphen_values = true)]
         account: Option<String>,
     },
 }

@@ -20,7 +20,7 @@ pub struct Options {
     /// The name or address.
     name: String,
     /// Only failures of this account, by its id.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", allow_hyphen_values = true)]
     account: Option<String>,
     /// Evaluate the policy for this external account key, and show only its failures.
     #[arg(long, value_name = "KID")]

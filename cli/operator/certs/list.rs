@@ -25,7 +25,7 @@ pub struct Options {
     #[arg(long, value_name = "HEX", value_parser = serial)]
     serial: Option<String>,
     /// Those of this account, by its id.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", allow_hyphen_values = true)]
     account: Option<String>,
     /// Those of all accounts created with this external account key.
     #[arg(long = "key", visible_alias = "external-account", value_name = "KID")]

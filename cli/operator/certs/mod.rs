@@ -72,6 +72,7 @@ pub enum Command {
     #[command(after_help = "Example: selvedge certs withdraw ID (`certs replacements` lists them)")]
     Withdraw {
         /// The id of the replacement.
+        #[arg(allow_hyphen_values = true)]
         id: String,
     },
 }
