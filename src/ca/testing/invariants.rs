@@ -238,6 +238,13 @@ impl Stored {
         }
     }
 
+    /// The entry of a serial number. That of an imported certificate has another id.
+    fn entry(&self, ledger: &str, serial: &str) -> Option<&Value> {
+        let is_imported = |entry: &Value| text(&entry["imported"], "serial") == serial;
+        let imported = || self.entries.iter().find(|(at, _, entry)| at == ledger && is_imported(entry));
+        find(&self.entries, ledger, serial).or_else(|| imported().map(|(_, _, entry)| entry))
+    }
+
     /// Ledger entries are unique by order and serial number, and match their orders.
     ///
     /// An entry without a certificate belongs to an order that is processing or was given up: it may have been
@@ -246,12 +253,17 @@ impl Stored {
         let mut wrong = Vec::new();
         let (mut entered, mut numbers) = (BTreeSet::new(), BTreeSet::new());
         for (_, serial, entry) in &self.entries {
+            // Imported ones have neither an account nor an order.
+            let imported = entry["imported"].is_object();
             let (id, partition) = (text(entry, "order"), format!("account/{}", text(entry, "account")));
-            if !entered.insert((partition.clone(), id)) {
+            if !imported && !entered.insert((partition.clone(), id)) {
                 wrong.push(format!("order {id} has two serial numbers"));
             }
             if !numbers.insert(serial) {
                 wrong.push(format!("serial number {serial} is in two ledgers"));
+            }
+            if imported {
+                continue;
             }
             let certificate = find(&self.certificates, &partition, serial);
             match find(&self.orders, &partition, id) {
@@ -307,7 +319,7 @@ impl Stored {
             let ledger = format!("ledger/{}", text(record, "issuer"));
             // One that expired long ago may be pruned.
             let pruned = *text(record, "serial") < *Serial::first_of(now.minus(PRUNABLE));
-            if !pruned && !find(&self.entries, &ledger, text(record, "serial")).is_some_and(blocked) {
+            if !pruned && !self.entry(&ledger, text(record, "serial")).is_some_and(blocked) {
                 wrong.push(format!("key {key} is refused, and no certificate was revoked for that"));
             }
         }
@@ -361,7 +373,7 @@ impl Stored {
             let (issued, validated) = (&job["work"]["issue"], &job["work"]["validate"][0]);
             let order = issued.as_str().and_then(|id| find(&self.orders, partition, id));
             let authorization = validated.as_str().and_then(|id| find(&self.authorizations, partition, id));
-            let entry = job["work"]["block"][1].as_str().and_then(|serial| find(&self.entries, partition, serial));
+            let entry = job["work"]["block"][1].as_str().and_then(|serial| self.entry(partition, serial));
             let revoked = entry.is_some_and(|entry| entry["revoked"].is_object());
             let told = job["work"] == "notify" && self.has_notices(partition);
             let listed = job["work"] == "list" && self.accounts.iter().any(|(at, ..)| at == partition);
