@@ -1,6 +1,7 @@
 //! The figures of a run; unmeasured parts are empty.
 
 use crate::cold::Cold;
+use crate::common::log_cost::Side;
 use crate::ledger::Ledger;
 use crate::lists::Lists;
 use crate::parts::Taken;
@@ -22,6 +23,8 @@ pub struct Figures {
     pub start: Option<Vec<Duration>>,
     pub ledgers: Vec<Ledger>,
     pub lists: Vec<Lists>,
+    /// Issuances with a transparency log, and without one.
+    pub log: Option<[Side; 2]>,
     pub singles: Vec<Single>,
     /// The module, another, and the floor.
     pub cold: Vec<Cold>,

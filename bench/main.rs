@@ -23,6 +23,7 @@ mod targets;
 mod units;
 mod worst;
 
+use crate::common::log_cost;
 use clap::{Parser, ValueEnum};
 use figures::Figures;
 use options::{Options, Part};
@@ -44,6 +45,7 @@ fn main() {
             Part::Start => figures.start = Some(start::measure(&options)),
             Part::Ledger => figures.ledgers = runtime.block_on(ledger::all(&options)),
             Part::Lists => figures.lists = runtime.block_on(lists::all(&options)),
+            Part::Log => figures.log = Some(runtime.block_on(log_cost::measure(log_amount(&options)))),
             Part::Cold => figures.cold = cold::all(&options),
             Part::Pebble => runtime.block_on(pebble::all(&options)),
             Part::Worst => figures.singles = worst::all(&options),
@@ -54,6 +56,12 @@ fn main() {
         }
     }
     println!("\n{}", report::text(&figures));
+}
+
+/// How much the part `log` measures.
+fn log_amount(options: &Options) -> log_cost::Amount {
+    let (warm, turn, turns) = options.number((150, 100, 6), (40, 30, 4));
+    log_cost::Amount { warm, turn, turns }
 }
 
 fn save(figures: &Figures) {

@@ -21,6 +21,8 @@ pub enum Part {
     Ledger,
     /// From revocations to signed CRLs.
     Lists,
+    /// Issuances with a transparency log and without one, in turns.
+    Log,
     /// Each kind of request by itself.
     Worst,
     /// Each request as the first one of an isolate.

@@ -2,6 +2,7 @@
 
 use crate::cold::{self, Cold, Step};
 use crate::common::load::client::STEPS;
+use crate::common::log_cost;
 use crate::figures::Figures;
 use crate::options::CLIENTS;
 use crate::parts::Taken;
@@ -37,6 +38,12 @@ pub fn text(figures: &Figures) -> String {
     }
     ledgers(&mut out, figures);
     lists(&mut out, figures);
+    if let Some(sides) = &figures.log {
+        let title =
+            format!("An issuance with a transparency log and without, {} each, in turns", sides[0].issuances.len());
+        let rows = log_cost::rows(sides).into_iter().map(|row| row.to_vec());
+        table(&mut out, &title, &["", "with", "without", "ratio"], rows);
+    }
     let singles = figures.singles.iter();
     let singles = singles.map(|single| {
         let spent = single.spent;

@@ -8,7 +8,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// The keys that `dev` keeps in its state folder.
-const KEYS: [&str; 6] = ["root.key", "intermediate.key", "nonce.key", "server.key", "admin.token", "admin.tokens"];
+const KEYS: [&str; 7] =
+    ["root.key", "intermediate.key", "nonce.key", "log.key", "server.key", "admin.token", "admin.tokens"];
 
 /// The names of all key files in a state folder, numbered for further issuers.
 fn key_files(ca: &Path) -> Vec<String> {

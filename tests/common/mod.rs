@@ -6,6 +6,7 @@ pub mod fresh;
 pub mod leaks;
 pub mod listening;
 pub mod load;
+pub mod log_cost;
 pub mod packages;
 pub mod server;
 pub mod stored;

@@ -25,6 +25,7 @@ mod keys;
 mod kill;
 mod limits;
 mod log;
+mod log_cost;
 mod many;
 mod observed;
 mod reach;
