@@ -3,6 +3,10 @@
 //! On Workers both are WebCrypto, in native tests RustCrypto. ECDSA signatures cross these ports as raw
 //! `r || s` of fixed width (the form of JWS and WebCrypto); [`super::ecdsa`] converts X.509's DER form.
 
+use hkdf::Hkdf;
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
 /// Signature algorithm with its hash: the union of those of JWS, CSRs and TLS servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SigAlg {
@@ -38,6 +42,19 @@ pub enum SigAlg {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("crypto provider failed: {0}")]
 pub struct CryptoFailure(pub String);
+
+/// Derives 32 octets from a secret by HKDF-SHA-256 ([RFC 5869](https://www.rfc-editor.org/rfc/rfc5869)).
+///
+/// An empty salt is that of a derivation without one.
+///
+/// # Errors
+/// When the implementation refuses, which 32 octets do not make it do.
+pub fn hkdf_sha256(secret: &[u8], salt: &[u8], info: &[u8]) -> Result<Zeroizing<[u8; 32]>, CryptoFailure> {
+    let mut key = Zeroizing::new([0; 32]);
+    let expanded = Hkdf::<Sha256>::new(Some(salt), secret).expand(info, &mut *key);
+    expanded.map_err(|error| CryptoFailure(format!("a key cannot be derived: {error}")))?;
+    Ok(key)
+}
 
 /// Checks signatures.
 #[allow(async_fn_in_trait, reason = "futures on wasm are not Send; callers are generic, never dyn")]

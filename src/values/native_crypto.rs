@@ -9,7 +9,6 @@ mod testing;
 use super::crypto::{CryptoFailure, SigAlg, Verify};
 use core::fmt;
 use ed25519_dalek::pkcs8::KeypairBytes;
-use hmac::{Hmac, KeyInit, Mac};
 pub use ml_dsa_44::MlDsa44Key;
 use p256::ecdsa::signature::hazmat::{PrehashSigner, PrehashVerifier};
 use p256::elliptic_curve::Generate;
@@ -40,20 +39,6 @@ impl Verify for NativeCrypto {
     ) -> Result<Option<bool>, CryptoFailure> {
         Ok(Some(ml_dsa_44::holds(key, message, signature)))
     }
-}
-
-/// Derives 32 octets from a secret by HKDF-SHA-256 without a salt.
-///
-/// As in [RFC 5869](https://www.rfc-editor.org/rfc/rfc5869).
-pub fn hkdf_sha256(secret: &[u8], info: &[u8]) -> [u8; 32] {
-    let mac = |key: &[u8; 32], parts: &[&[u8]]| -> [u8; 32] {
-        // RFC 2104 §2: a key shorter than the hash's block is filled up with zeros.
-        let mut block = [0; 64];
-        block.iter_mut().zip(key).for_each(|(to, from)| *to = *from);
-        let mac = parts.iter().fold(Hmac::<Sha256>::new(&block.into()), |mac, part| mac.chain_update(part));
-        mac.finalize().into_bytes().into()
-    };
-    mac(&mac(&[0; 32], &[secret]), &[info, &[1]])
 }
 
 /// `Some` when the signature is valid, `None` for every fault.

@@ -12,7 +12,8 @@ use selvedge::pki::pem::read_certificates;
 use selvedge::tlog::note::KeyKind;
 use selvedge::tlog::tree::leaf_hash;
 use selvedge::tlog::{Checkpoint, Note, Proof, VerifierKey};
-use selvedge::values::native_crypto::{NativeKey, hkdf_sha256};
+use selvedge::values::crypto::hkdf_sha256;
+use selvedge::values::native_crypto::NativeKey;
 use selvedge::values::{SigAlg, pem};
 use serde_json::Value;
 use std::fs;
@@ -268,8 +269,9 @@ fn fork_that_a_witness_saw_ends_in_status_one_and_a_notice() {
     let size = Checkpoint::parse(Note::parse(&shown).unwrap().text()).unwrap().size;
     let secret = fs::read_to_string(&logged.key_file).unwrap();
     let seed = pem::private_key(&secret).unwrap().der().unwrap().last_chunk::<32>().copied().unwrap();
-    let derived = hkdf_sha256(&seed, LogKey::Own(key.kind(), key.name().to_owned()).info().unwrap().as_bytes());
-    let private = NativeKey::generate(SigAlg::Ed25519, &mut |bytes| bytes.copy_from_slice(&derived)).unwrap();
+    let derived =
+        hkdf_sha256(&seed, b"", LogKey::Own(key.kind(), key.name().to_owned()).info().unwrap().as_bytes()).unwrap();
+    let private = NativeKey::generate(SigAlg::Ed25519, &mut |bytes| bytes.copy_from_slice(&*derived)).unwrap();
     let forger = TestLog::of(private, key);
     let other = forger.signed(&Checkpoint::new(forger.vkey.name(), size, leaf_hash(b"other")).to_string());
     assert_eq!(own.add(&format!("old 0\n\n{other}")).0, 200);

@@ -3,7 +3,8 @@
 use super::world::World;
 use crate::ca::config::log::{EntryReaders, Log, LogKey};
 use crate::tlog::note::KeyKind;
-use crate::values::native_crypto::{MlDsa44Key, NativeKey, hkdf_sha256};
+use crate::values::crypto::hkdf_sha256;
+use crate::values::native_crypto::{MlDsa44Key, NativeKey};
 use crate::values::{CryptoFailure, SigAlg};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -14,7 +15,7 @@ const SEED: [u8; 32] = [0x4c; 32];
 
 /// The seed of the key of a log.
 fn seed(of: &LogKey) -> [u8; 32] {
-    of.info().map_or(SEED, |info| hkdf_sha256(&SEED, info.as_bytes()))
+    of.info().map_or(SEED, |info| *hkdf_sha256(&SEED, b"", info.as_bytes()).expect("a seed"))
 }
 
 thread_local! {

@@ -6,7 +6,7 @@
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
-use super::crypto::CryptoFailure;
+use super::crypto::{CryptoFailure, hkdf_sha256};
 use chacha20poly1305::aead::Aead;
 use chacha20poly1305::{ChaCha20Poly1305, KeyInit};
 use core::str::FromStr;
@@ -53,7 +53,7 @@ impl Recipient {
             return Err(CryptoFailure("a recipient is a key of small order".to_owned()));
         }
         let salt = [share.as_bytes().as_slice(), self.0.as_bytes()].concat();
-        let wrapped = sealed(&*derived(shared.as_bytes(), &salt, LABEL)?, [0; 12], file_key)?;
+        let wrapped = sealed(&*hkdf_sha256(shared.as_bytes(), &salt, LABEL)?, [0; 12], file_key)?;
         // The body has 32 octets: one line.
         Ok(format!("-> X25519 {}\n{}\n", BASE64_NOPAD.encode(share.as_bytes()), BASE64_NOPAD.encode(&wrapped)))
     }
@@ -99,11 +99,11 @@ pub fn begin(
         header.push_str(&recipient.stanza(&file_key, ephemeral)?);
     }
     header.push_str("---");
-    let mac = mac(&*derived(&*file_key, b"", b"header")?, &[header.as_bytes()])?;
+    let mac = mac(&*hkdf_sha256(&*file_key, b"", b"header")?, header.as_bytes())?;
     header.push_str(&format!(" {}\n", BASE64_NOPAD.encode(&mac)));
     let mut salt = [0; 16];
     random(&mut salt)?;
-    let key = PayloadKey(derived(&*file_key, &salt, b"payload")?);
+    let key = PayloadKey(hkdf_sha256(&*file_key, &salt, b"payload")?);
     Ok(([header.as_bytes(), &salt].concat(), key))
 }
 
@@ -120,15 +120,9 @@ fn sealed(key: &[u8; 32], nonce: [u8; 12], plain: &[u8]) -> Result<Vec<u8>, Cryp
     sealed.map_err(|_| CryptoFailure("a backup cannot be encrypted".to_owned()))
 }
 
-fn mac(key: &[u8], parts: &[&[u8]]) -> Result<[u8; 32], CryptoFailure> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).map_err(|_| CryptoFailure("a MAC has no key".to_owned()))?;
-    parts.iter().for_each(|part| mac.update(part));
-    Ok(mac.finalize().into_bytes().into())
-}
-
-/// Derives a key by HKDF with SHA-256 ([RFC 5869](https://www.rfc-editor.org/rfc/rfc5869)): its first block.
-fn derived(secret: &[u8], salt: &[u8], info: &[u8]) -> Result<Zeroizing<[u8; 32]>, CryptoFailure> {
-    Ok(Zeroizing::new(mac(&mac(salt, &[secret])?, &[info, &[1]])?))
+fn mac(key: &[u8], text: &[u8]) -> Result<[u8; 32], CryptoFailure> {
+    let mac = Hmac::<Sha256>::new_from_slice(key).map_err(|_| CryptoFailure("a MAC has no key".to_owned()))?;
+    Ok(mac.chain_update(text).finalize().into_bytes().into())
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 
 #![allow(clippy::expect_used, reason = "only tests run this")]
 
-use super::{CHUNK, LABEL, RECIPIENT, derived, nonce};
+use super::{CHUNK, LABEL, RECIPIENT, nonce};
+use crate::values::crypto::hkdf_sha256;
 use chacha20poly1305::aead::Aead;
 use chacha20poly1305::{ChaCha20Poly1305, KeyInit};
 use data_encoding::BASE64_NOPAD;
@@ -31,7 +32,7 @@ impl Identity {
         let (salt, mut rest) = payload.split_at_checked(16)?;
         let lines: Vec<&str> = header.lines().collect();
         let file_key = lines.windows(2).find_map(|pair| self.unwrap(pair.first()?, pair.get(1)?))?;
-        let key = ChaCha20Poly1305::new((&*derived(&file_key, salt, b"payload").ok()?).into());
+        let key = ChaCha20Poly1305::new((&*hkdf_sha256(&file_key, salt, b"payload").ok()?).into());
         let (mut plain, mut number) = (Vec::new(), 0);
         loop {
             let (chunk, left) = rest.split_at(rest.len().min(CHUNK + 16));
@@ -48,7 +49,7 @@ impl Identity {
         let share = PublicKey::from(<[u8; 32]>::try_from(share).ok()?);
         let shared = self.0.diffie_hellman(&share);
         let salt = [share.as_bytes().as_slice(), PublicKey::from(&self.0).as_bytes()].concat();
-        let key = derived(shared.as_bytes(), &salt, LABEL).ok()?;
+        let key = hkdf_sha256(shared.as_bytes(), &salt, LABEL).ok()?;
         let body = BASE64_NOPAD.decode(body.as_bytes()).ok()?;
         ChaCha20Poly1305::new((&*key).into()).decrypt(&[0; 12].into(), body.as_slice()).ok()
     }
