@@ -93,15 +93,24 @@ impl Tally {
 
     /// The state of the SHA-256, in hex.
     pub fn state(&self) -> String {
-        hex::encode(&self.digest.serialize())
+        state_of(&self.digest)
     }
 
     /// The lines of a state; `None` for another text.
     pub fn of(state: &str, lines: u64) -> Option<Self> {
-        let state = hex::decode(state)?;
-        let digest = Sha256::deserialize(state.as_slice().try_into().ok()?).ok()?;
-        Some(Self { digest, lines })
+        Some(Self { digest: digest_of(state)?, lines })
     }
+}
+
+/// The state of a SHA-256, in hex.
+pub fn state_of(digest: &Sha256) -> String {
+    hex::encode(&digest.serialize())
+}
+
+/// The SHA-256 of a state; `None` for another text.
+pub fn digest_of(state: &str) -> Option<Sha256> {
+    let state = hex::decode(state)?;
+    Sha256::deserialize(state.as_slice().try_into().ok()?).ok()
 }
 
 #[cfg(test)]

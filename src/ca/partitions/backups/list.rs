@@ -2,7 +2,7 @@
 
 use super::bucket::{Manifest, manifest, object, unreachable};
 use super::kind::Backups;
-use super::steps::{new_store, next_due};
+use super::steps::{new_store, next_due, record_of};
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
 use crate::records::operations::backup::{BackupRun, BackupsRecord, FailedBackup, WholeBackup};
@@ -66,14 +66,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Backups<P, K> {
         let Some(settings) = &self.ports.settings().backups else { return Ok(None) };
         let (now, store) = (self.ports.now(), new_store(&self.ports)?);
         self.transact(|txn| {
-            let record = match txn.get::<BackupsRecord>("")? {
-                Some(record) => record,
-                None => {
-                    let record = BackupsRecord { store, since: now, last: None, failed: None };
-                    txn.put("", &record)?;
-                    record
-                }
-            };
+            let record = record_of(txn, store, now)?;
             let run = txn.get::<BackupRun>("")?;
             let due = run.as_ref().map_or_else(|| next_due(&record, settings.schedule, now), |run| run.due);
             txn.wake_at(due.max(now));

@@ -3,6 +3,7 @@
 //! Each step compresses its lines for themselves, so that the next one needs no more than the octets that are left over.
 //! Sealed octets are stored before they leave: no chunk is ever sealed twice with different contents.
 
+use crate::ca::runtime::archive::{digest_of, state_of};
 use crate::records::Problem;
 use crate::records::operations::backup::{BackupBytes, BackupRun};
 use crate::store::{Kv, Txn};
@@ -10,7 +11,6 @@ use crate::values::age::{CHUNK, PayloadKey};
 use crate::values::{b64, hex};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use sha2::digest::common::hazmat::SerializableState;
 use sha2::{Digest, Sha256};
 use std::io::Write;
 
@@ -113,14 +113,7 @@ fn compressed(lines: &str) -> Result<Vec<u8>, Problem> {
 /// # Errors
 /// When its state cannot be read.
 pub fn file_digest(run: &BackupRun) -> Result<Sha256, Problem> {
-    let state = hex::decode(&run.file).ok_or_else(|| broken("a digest"))?;
-    let state = state.as_slice().try_into().map_err(|_| broken("a digest"))?;
-    Sha256::deserialize(state).map_err(|_| broken("a digest"))
-}
-
-/// The state of a SHA-256, in hex.
-pub fn state_of(digest: &Sha256) -> String {
-    hex::encode(&digest.serialize())
+    digest_of(&run.file).ok_or_else(|| broken("a digest"))
 }
 
 /// Counts an object that is in the bucket.

@@ -3,12 +3,12 @@
 use super::bucket::{manifest, name, object, unreachable};
 use super::copying::Copied;
 use super::kind::Backups;
-use super::sealing::{Bytes, count_object, file_digest, state_of};
+use super::sealing::{Bytes, count_object, file_digest};
 use crate::ca::config::backups::{Backups as Wanted, Schedule};
 use crate::ca::partitions::operations::audit::Note;
 use crate::ca::partitions::operations::kind::OperationsAt;
 use crate::ca::runtime::apart::apart;
-use crate::ca::runtime::archive::Tally;
+use crate::ca::runtime::archive::{Tally, state_of};
 use crate::ca::runtime::ports::{PartitionPorts, Ports};
 use crate::records::Problem;
 use crate::records::operations::audit::{AuthMethod, Event, Outcome};
@@ -60,6 +60,19 @@ pub(super) fn next_due(record: &BackupsRecord, schedule: Schedule, now: Time) ->
         (None, Some(last)) if last < schedule.last(now) => now,
         (None, Some(_)) => schedule.next(now),
     }
+}
+
+/// Reads the record of the backups. The first time it is stored, for this storage.
+///
+/// # Errors
+/// When the storage fails.
+pub(super) fn record_of<K: Kv>(txn: &mut Txn<'_, K>, store: String, now: Time) -> Result<BackupsRecord, Problem> {
+    if let Some(record) = txn.get("")? {
+        return Ok(record);
+    }
+    let record = BackupsRecord { store, since: now, last: None, failed: None };
+    txn.put("", &record)?;
+    Ok(record)
 }
 
 /// Where a step leads.
@@ -114,11 +127,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Backups<P, K> {
             if txn.get::<BackupRun>("")?.is_some() {
                 return Ok(now);
             }
-            let record = match txn.get::<BackupsRecord>("")? {
-                Some(record) => record,
-                None => BackupsRecord { store, since: now, last: None, failed: None },
-            };
-            txn.put("", &record)?;
+            let record = record_of(txn, store, now)?;
             clear(txn, None)?;
             let tally = Tally::default();
             let run = BackupRun {
