@@ -5,6 +5,7 @@ mod files;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
+use selvedge::ca::operator_api::imports::MAX_CERTIFICATES;
 use serde_json::{Value, json};
 
 use self::files::{Found, Leaf};
@@ -13,8 +14,6 @@ use crate::common::host::{print, say};
 use crate::operator::client::{Client, escaped};
 use crate::operator::target::Target;
 
-/// Most certificates in one request.
-const BATCH: usize = 25;
 /// Most characters of certificates in one request, whose body has at most 64 kB.
 const BATCH_SIZE: usize = 48 * 1024;
 
@@ -83,7 +82,7 @@ fn batches<'a>(leaves: &[&'a Leaf]) -> Vec<Vec<&'a Leaf>> {
     let (mut all, mut size) = (Vec::<Vec<&Leaf>>::new(), 0_usize);
     for leaf in leaves {
         let more = leaf.der.len();
-        match all.last_mut().filter(|last| last.len() < BATCH && size.saturating_add(more) <= BATCH_SIZE) {
+        match all.last_mut().filter(|last| last.len() < MAX_CERTIFICATES && size.saturating_add(more) <= BATCH_SIZE) {
             Some(last) => last.push(leaf),
             None => {
                 all.push(vec![leaf]);
