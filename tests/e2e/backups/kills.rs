@@ -3,7 +3,7 @@
 use super::ca::Ca;
 use super::members::Member;
 use super::proxy::{Proxy, When};
-use super::{check, fill, go_on, lost_nothing, revoked, serials};
+use super::{check, clients_go_on, fill, revoked, serials};
 use crate::common::server::signal;
 use std::process::Child;
 use std::sync::Arc;
@@ -88,11 +88,7 @@ fn kills_during_backup_and_restore_lose_nothing() {
     assert!(ca.run(&restore, 1).contains("has records already"));
 
     let (ca, restored) = ca.reopened();
-    check(&restored, &before, "restored");
-    lost_nothing(&old, &restored, &before);
-    let responder = ca.responder(&runtime);
-    responder.knows(&members);
-    let members = runtime.block_on(go_on(members));
+    let (members, responder) = clients_go_on(&ca, (&old, &restored), &before, &runtime, members);
     ca.lists_with(&revoked(&members));
     drop(responder);
     check(&ca.stopped(), &before, "after its clients went on");

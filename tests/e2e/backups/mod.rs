@@ -14,6 +14,7 @@ use members::{Member, serial};
 use selvedge::ca::testing::Snapshot;
 use std::collections::BTreeSet;
 use std::time::Instant;
+use tokio::runtime::Runtime;
 
 #[test]
 fn ca_with_a_thousand_certificates_moves_to_another_workerd() {
@@ -55,11 +56,7 @@ fn backup_in_the_bucket_is_restored_on_another_workerd() {
     assert!(verified.contains("The backup is whole."), "{verified}");
     assert!(ca.run(&["restore", "b.age", "--identity", "identity", "--yes"], 0).contains("is complete"));
     let (ca, restored) = ca.reopened();
-    check(&restored, &before, "restored from the bucket");
-    lost_nothing(&old, &restored, &before);
-    let responder = ca.responder(&runtime);
-    responder.knows(&members);
-    runtime.block_on(go_on(members));
+    let (_, _responder) = clients_go_on(&ca, (&old, &restored), &before, &runtime, members);
     newcomer.go_on(&ca);
     ca.audit(Some(&audit));
 }
@@ -100,12 +97,7 @@ fn moves(certificates: usize, accounts: usize) {
     assert!(ca.run(&["restore", "b.age", "--passphrase-file", "passphrase", "--yes"], 0).contains("is complete"));
     println!("another workerd, and the restore: {:.1} s", began.elapsed().as_secs_f32());
     let (ca, restored) = ca.reopened();
-    check(&restored, &before, "restored");
-    lost_nothing(&old, &restored, &before);
-
-    let responder = ca.responder(&runtime);
-    responder.knows(&members);
-    let members = runtime.block_on(go_on(members));
+    let (members, responder) = clients_go_on(&ca, (&old, &restored), &before, &runtime, members);
     newcomer.go_on(&ca);
     let risen = ca.lists_with(&revoked(&members));
     assert!(lists.len() == risen.len() && lists.iter().all(|(url, number)| risen[url] > *number), "CRL numbers rise");
@@ -141,6 +133,21 @@ async fn go_on(members: Vec<Member>) -> Vec<Member> {
         member
     })
     .await
+}
+
+/// Asserts that a restored CA has lost nothing, and has its clients go on. Their proofs are given while the responder lives.
+fn clients_go_on(
+    ca: &Ca,
+    (old, restored): (&Snapshot, &Snapshot),
+    before: &BTreeSet<String>,
+    runtime: &Runtime,
+    members: Vec<Member>,
+) -> (Vec<Member>, ca::Proofs) {
+    check(restored, before, "restored");
+    lost_nothing(old, restored, before);
+    let responder = ca.responder(runtime);
+    responder.knows(&members);
+    (runtime.block_on(go_on(members)), responder)
 }
 
 fn revoked(members: &[Member]) -> Vec<Vec<u8>> {
