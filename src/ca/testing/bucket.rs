@@ -23,6 +23,8 @@ pub(super) struct Stored {
 pub(super) struct Platform {
     pub(super) bookmarks: Bookmarks,
     pub(super) bucket: Stored,
+    /// Whether its WebCrypto lacks ML-DSA-44.
+    pub(super) lacks_ml_dsa: Cell<bool>,
 }
 
 /// Objects in a page of a list: few, so that tests meet several pages.

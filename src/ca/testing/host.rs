@@ -305,7 +305,7 @@ impl PartitionPorts for WorldPorts {
     }
 
     async fn log_key(&self, key: &LogKey) -> Result<Option<Vec<u8>>, CryptoFailure> {
-        log::public(key).map(Some)
+        log::public(&self.world, key)
     }
 
     async fn sign_log(&self, key: &LogKey, message: &[u8]) -> Result<Vec<u8>, CryptoFailure> {

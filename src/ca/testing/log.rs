@@ -33,13 +33,18 @@ fn ed25519(of: &LogKey) -> Result<NativeKey, CryptoFailure> {
     NativeKey::generate(SigAlg::Ed25519, &mut |bytes| bytes.copy_from_slice(&seed(of)))
 }
 
-/// The public octets of the key of a log.
-pub(super) fn public(of: &LogKey) -> Result<Vec<u8>, CryptoFailure> {
-    if of.kind() == KeyKind::MlDsa44Cosignature {
-        return Ok(ml_dsa_44(of).public());
-    }
+fn ed25519_public(of: &LogKey) -> Result<[u8; 32], CryptoFailure> {
     let spki = ed25519(of)?.spki_der()?;
-    Ok(spki.last_chunk::<32>().copied().unwrap_or_default().to_vec())
+    Ok(spki.last_chunk().copied().unwrap_or_default())
+}
+
+/// The public octets of the key of a log; `None` where the platform lacks its algorithm.
+pub(super) fn public(world: &World, of: &LogKey) -> Result<Option<Vec<u8>>, CryptoFailure> {
+    match of.kind() {
+        KeyKind::MlDsa44Cosignature if world.state.platform.lacks_ml_dsa.get() => Ok(None),
+        KeyKind::MlDsa44Cosignature => Ok(Some(ml_dsa_44(of).public())),
+        KeyKind::Ed25519 | KeyKind::Ed25519Cosignature => Ok(Some(ed25519_public(of)?.to_vec())),
+    }
 }
 
 /// Signs with the key of a log.
@@ -53,8 +58,12 @@ pub(super) fn sign(of: &LogKey, message: &[u8]) -> Result<Vec<u8>, CryptoFailure
 impl World {
     /// The same CA with a transparency log for each issuer.
     pub fn with_log(&self) -> Self {
-        let public = public(&LogKey::Shared).expect("a public key");
-        let key = *public.first_chunk().expect("the octets of the key");
+        let key = ed25519_public(&LogKey::Shared).expect("a public key");
         self.reconfigured(|settings| settings.log = Some(Log { key, entries: EntryReaders::Operators }))
+    }
+
+    /// Sets whether the platform signs with ML-DSA-44, as WebCrypto does with a compatibility flag.
+    pub fn set_ml_dsa(&self, has: bool) {
+        self.state.platform.lacks_ml_dsa.set(!has);
     }
 }

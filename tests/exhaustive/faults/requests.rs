@@ -5,7 +5,7 @@ use super::compromise::copying;
 use super::failures::failing;
 use super::fixture::{ADMIN, Fixture, SECRET, TOKEN};
 use super::importing::importing;
-use super::log::logging;
+use super::log::{logging, signing_as_needed};
 use super::notices::{reminding, telling};
 use super::on_purpose::on_purpose;
 use super::pruning::pruning;
@@ -68,7 +68,7 @@ pub fn cases(fixture: &Fixture) -> Vec<Case<'_>> {
     });
     let (name, start) = ("alarms".to_owned(), fixture.overdue());
     all.push(Case { name, start, act: Act::Alarms, status: 0, again: &[], after });
-    all
+    signing_as_needed(all)
 }
 
 /// A case from the fixture as it is, in which nothing is checked afterwards.
