@@ -3,8 +3,10 @@
 mod alarm;
 mod audit;
 mod download;
+mod policy;
 mod proof;
 mod report;
+mod signatures;
 mod source;
 mod state;
 mod tiles;
@@ -30,6 +32,8 @@ pub enum Command {
     Download(download::Options),
     /// Check every entry: the tree, certificates against the policy in force, names, revocations, CRLs.
     Audit(audit::Options),
+    /// Write the policy by which others check logs of a CA: keys, witnesses and quorum.
+    Policy(policy::Options),
     /// Check that one certificate is in a log, offline by its proof.
     Proof(proof::Options),
     /// Verify a log again and again, and report alarms to a webhook. Ends with an alarm.
@@ -43,6 +47,7 @@ pub fn run(command: &Command) -> ExitCode {
         Command::Download(options) => download::run(options),
         Command::Audit(options) => audit::run(options),
         Command::Proof(options) => proof::run(options),
+        Command::Policy(options) => policy::run(options),
         Command::Watch(options) => watch::run(options),
     };
     match done {

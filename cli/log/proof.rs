@@ -14,7 +14,7 @@ use selvedge::values::x509::Parts;
 use super::alarm::{Alarm, Kind};
 use super::report::Report;
 use super::source::{Access, Source, fetch_proof};
-use super::trust::{Trust, judge};
+use super::trust::{Trust, judge_lines};
 use crate::common::files;
 
 /// Options of `log proof`.
@@ -82,7 +82,7 @@ fn check(options: &Options, entry: &[u8], text: &str, report: &mut Report) -> Re
     if trusted.own_word {
         report.notes.push("the key is what the log says of itself; give a policy with --policy FILE".to_owned());
     }
-    let verdict = judge(&trusted.policy, &proof.note)?;
+    let verdict = judge_lines(&trusted.policy, &proof.note, report)?;
     report.fact("origin", verdict.checkpoint.origin);
     report.fact("index", proof.index);
     report.fact("size", verdict.checkpoint.size);

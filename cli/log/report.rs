@@ -4,6 +4,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::alarm::Alarm;
+use super::signatures::Line;
 use crate::common::host::print;
 use crate::common::web::clean;
 
@@ -14,6 +15,8 @@ pub struct Report {
     pub alarms: Vec<Alarm>,
     /// What is worth knowing.
     pub notes: Vec<String>,
+    /// The signatures of the checkpoint.
+    pub signatures: Vec<Line>,
     /// What was found, as names and values.
     pub facts: Vec<(&'static str, Value)>,
 }
@@ -52,6 +55,9 @@ impl Report {
             "notes": self.notes.iter().map(|note| clean(note)).collect::<Vec<_>>(),
         });
         if let Some(object) = value.as_object_mut() {
+            if !self.signatures.is_empty() {
+                object.insert("signatures".to_owned(), self.signatures.iter().map(Line::json).collect());
+            }
             object.extend(self.facts.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
         }
         value
@@ -70,6 +76,10 @@ impl Report {
                 other => other.to_string(),
             };
             text += &format!("{name}: {value}\n");
+        }
+        for (n, line) in self.signatures.iter().enumerate() {
+            let head = if n == 0 { "signatures:\n" } else { "" };
+            text += &format!("{head}  {}\n", clean(&line.to_string()));
         }
         self.notes.iter().for_each(|note| text += &format!("note: {}\n", clean(note)));
         self.alarms

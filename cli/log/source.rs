@@ -40,6 +40,13 @@ pub struct Access {
     pub json: bool,
 }
 
+impl Access {
+    /// Access to what is public, by this root certificate if there is one.
+    pub fn public(root: Option<PathBuf>) -> Self {
+        Self { root, ..Self::default() }
+    }
+}
+
 /// What a CA says of a log.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct About {
@@ -148,12 +155,27 @@ impl Source {
             Self::Folder(folder) => return about_of(folder.join(ABOUT)),
             Self::Web { agent, prefix, .. } => (agent, prefix),
         };
-        let url = parent(prefix)?;
-        let Answer { status: 200, body, .. } = patiently(|| web::get(agent, &url))? else { return Ok(None) };
-        let Ok(Logs { logs }) = serde_json::from_slice(&body) else { return Ok(None) };
         let same = |about: &About| Url::parse(&about.url).is_ok_and(|url| url.path() == prefix.path());
-        Ok(logs.into_iter().find(same))
+        Ok(listed(agent, &parent(prefix)?)?.into_iter().find(same))
     }
+
+    /// What the CA says of the log, or of each log of an issuer.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub fn all_about(&self) -> Result<Vec<About>> {
+        match (self.about()?, self) {
+            (Some(about), _) => Ok(vec![about]),
+            (None, Self::Web { agent, prefix, .. }) => listed(agent, prefix),
+            (None, Self::Folder(_)) => Ok(Vec::new()),
+        }
+    }
+}
+
+/// The logs that an issuer's list has.
+fn listed(agent: &Agent, url: &Url) -> Result<Vec<About>> {
+    let Answer { status: 200, body, .. } = patiently(|| web::get(agent, url))? else { return Ok(Vec::new()) };
+    Ok(serde_json::from_slice(&body).map_or_else(|_| Vec::new(), |Logs { logs }| logs))
 }
 
 /// Fetches the proof of a certificate, which the issuer's logs have by its serial number.

@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, anyhow, bail};
-use selvedge::tlog::policy::Verdict;
+use selvedge::tlog::policy::{SignatureCheck, Verdict};
 use selvedge::tlog::{Note, Policy};
 use selvedge::values::native_crypto::NativeCrypto;
 
 use super::alarm::{Alarm, Kind};
+use super::report::Report;
+use super::signatures;
 use super::source::Source;
 use crate::common::files;
 use crate::common::x509::immediate;
@@ -69,15 +71,24 @@ fn of_keys(keys: &[String]) -> Result<Policy> {
 /// # Errors
 /// An [`Alarm`] when it is not one of a log of the policy.
 pub fn judge(policy: &Policy, note: &Note) -> Result<Verdict> {
+    judge_lines(policy, note, &mut Report::default())
+}
+
+/// As [`judge`], and reports each signature, also of a checkpoint that is refused.
+///
+/// # Errors
+/// As there.
+pub fn judge_lines(policy: &Policy, note: &Note, report: &mut Report) -> Result<Verdict> {
     let alarm =
         |fault: &dyn std::fmt::Display| Alarm::new(Kind::Checkpoint, format!("the checkpoint is refused: {fault}"));
     let checks = policy.checks(note).map_err(|fault| alarm(&fault))?;
     let mut outcomes = Vec::new();
-    for (_, check) in &checks.checks {
+    for SignatureCheck { check, .. } in &checks.checks {
         outcomes.push(match check {
             Some(check) => immediate(check.holds(&NativeCrypto)).context("native cryptography waited")??,
             None => None,
         });
     }
+    report.signatures = signatures::lines(policy, note, &checks, &outcomes);
     policy.judge(checks, &outcomes).map_err(|fault| alarm(&fault).into())
 }

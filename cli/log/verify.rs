@@ -16,7 +16,7 @@ use super::report::Report;
 use super::source::{Access, File, Source};
 use super::state::{Seen, State};
 use super::tiles::Tiles;
-use super::trust::{Trust, judge};
+use super::trust::{Trust, judge_lines};
 use crate::common::host::now;
 
 /// Options of `log verify`.
@@ -87,7 +87,7 @@ impl Check<'_> {
 
     fn judged(&self, policy: &Policy, before: Option<&Seen>, report: &mut Report) -> Result<Seen> {
         let note = newest(self.source)?;
-        let verdict = judge(policy, &note)?;
+        let verdict = judge_lines(policy, &note, report)?;
         let Verdict { checkpoint, quorum, .. } = &verdict;
         report.fact("log", self.source.name());
         report.fact("origin", checkpoint.origin.clone());

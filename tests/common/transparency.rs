@@ -25,6 +25,9 @@ use std::time::Duration;
 /// The origin of the logs.
 pub const ORIGIN: &str = "ca.test/log/1/0a1b2c3d";
 
+/// The origin of the log of the CA's other issuer.
+pub const SECOND: &str = "ca.test/log/2/1b2c3d4e";
+
 /// 24 November 2026, noon.
 pub const NOW: Time = Time::from_secs(1_795_521_600);
 
@@ -62,6 +65,11 @@ impl Signer {
 
     pub fn log() -> Self {
         Self::new(ORIGIN, KeyKind::Ed25519, 1)
+    }
+
+    /// The key of the log of the CA's other issuer.
+    pub fn second() -> Self {
+        Self::new(SECOND, KeyKind::Ed25519, 2)
     }
 
     pub fn witness(n: u8) -> Self {
@@ -154,15 +162,22 @@ impl Ca {
 }
 
 /// A log: its entries, from which all files are made.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Book {
+    pub origin: &'static str,
     pub entries: Vec<Vec<u8>>,
+}
+
+impl Default for Book {
+    fn default() -> Self {
+        Self { origin: ORIGIN, entries: Vec::new() }
+    }
 }
 
 impl Book {
     /// A log of `size` entries of no kind.
     pub fn numbers(size: u64) -> Self {
-        Self { entries: (0..size).map(|n| format!("entry {n}").into_bytes()).collect() }
+        Self { entries: (0..size).map(|n| format!("entry {n}").into_bytes()).collect(), ..Self::default() }
     }
 
     pub fn add(&mut self, kind: Kind, body: &[u8]) {
@@ -202,7 +217,7 @@ impl Book {
     pub fn checkpoint(&self) -> Checkpoint {
         let mut frontier = Frontier::new();
         self.entries.iter().for_each(|entry| frontier.push(leaf_hash(entry)));
-        Checkpoint::new(ORIGIN, self.size(), frontier.root())
+        Checkpoint::new(self.origin, self.size(), frontier.root())
     }
 
     /// The newest checkpoint with the signatures of these.

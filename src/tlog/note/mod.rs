@@ -106,7 +106,7 @@ impl Note {
 
     /// The signatures that claim to be by this key.
     pub fn by<'a>(&'a self, key: &'a VerifierKey) -> impl Iterator<Item = &'a Signature> {
-        self.signatures.iter().filter(|signature| signature.id == key.id() && signature.name == key.name())
+        self.signatures.iter().filter(|signature| signature.is_by(key))
     }
 
     /// Adds a signature; one of the same key is replaced.
@@ -127,6 +127,11 @@ impl Signature {
     /// A signature by a key.
     pub fn of(key: &VerifierKey, octets: Vec<u8>) -> Self {
         Self { name: key.name().to_owned(), id: key.id(), octets }
+    }
+
+    /// Whether it claims to be by this key.
+    pub fn is_by(&self, key: &VerifierKey) -> bool {
+        self.id == key.id() && self.name == key.name()
     }
 
     /// Reads a line, without its line feed.

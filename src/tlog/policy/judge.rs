@@ -20,8 +20,19 @@ pub enum Signer {
 pub struct NoteChecks {
     /// The checkpoint, not to be believed yet.
     pub checkpoint: Checkpoint,
-    /// The signatures by keys of the policy, and the check of each. `None` where the form is wrong.
-    pub checks: Vec<(Signer, Option<Check>)>,
+    /// Those of the signatures by keys of the policy.
+    pub checks: Vec<SignatureCheck>,
+}
+
+/// Check of a signature that claims to be by a key of a policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignatureCheck {
+    /// The place of the signature in the note.
+    pub place: usize,
+    /// The key.
+    pub signer: Signer,
+    /// What is left to check; `None` where the form is wrong.
+    pub check: Option<Check>,
 }
 
 /// Judgement of a checkpoint whose log has signed.
@@ -69,7 +80,9 @@ impl Policy {
         let logs = logs.map(|(at, log)| (Signer::Log(at), &log.key));
         let witnesses = self.witnesses.iter().enumerate().map(|(at, witness)| (Signer::Witness(at), &witness.key));
         let of_key = |(signer, key): (Signer, &VerifierKey)| {
-            note.by(key).map(|made| (signer, cosignature::check(key, &checkpoint, made))).collect::<Vec<_>>()
+            let made = note.signatures().iter().enumerate().filter(|(_, made)| made.is_by(key));
+            let check = |made| cosignature::check(key, &checkpoint, made);
+            made.map(|(place, made)| SignatureCheck { place, signer, check: check(made) }).collect::<Vec<_>>()
         };
         let checks = logs.chain(witnesses).flat_map(of_key).collect();
         Ok(NoteChecks { checkpoint, checks })
@@ -77,12 +90,15 @@ impl Policy {
 
     /// Judges by the outcomes of the checks, in their order. One without an outcome counts for nothing.
     ///
+    /// One key of one log suffices, however many logs the policy has: "signed by any one of the listed logs"
+    /// ([tlog-policy](https://c2sp.org/tlog-policy), "What is a policy?").
+    ///
     /// # Errors
     /// When a signature of a known key is wrong, or the log did not sign.
     pub fn judge(&self, checks: NoteChecks, outcomes: &[Option<bool>]) -> Result<Verdict, VerdictFault> {
         let mut cosigned = vec![false; self.witnesses.len()];
         let mut logged = false;
-        for (n, (signer, check)) in checks.checks.iter().enumerate() {
+        for (n, SignatureCheck { signer, check, .. }) in checks.checks.iter().enumerate() {
             match outcomes.get(n).copied().flatten().filter(|_| check.is_some()) {
                 Some(true) => {}
                 // The algorithm is not one that can be checked here.
@@ -102,10 +118,14 @@ impl Policy {
     }
 
     fn name(&self, signer: Signer) -> &str {
-        let key = match signer {
+        self.key(signer).map(VerifierKey::name).unwrap_or_default()
+    }
+
+    /// The key of a signer.
+    pub fn key(&self, signer: Signer) -> Option<&VerifierKey> {
+        match signer {
             Signer::Log(at) => self.logs.get(at).map(|log| &log.key),
             Signer::Witness(at) => self.witnesses.get(at).map(|witness| &witness.key),
-        };
-        key.map(VerifierKey::name).unwrap_or_default()
+        }
     }
 }

@@ -5,7 +5,7 @@ mod read;
 #[cfg(test)]
 mod tests;
 
-pub use judge::{NoteChecks, Signer, Verdict, VerdictFault};
+pub use judge::{NoteChecks, SignatureCheck, Signer, Verdict, VerdictFault};
 pub use read::PolicyFault;
 
 use super::note::VerifierKey;

@@ -60,7 +60,7 @@ fn judged(policy: &Policy, note: &Note) -> Result<Verdict, VerdictFault> {
     let holds = |check: &Option<crate::tlog::cosignature::Check>| {
         check.as_ref().and_then(|check| runtime.block_on(check.holds(&NativeCrypto)).unwrap())
     };
-    let outcomes: Vec<_> = checks.checks.iter().map(|(_, check)| holds(check)).collect();
+    let outcomes: Vec<_> = checks.checks.iter().map(|one| holds(&one.check)).collect();
     policy.judge(checks, &outcomes)
 }
 

@@ -2,6 +2,7 @@
 
 mod audit;
 mod network;
+mod policy;
 mod proof;
 mod verify;
 

@@ -137,3 +137,67 @@ fn a_policy_with_the_ml_dsa_key_alone_demands_its_signature() {
     // A reader that knows the other key alone does not mind.
     assert_eq!(place.check("verify", &[]).code, 0);
 }
+
+/// The signatures of a report: what was found, and of which key.
+fn found(report: &serde_json::Value) -> Vec<(String, String)> {
+    let text = |one: &serde_json::Value, name: &str| one[name].as_str().unwrap_or_default().to_owned();
+    let of = |one: &serde_json::Value| {
+        (text(one, "outcome"), [text(one, "by"), text(one, "witness"), text(one, "algorithm")].join(" "))
+    };
+    report["signatures"].as_array().unwrap().iter().map(of).collect()
+}
+
+#[test]
+fn each_signature_is_said_to_be_right_wrong_missing_or_of_an_unknown_key() {
+    let (place, book) = (Place::new(), Book::numbers(9));
+    let (log, ml_dsa, witness) = (Signer::log(), Signer::post_quantum(), Signer::witness(1));
+    let lines: String = (1..=3).map(|n| format!("witness W{n} {}\n", Signer::witness(n).public)).collect();
+    let second = Signer::second().public;
+    let policy = |keys: &[&Signer]| {
+        let logs: String = keys.iter().map(|key| format!("log {}\n", key.public)).collect();
+        place.write("policy", format!("{logs}log {second}\n{lines}group G any W1 W2 W3\nquorum G\n"));
+    };
+    let verify = |more: &[&str]| place.run(&[&["verify", "log", "--policy", "policy"], more].concat());
+    let wanted = |all: &[(&str, &str)]| -> Vec<(String, String)> {
+        all.iter().map(|(outcome, key)| ((*outcome).to_owned(), (*key).to_owned())).collect()
+    };
+    book.write(&place.path("log"), &[&log, &ml_dsa, &witness, &Signer::witness(7)]);
+    policy(&[&log, &ml_dsa]);
+    let both = verify(&["--json"]);
+    let with = |ml_dsa: (&'static str, &'static str), w1: &'static str| {
+        let mut all = vec![("verified", "log  Ed25519"), ml_dsa, (w1, "witness W1 Ed25519"), ("unknown key", "  ")];
+        all.extend(["witness W2 Ed25519", "witness W3 Ed25519"].map(|key| ("missing", key)));
+        wanted(&all)
+    };
+    assert_eq!((both.code, found(&both.json())), (0, with(("verified", "log  ML-DSA-44"), "verified")));
+    let first = &both.json()["signatures"][2];
+    assert_eq!((&first["name"], &first["time"]), (&"w1.example".into(), &"2026-11-24T12:00:00Z".into()));
+    let text = verify(&[]).out;
+    for line in [
+        format!("signatures:\n  verified    log, Ed25519 key {ORIGIN}+"),
+        format!("\n  verified    log, ML-DSA-44 key {ORIGIN}+"),
+        "\n  verified    witness W1, Ed25519 key w1.example+".to_owned(),
+        ", 2026-11-24T12:00:00Z\n  unknown key key w7.example+".to_owned(),
+        "\n  missing     witness W2, Ed25519 key w2.example+".to_owned(),
+    ] {
+        assert!(text.contains(&line), "{line:?}: {text}");
+    }
+    // A policy of one key does not check the line of the other.
+    policy(&[&log]);
+    let one = verify(&["--json"]);
+    assert_eq!((one.code, found(&one.json())), (0, with(("unknown key", "  "), "verified")));
+    // The lines are there also when the checkpoint is refused.
+    policy(&[&log, &ml_dsa]);
+    for (spoiled, ml_dsa, w1) in [(1, "wrong", "verified"), (2, "verified", "wrong")] {
+        let mut note = book.note(&[&log, &Signer::post_quantum(), &witness, &Signer::witness(7)]);
+        let mut line = note.signatures()[spoiled].clone();
+        *line.octets.last_mut().unwrap() ^= 1;
+        let rest: Vec<_> = note.signatures()[spoiled + 1..].to_vec();
+        note.sign(line);
+        rest.into_iter().for_each(|line| note.sign(line));
+        place.write("log/checkpoint", note.to_string());
+        let ended = verify(&["--json"]);
+        assert_eq!((ended.code, ended.alarms()), (1, vec!["checkpoint".to_owned()]));
+        assert_eq!(found(&ended.json()), with((ml_dsa, "log  ML-DSA-44"), w1), "{spoiled}");
+    }
+}

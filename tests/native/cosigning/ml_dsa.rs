@@ -54,7 +54,7 @@ fn verdict(world: &World, policy: &Policy) -> Verdict {
     let note = Note::parse(world.ask("GET", &path).is(200).text()).unwrap();
     let checks = policy.checks(&note).unwrap();
     let outcome = |check: &Option<cosignature::Check>| world.run(check.as_ref()?.holds(&NativeCrypto)).unwrap();
-    let outcomes: Vec<_> = checks.checks.iter().map(|(_, check)| outcome(check)).collect();
+    let outcomes: Vec<_> = checks.checks.iter().map(|one| outcome(&one.check)).collect();
     policy.judge(checks, &outcomes).unwrap()
 }
 

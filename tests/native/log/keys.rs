@@ -40,7 +40,7 @@ pub fn judged(world: &World, policy: &str, note: &Note) -> Result<Verdict, Verdi
         let check: &selvedge::tlog::cosignature::Check = check.as_ref()?;
         world.run(check.holds(&NativeCrypto)).unwrap()
     };
-    let outcomes: Vec<_> = checks.checks.iter().map(|(_, check)| holds(check)).collect();
+    let outcomes: Vec<_> = checks.checks.iter().map(|one| holds(&one.check)).collect();
     policy.judge(checks, &outcomes)
 }
 

@@ -40,7 +40,7 @@ fn judged(policy: &Policy, note: &Note) -> Result<Verdict, VerdictFault> {
     let outcomes: Vec<Option<bool>> = checks
         .checks
         .iter()
-        .map(|(_, check)| check.as_ref().and_then(|check| runtime.block_on(check.holds(&NativeCrypto)).unwrap()))
+        .map(|one| one.check.as_ref().and_then(|check| runtime.block_on(check.holds(&NativeCrypto)).unwrap()))
         .collect();
     policy.judge(checks, &outcomes)
 }

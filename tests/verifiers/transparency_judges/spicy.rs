@@ -3,7 +3,7 @@
 //! Its files are proofs without their first line.
 
 use super::{judged, policy_of, run, torchwood};
-use crate::transparency::{Book, Ca, Signer};
+use crate::transparency::{Book, Ca, SECOND, Signer};
 use selvedge::tlog::entry::Kind;
 use selvedge::tlog::note::VerifierKey;
 use selvedge::tlog::{Note, Proof};
@@ -40,6 +40,20 @@ fn spicy_finds_each_entry_of_our_logs_and_no_other() {
             let moved = proof.replacen(&format!("index {index}\n"), &format!("index {}\n", index + 1), 1);
             assert!(!verifies(folder.path(), &key, entry, &moved));
         }
+    }
+}
+
+/// spicy takes the key of one log: that of the issuer.
+#[test]
+fn spicy_takes_the_log_of_each_issuer_by_its_own_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, second) = (Signer::log(), Signer::second());
+    for (book, key, other) in
+        [(Book::numbers(9), &log, &second), (Book { origin: SECOND, ..Book::numbers(9) }, &second, &log)]
+    {
+        let proof = book.proof(4, &[key]).to_string();
+        assert!(verifies(folder.path(), &key.public, &book.entries[4], &proof), "{}", book.origin);
+        assert!(!verifies(folder.path(), &other.public, &book.entries[4], &proof), "{}", book.origin);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::judged;
 use crate::packages::torchwood::{verify, walk};
-use crate::transparency::{Book, NOW, ORIGIN, Signer};
+use crate::transparency::{Book, NOW, ORIGIN, SECOND, Signer};
 use selvedge::tlog::Policy;
 use selvedge::tlog::note::KeyKind;
 use selvedge::tlog::tree::leaf_hash;
@@ -44,6 +44,30 @@ fn torchwood_judges_whole_policies_as_we_do() {
     }
     let count = |name: &str| accepted.iter().filter(|one| **one == name).count();
     assert_eq!(["none", "one", "any", "all", "two of three", "nested"].map(count), [8, 4, 6, 1, 4, 3]);
+}
+
+/// torchwood 0.9 demands a signature of each log. The specification: "any one of the listed logs". So its users get a policy for each log; a later torchwood fails here, and the document changes.
+#[test]
+fn torchwood_takes_the_logs_of_two_issuers_by_a_policy_each() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, second, witness) = (Signer::log(), Signer::second(), Signer::witness(1));
+    let quorum = format!("witness W {}\nquorum W\n", witness.public);
+    let (first_line, second_line) = (format!("log {}\n", log.public), format!("log {}\n", second.public));
+    let both = format!("{first_line}{second_line}{quorum}");
+    for (origin, key, own, other) in
+        [(ORIGIN, &log, &first_line, &second_line), (SECOND, &second, &second_line, &first_line)]
+    {
+        let book = Book { origin, ..Book::numbers(9) };
+        let proof = book.proof(4, &[key, &witness]);
+        let judge = |logs: &str| {
+            let policy = format!("{logs}{quorum}");
+            let ours = judged(&Policy::parse(&policy).unwrap(), &proof.note).is_ok_and(|verdict| verdict.quorum);
+            (ours, verify(folder.path(), &policy, &book.entries[4], &proof.to_string()).is_ok())
+        };
+        assert_eq!(judge(own), (true, true), "{origin}");
+        assert_eq!(judge(other), (false, false), "{origin}: the key of the other log");
+        assert_eq!(judge(&both.replace(&quorum, "")), (true, false), "{origin}: both logs");
+    }
 }
 
 #[test]

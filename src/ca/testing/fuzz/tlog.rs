@@ -77,7 +77,7 @@ fn judged(policy: &Policy, note: &str) {
     let outcomes: Vec<Option<bool>> = checks
         .checks
         .iter()
-        .map(|(_, check)| check.as_ref().and_then(|check| done(check.holds(&NativeCrypto)).unwrap_or(None)))
+        .map(|one| one.check.as_ref().and_then(|check| done(check.holds(&NativeCrypto)).unwrap_or(None)))
         .collect();
     match policy.judge(checks, &outcomes) {
         Ok(verdict) => assert!(verdict.quorum == policy.is_quorum(&verdict.cosigned)),
