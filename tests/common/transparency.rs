@@ -190,7 +190,7 @@ impl Book {
 
     pub fn add_policy(&mut self, revision: u64, text: &str) {
         let (sha256, policy) = (hex::encode(&Sha256::digest(text)), Some(text.to_owned()));
-        self.add_json(Kind::Policy, &LoggedPolicy { revision, sha256, policy });
+        self.add_json(Kind::Policy, &LoggedPolicy { revision, sha256, policy, prepared: None });
     }
 
     pub fn add_revocation(&mut self, leaf: &Leaf, reason: Option<u8>) {
@@ -199,7 +199,7 @@ impl Book {
 
     pub fn add_crl(&mut self, number: u64, der: &[u8]) {
         let sha256 = hex::encode(&Sha256::digest(der));
-        self.add_json(Kind::Crl, &LoggedCrl { shard: 0, number, sha256 });
+        self.add_json(Kind::Crl, &LoggedCrl { shard: 0, number, sha256, covers: None });
     }
 
     pub fn size(&self) -> u64 {

@@ -2,6 +2,7 @@
 
 mod certificate;
 mod lists;
+mod policies;
 mod rules;
 
 use std::path::PathBuf;

@@ -4,9 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use selvedge::ca::config::policy::read_policy_text;
 use selvedge::pki::pem::read_certificates;
-use selvedge::policy::{Known, Pattern, Policy, Rule};
+use selvedge::policy::{Known, Pattern, Rule};
 use selvedge::tlog::Hash;
 use selvedge::tlog::entry::{Entry, Kind as EntryKind, LoggedCrl, LoggedPolicy, LoggedPredecessor, LoggedRevocation};
 use selvedge::tlog::tree::leaf_hash;
@@ -14,12 +13,12 @@ use selvedge::values::identifier::Identifier;
 use selvedge::values::x509::Parts;
 use selvedge::values::{Time, hex};
 use serde::de::DeserializeOwned;
-use sha2::{Digest, Sha256};
 
 use super::super::alarm::{Alarm, Kind};
 use super::super::report::Report;
 use super::certificate::{self, Logged};
 use super::lists::List;
+use super::policies::Policies;
 use crate::common::files::read_pem;
 
 /// Maximum number of alarms of entries; the rest is counted.
@@ -32,8 +31,7 @@ pub struct Rules<'a> {
     wanted: Option<Vec<u8>>,
     /// The issuer's certificate as logged last, in DER.
     issuer: Option<Vec<u8>>,
-    policy: Option<Policy>,
-    revision: Option<u64>,
+    policies: Policies,
     certificates: BTreeMap<String, Found>,
     bodies: BTreeSet<Hash>,
     revoked: BTreeMap<String, (u64, LoggedRevocation)>,
@@ -72,8 +70,7 @@ impl<'a> Rules<'a> {
             allow,
             wanted,
             issuer: None,
-            policy: None,
-            revision: None,
+            policies: Policies::default(),
             certificates: BTreeMap::new(),
             bodies: BTreeSet::new(),
             revoked: BTreeMap::new(),
@@ -99,7 +96,7 @@ impl<'a> Rules<'a> {
             EntryKind::Revocation => read::<LoggedRevocation>(body).and_then(|found| self.revocation(index, found)),
             EntryKind::Crl => read::<LoggedCrl>(body).and_then(|found| self.list(index, found)),
             EntryKind::Issuer => self.issuer(body),
-            EntryKind::Policy => read::<LoggedPolicy>(body).and_then(|found| self.policy(&found)),
+            EntryKind::Policy => read::<LoggedPolicy>(body).and_then(|found| self.policies.entry(&found)),
             EntryKind::Predecessor => read::<LoggedPredecessor>(body).and_then(|_| match index {
                 0 => Ok(()),
                 _ => Err("it is not the first entry of the log".to_owned()),
@@ -131,7 +128,7 @@ impl<'a> Rules<'a> {
 
     /// What is wrong with a certificate by itself.
     fn faults(&mut self, found: &Logged) -> Vec<String> {
-        let mut faults = Vec::new();
+        let mut faults: Vec<String> = self.policies.certificate().err().into_iter().collect();
         if found.not_before > found.not_after {
             faults.push("its validity ends before it begins".to_owned());
         }
@@ -152,7 +149,7 @@ impl<'a> Rules<'a> {
                 Ok(name) => self.name_faults(name, &mut faults),
             }
         }
-        match &self.policy {
+        match self.policies.present() {
             None => self.unruled = self.unruled.saturating_add(1),
             Some(policy) => {
                 let lifetime = found.not_before.until(found.not_after);
@@ -170,7 +167,7 @@ impl<'a> Rules<'a> {
         if !self.allow.is_empty() && !self.allow.iter().any(|pattern| pattern.covers(name)) {
             faults.push(format!("no --allow covers its name {shown}"));
         }
-        let Some(policy) = &self.policy else { return };
+        let Some(policy) = self.policies.present() else { return };
         let known = Known { challenges: vec!["http-01"], offered: vec!["http-01"], profiles: Vec::new() };
         let rules = selvedge::policy::Rules { ca: policy, key: None, trusted: true, known };
         match rules.decide(name).map_err(|refusal| refusal.rule) {
@@ -200,11 +197,12 @@ impl<'a> Rules<'a> {
     }
 
     fn list(&mut self, index: u64, found: LoggedCrl) -> Result<(), String> {
-        let (shard, number) = (found.shard, found.number);
+        let (shard, number, covers) = (found.shard, found.number, found.covers.unwrap_or(0));
         let before = self.numbers.insert(shard, number);
         self.lists.insert(found.sha256.clone(), (index, found));
         match before.filter(|before| *before >= number) {
             Some(before) => Err(format!("the CRL {number} of shard {shard} follows {before}: numbers have to rise")),
+            None if covers > index => Err(format!("it counts {covers} entries, and the log had {index}")),
             None => Ok(()),
         }
     }
@@ -214,22 +212,6 @@ impl<'a> Rules<'a> {
         self.issuer = Some(der.to_vec());
         match self.wanted.as_deref().filter(|wanted| *wanted != der) {
             Some(_) => Err("it is another certificate than that of --issuer".to_owned()),
-            None => Ok(()),
-        }
-    }
-
-    fn policy(&mut self, found: &LoggedPolicy) -> Result<(), String> {
-        let before = self.revision.replace(found.revision);
-        self.policy = None;
-        if let Some(text) = &found.policy {
-            let hash = hex::encode(&Sha256::digest(text));
-            if hash != found.sha256 {
-                return Err(format!("its text has the hash {hash}, not {}", found.sha256));
-            }
-            self.policy = Some(read_policy_text(text).map_err(|fault| format!("its text is not a policy: {fault}"))?.0);
-        }
-        match before.filter(|before| *before >= found.revision) {
-            Some(before) => Err(format!("revision {} follows {before}: revisions have to rise", found.revision)),
             None => Ok(()),
         }
     }
@@ -252,16 +234,25 @@ impl<'a> Rules<'a> {
         {
             faults.push("the CRL is not signed by the issuer that the log names".to_owned());
         }
-        let Some((at, _)) = self.lists.get(&list.sha256) else {
+        let Some((at, logged)) = self.lists.get(&list.sha256) else {
             faults.push("no entry has this CRL: it was signed without being logged".to_owned());
             return faults;
         };
-        for serial in list.serials.iter().filter(|serial| !self.revoked.contains_key(*serial)) {
-            if self.certificates.contains_key(serial) {
-                faults.push(format!("it revokes {serial}, and no entry does"));
+        for serial in list.serials.iter().filter(|serial| self.certificates.contains_key(*serial)) {
+            match self.revoked.get(serial) {
+                None => faults.push(format!("it revokes {serial}, and no entry does")),
+                Some((index, _)) if index > at => {
+                    faults.push(format!("it revokes {serial}, which entry {index} does later"));
+                }
+                Some(_) => {}
             }
         }
-        for (serial, (index, _)) in self.revoked.iter().filter(|(_, (index, _))| index < at) {
+        // A revocation while the CRL was signed is in the next one.
+        let covers = logged.covers.unwrap_or(0);
+        let due = |(index, revocation): &(u64, LoggedRevocation)| {
+            *index < covers || (index < at && revocation.time <= list.this_update)
+        };
+        for (serial, (index, _)) in self.revoked.iter().filter(|(_, revoked)| due(revoked)) {
             let Some(found) = self.certificates.get(serial) else { continue };
             let covered = list.urls.is_empty() || found.lists.iter().any(|url| list.urls.contains(url));
             if covered && found.not_after > list.this_update && !list.serials.contains(serial) {
@@ -279,7 +270,7 @@ impl<'a> Rules<'a> {
         report.fact("revocations", self.revoked.len());
         report.fact("crls", self.lists.len());
         // A revision whose text was not logged is no policy that anything was checked against.
-        report.fact("policy", self.policy.as_ref().and(self.revision));
+        report.fact("policy", self.policies.revision());
         if self.pruned > 0 {
             report.notes.push(format!("the entries before {} were pruned, and only their hashes checked", self.pruned));
         }

@@ -27,7 +27,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         let settings = self.ports.settings();
         settings.log.as_ref()?;
         let sha256 = self.ports.memory().policy_digest.of(governing.in_force.policy(settings));
-        Some(LoggedPolicy { revision: u64::from(governing.in_force.version), sha256, policy: None })
+        Some(LoggedPolicy { revision: u64::from(governing.in_force.version), sha256, policy: None, prepared: None })
     }
 
     /// Applies [`grant_order`] with the account's effective policy.

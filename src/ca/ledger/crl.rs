@@ -10,6 +10,7 @@ use crate::ca::runtime::ports::PartitionPorts;
 use crate::ca::runtime::problems::lint_failed;
 use crate::pki::{CrlEntry, CrlRequest, Issuer, Serial, crl, lint};
 use crate::records::Problem;
+use crate::records::acme::certificate::LogPlace;
 use crate::records::ledger::crl::{BACKDATE, CrlPieceRecord, CrlRecord, RENEWED, RevokedRecord, ShardRecord, VALIDITY};
 use crate::records::ledger::entry::LedgerEntry;
 use crate::records::ledger::imported::COMPLETE;
@@ -61,6 +62,8 @@ struct Begun {
     entries: Vec<CrlEntry>,
     /// The expiry of the certificates that have expired, by serial number.
     expired: Vec<(String, Time)>,
+    /// The end of the open log when the entries were collected.
+    logged: Option<LogPlace>,
 }
 
 /// The entries of a list.
@@ -222,7 +225,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         let missing = || Problem::internal("a CRL is due, but its issuer or STATUS_URL is no longer configured");
         let (Some(issuer), Some(_)) = (self.issuer_of_ledger(), self.url_of(shard)) else { return Err(missing()) };
         let now = self.ports.now();
-        let Some(begun) = self.transact(|txn| self.begin_list(txn, issuer, shard, now))? else { return Ok(()) };
+        let Some(begun) = self.transact_logging(|txn, log| self.begin_list((txn, log), issuer, shard, now))? else {
+            return Ok(());
+        };
         let this_update = now.minus(BACKDATE).max(issuer.not_before());
         let next_update = now.plus(VALIDITY).min(issuer.not_after());
         let (number, urls, entries) = (begun.number, &begun.urls, &begun.entries);
@@ -239,7 +244,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     /// Assigns the number of a CRL and collects its entries. Returns `None` if no CRL is needed.
     fn begin_list(
         &self,
-        txn: &mut Txn<'_, K>,
+        (txn, log): (&mut Txn<'_, K>, &mut OpenLog),
         issuer: &Issuer,
         shard: u16,
         now: Time,
@@ -255,7 +260,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         let (number, lease) = (record.next_number(now), now.plus(LEASE));
         let record = ShardRecord { number, due: Some(lease), ..record }.served_at(self.scope_of(shard).as_deref());
         put_shard(txn, &name, &record)?;
-        Ok(Some(Begun { shard, number, lease, urls: record.urls, entries: entries.all, expired: entries.expired }))
+        let (Entries { all: entries, expired, .. }, urls) = (entries, record.urls);
+        Ok(Some(Begun { shard, number, lease, urls, entries, expired, logged: self.log_end(txn, log)? }))
     }
 
     /// Stores a CRL, and its leaf, unless a newer one is stored. Drops entries that it lists for the last time.
@@ -277,7 +283,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         }
         let due = if record.due == Some(begun.lease) { Some(now.plus(RENEWED)) } else { record.due };
         let (next_update, entries) = (Some(list.next_update), list.entries);
-        self.log_list(txn, log, (begun.shard, &list))?;
+        self.log_list(txn, log, (begun.shard, &list, begun.logged.as_ref()))?;
         put_list(txn, &name, list)?;
         let record = ShardRecord { due, entries, next_update, ..record }.signed_at(now).without_ended_urls();
         for (serial, not_after) in &begun.expired {

@@ -106,11 +106,11 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     pub async fn record(&self, ask: &RecordCertificate) -> Result<Recorded, Problem> {
         self.know_blocked_keys().await?;
         let tbs = self.logged_tbs(ask.tbs.as_deref(), &ask.entry)?;
-        let policy = ask.policy.as_ref().map(PermittingPolicy::asked);
+        let policy = ask.policy.as_ref().map(|policy| PermittingPolicy::asked(policy, ask.entry.recorded));
         let recorded = self.record_in_log(ask, tbs.as_deref().map(|tbs| (tbs, policy)))?;
         let (None, Some(policy)) = (&recorded, &ask.policy) else { return recorded.ok_or_else(no_text) };
         let policy = self.with_text(policy).await?;
-        let whole = Some(PermittingPolicy { policy: &policy, is_whole: true });
+        let whole = Some(PermittingPolicy { policy: &policy, is_whole: true, prepared: ask.entry.recorded });
         self.record_in_log(ask, tbs.as_deref().map(|tbs| (tbs, whole)))?.ok_or_else(no_text)
     }
 

@@ -109,7 +109,20 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         self.append(txn, log, Entry { kind: Kind::Revocation, body: &body }).map(drop)
     }
 
-    /// Adds the hash of a signed CRL to the log.
+    /// Returns the end of the open log; `None` without one.
+    ///
+    /// # Errors
+    /// When the storage fails; for a log whose rows have a gap.
+    pub(in crate::ca) fn log_end(&self, txn: &Txn<'_, K>, log: &mut OpenLog) -> Result<Option<LogPlace>, Problem> {
+        if self.ports.settings().log.is_none() {
+            return Ok(None);
+        }
+        let Some(id) = log.logs(txn)?.open().map(|open| open.id.clone()) else { return Ok(None) };
+        let index = log.find(txn, &id)?.map_or(0, |(_, tail)| tail.size());
+        Ok(Some(LogPlace { log: id, index }))
+    }
+
+    /// Adds the hash of a signed CRL to the log. `from` was the end of the log when its revocations were collected.
     ///
     /// # Errors
     /// As [`Ledger::append`].
@@ -117,10 +130,17 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         &self,
         txn: &mut Txn<'_, K>,
         log: &mut OpenLog,
-        (shard, list): (u16, &CrlRecord),
+        (shard, list, from): (u16, &CrlRecord, Option<&LogPlace>),
     ) -> Result<(), Problem> {
+        if !self.opened(txn, log)? {
+            return Ok(());
+        }
+        // A log that began meanwhile had no entries then.
+        let open = log.logs(txn)?.open().map(|open| &open.id);
+        let covers = from.filter(|end| Some(&end.log) == open).map_or(0, |end| end.index);
         let der = b64::decode(&list.der).ok_or_else(|| Problem::internal("a CRL to be logged is broken"))?;
-        let body = json(&LoggedCrl { shard, number: list.number, sha256: hex::encode(&Sha256::digest(&der)) })?;
-        self.append(txn, log, Entry { kind: Kind::Crl, body: &body }).map(drop)
+        let sha256 = hex::encode(&Sha256::digest(&der));
+        let body = json(&LoggedCrl { shard, number: list.number, sha256, covers: Some(covers) })?;
+        log.put(txn, Entry { kind: Kind::Crl, body: &body }).map(drop)
     }
 }

@@ -2,6 +2,9 @@
 //!
 //! An order keeps the revision of the policy that permitted it, and its hash. The ledger looks for the text when it first
 //! meets a policy that the log does not have last; no other issuance needs it.
+//!
+//! An order that is retried may be under an earlier revision than others since. Its policy's entry says when it was
+//! prepared, so that a reader sees that the earlier revision was in force then, and is in force for no other certificate.
 
 use super::kind::Ledger;
 use super::log::{OpenLog, json};
@@ -15,7 +18,7 @@ use crate::records::Problem;
 use crate::records::ledger::log::LastPolicy;
 use crate::store::{Kv, Txn};
 use crate::tlog::entry::{Entry, Kind, LoggedPolicy};
-use crate::values::b64;
+use crate::values::{Time, b64};
 use sha2::{Digest, Sha256};
 
 /// Maximum length of a policy's text in the log, in octets.
@@ -28,38 +31,49 @@ pub(in crate::ca) struct PermittingPolicy<'a> {
     pub policy: &'a LoggedPolicy,
     /// Whether it has its text, or that is not known.
     pub is_whole: bool,
+    /// Preparation of the certificate.
+    pub prepared: Time,
 }
 
 impl<'a> PermittingPolicy<'a> {
     /// The policy in an ask. Those of the release before have the text.
-    pub fn asked(policy: &'a LoggedPolicy) -> Self {
-        Self { policy, is_whole: policy.policy.is_some() }
+    pub fn asked(policy: &'a LoggedPolicy, prepared: Time) -> Self {
+        Self { policy, is_whole: policy.policy.is_some(), prepared }
     }
 
     /// Adds the policy to the open log, unless it is the last one there.
+    ///
+    /// One of an earlier revision than another is added in any case.
     ///
     /// # Errors
     /// As [`OpenLog::put`].
     pub fn append_to<K: Kv>(self, txn: &mut Txn<'_, K>, log: &mut OpenLog) -> Result<(), Problem> {
         let policy = self.policy;
         let open = log.logs(txn)?.open();
-        if open.is_some_and(|open| open.has_policy(policy)) {
+        if open.is_some_and(|open| !open.wants_policy(policy)) {
             return Ok(());
         }
-        let body = json(policy)?;
-        let entry = b64::encode(&Sha256::digest(&body));
-        let is_last = open.is_some_and(|open| open.policy.as_ref() == Some(&entry));
-        let (revision, sha256) = (policy.revision, policy.sha256.clone());
-        log.change(txn, |state| {
-            state.policy = Some(entry.clone());
-            state.last_policy = Some(LastPolicy { revision, sha256, entry });
-        })?;
-        match is_last {
-            // The release before has logged it, and did not note the revision.
-            true => Ok(()),
-            false => log.put(txn, Entry { kind: Kind::Policy, body: &body }).map(drop),
+        let digest = |body: &[u8]| b64::encode(&Sha256::digest(body));
+        // The release before has logged it, and did not note the revision.
+        let before = digest(&json(policy)?);
+        if open.is_some_and(|open| policy.revision >= open.highest_revision() && open.policy.as_ref() == Some(&before))
+        {
+            return note(txn, log, policy, before);
         }
+        let body = json(&LoggedPolicy { prepared: Some(self.prepared), ..policy.clone() })?;
+        note(txn, log, policy, digest(&body))?;
+        log.put(txn, Entry { kind: Kind::Policy, body: &body }).map(drop)
     }
+}
+
+/// Notes the policy that the log has last, and the digest of its entry.
+fn note<K: Kv>(txn: &mut Txn<'_, K>, log: &mut OpenLog, policy: &LoggedPolicy, entry: String) -> Result<(), Problem> {
+    let (revision, sha256) = (policy.revision, policy.sha256.clone());
+    log.change(txn, |state| {
+        let highest = Some(state.highest_revision()).filter(|highest| *highest > revision);
+        state.policy = Some(entry.clone());
+        state.last_policy = Some(LastPolicy { revision, sha256, entry, highest });
+    })
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
@@ -76,8 +90,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         if policy.is_whole || self.ports.settings().log.is_none() {
             return Ok(false);
         }
-        let is_last = log.logs(txn)?.open().is_some_and(|open| open.has_policy(policy.policy));
-        Ok(!is_last || !self.continues(txn, log)?)
+        let is_there = log.logs(txn)?.open().is_some_and(|open| !open.wants_policy(policy.policy));
+        Ok(!is_there || !self.continues(txn, log)?)
     }
 
     /// Returns a policy with its text, if that is known and short enough.

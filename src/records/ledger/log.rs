@@ -62,6 +62,9 @@ pub struct LastPolicy {
     pub sha256: String,
     /// SHA-256 of its entry, base64url. If the log has another one last, that was written by an earlier release.
     pub entry: String,
+    /// The highest revision in the log, if that is another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub highest: Option<u64>,
 }
 
 impl LogState {
@@ -71,6 +74,18 @@ impl LogState {
             let same = (last.revision, &last.sha256) == (policy.revision, &policy.sha256);
             same && self.policy.as_ref() == Some(&last.entry)
         })
+    }
+
+    /// The highest revision of a policy in the log.
+    pub fn highest_revision(&self) -> u64 {
+        self.last_policy.as_ref().map_or(0, |last| last.highest.unwrap_or(0).max(last.revision))
+    }
+
+    /// Whether a certificate under this policy needs an entry of the policy before it.
+    ///
+    /// Each certificate under an earlier revision has one, with the time of its preparation.
+    pub fn wants_policy(&self, policy: &LoggedPolicy) -> bool {
+        !self.has_policy(policy) || policy.revision < self.highest_revision()
     }
 }
 

@@ -25,6 +25,11 @@ pub struct LoggedCrl {
     pub number: u64,
     /// SHA-256 of its DER in hex.
     pub sha256: String,
+    /// Number of the log's entries when its revocations were collected.
+    ///
+    /// Absent in entries of an earlier release.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub covers: Option<u64>,
 }
 
 /// A version of the issuance policy.
@@ -37,6 +42,11 @@ pub struct LoggedPolicy {
     /// Its text, unless that is too long for an entry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
+    /// Preparation of the first certificate after it, in milliseconds since 1970.
+    ///
+    /// Absent in entries of an earlier release.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prepared: Option<Time>,
 }
 
 /// A log that ended, and that this one continues.

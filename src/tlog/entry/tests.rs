@@ -65,8 +65,10 @@ fn bodies_have_their_form() {
     form(&revocation, r#"{"serial":"0a","reason":1,"time":1000}"#);
     revocation.reason = None;
     form(&revocation, r#"{"serial":"0a","time":1000}"#);
-    form(&LoggedCrl { shard: 3, number: 4, sha256: "ab".to_owned() }, r#"{"shard":3,"number":4,"sha256":"ab"}"#);
-    let policy = LoggedPolicy { revision: 2, sha256: "ab".to_owned(), policy: Some("{}".to_owned()) };
+    let crl = LoggedCrl { shard: 3, number: 4, sha256: "ab".to_owned(), covers: None };
+    form(&crl, r#"{"shard":3,"number":4,"sha256":"ab"}"#);
+    form(&LoggedCrl { covers: Some(9), ..crl }, r#"{"shard":3,"number":4,"sha256":"ab","covers":9}"#);
+    let policy = LoggedPolicy { revision: 2, sha256: "ab".to_owned(), policy: Some("{}".to_owned()), prepared: None };
     form(&policy, r#"{"revision":2,"sha256":"ab","policy":"{}"}"#);
     let predecessor = LoggedPredecessor { origin: "ca.example/log/1/0a".to_owned(), size: 0, root: empty_root() };
     let root = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";

@@ -2,8 +2,11 @@
 
 use super::{Ended, Place};
 use crate::transparency::{Book, Ca, Leaf, NOW};
-use selvedge::tlog::entry::{Kind, LoggedPolicy, LoggedPredecessor};
+use selvedge::tlog::entry::{Kind, LoggedCrl, LoggedPolicy, LoggedPredecessor, LoggedRevocation};
 use selvedge::tlog::tree::empty_root;
+use selvedge::values::hex;
+use sha2::{Digest, Sha256};
+use std::time::Duration;
 
 /// A log as a CA writes it: issuer, policy, certificates, a revocation and CRLs.
 struct Story {
@@ -61,7 +64,9 @@ fn a_whole_log_is_fine() {
 #[test]
 fn revision_without_a_text_is_no_policy() {
     let mut story = Story::new();
-    story.book.add_json(Kind::Policy, &LoggedPolicy { revision: 2, sha256: "00".repeat(32), policy: None });
+    story
+        .book
+        .add_json(Kind::Policy, &LoggedPolicy { revision: 2, sha256: "00".repeat(32), policy: None, prepared: None });
     story.book.add(Kind::Certificate, &story.ca.leaf(3, "bad.example.org").tbs);
     let found = story.audit(&[]);
     let report = found.json();
@@ -84,6 +89,52 @@ fn names_beyond_the_list_and_the_policy_are_found() {
     story.book.add_policy(2, r#"{"deny": ["*.example.org"]}"#);
     story.book.add(Kind::Certificate, &story.ca.leaf(3, "three.example.org").tbs);
     story.finds(&[], "entry 8 (certificate");
+}
+
+/// The setting `POLICY` has revision 0 whatever it says, and may change as it likes.
+#[test]
+fn policies_may_be_of_the_setting_and_have_to_rise() {
+    let mut story = Story::new();
+    story.book.entries.truncate(1);
+    for text in [r#"{"deny":["a.test"]}"#, r#"{"deny":["b.test"]}"#, r#"{"deny":["a.test"]}"#] {
+        story.book.add_policy(0, text);
+        story.book.add(Kind::Certificate, &story.ca.leaf(story.book.size() as u8, "c.test").tbs);
+    }
+    assert_eq!(story.audit(&[]).code, 0);
+    let mut story = Story::new();
+    story.book.add_policy(1, "{}");
+    story.finds(&[], "revision 1 was another policy before");
+    story.book.entries.pop();
+    // Written in another way, as by another release.
+    story.book.add_policy(1, r#"{"deny":["bad.example.org"],"allow":["*.example.org"]}"#);
+    assert_eq!(story.audit(&[]).code, 0);
+    story.book.add_policy(0, "{}");
+    story.finds(&[], "revision 0 follows 1: revisions have to rise");
+}
+
+#[test]
+fn earlier_policy_is_for_one_order_that_was_prepared_before() {
+    let mut story = Story::new();
+    let add = |story: &mut Story, revision: u64, minutes: u64| {
+        let (text, prepared) =
+            (format!(r#"{{"deny":["n{revision}.test"]}}"#), NOW.plus(Duration::from_secs(minutes * 60)));
+        let (sha256, policy) = (hex::encode(&Sha256::digest(&text)), Some(text));
+        story.book.add_json(Kind::Policy, &LoggedPolicy { revision, sha256, policy, prepared: Some(prepared) });
+        let n = story.book.size() as u8;
+        story.book.add(Kind::Certificate, &story.ca.leaf(n, "three.example.org").tbs);
+    };
+    story.book.entries.truncate(1);
+    for (revision, minutes) in [(2, 10), (3, 60), (2, 40), (2, 64), (3, 70)] {
+        add(&mut story, revision, minutes);
+    }
+    assert_eq!(story.audit(&[]).code, 0);
+    let mut second = Story { book: story.book.clone(), ..Story::new() };
+    second.book.entries.truncate(7);
+    second.book.add(Kind::Certificate, &story.ca.leaf(99, "three.example.org").tbs);
+    second.book.entries[0] = story.book.entries[0].clone();
+    second.finds(&[], "the earlier revision 2 is in force for a second certificate");
+    add(&mut story, 2, 66);
+    story.finds(&[], "and a later one since");
 }
 
 #[test]
@@ -110,9 +161,6 @@ fn an_entry_out_of_order_is_found() {
     story.book.entries.pop();
     story.book.add_crl(2, b"another");
     story.finds(&[], "numbers have to rise");
-    story.book.entries.pop();
-    story.book.add_policy(1, "{}");
-    story.finds(&[], "revisions have to rise");
     story.book.entries.pop();
     let predecessor = LoggedPredecessor { origin: "ca.test/log/1/00000000".to_owned(), size: 0, root: empty_root() };
     story.book.add_json(Kind::Predecessor, &predecessor);
@@ -156,6 +204,41 @@ fn crls_that_do_not_fit_the_log_are_found() {
     story.finds(&["--crl", "0.crl"], "not signed by the issuer");
     story.crl = right;
     assert_eq!(story.audit(&["--crl", "0.crl"]).code, 0);
+}
+
+/// A revocation while a CRL is signed is in the next one. One from before has to be in it.
+#[test]
+fn crl_has_the_revocations_that_it_counts() {
+    let mut story = Story::new();
+    story.book.entries.truncate(5);
+    story.crl = story.ca.crl(3, &[]);
+    let list = |covers: u64| LoggedCrl {
+        shard: 0,
+        number: 3,
+        sha256: hex::encode(&Sha256::digest(&story.crl)),
+        covers: Some(covers),
+    };
+    let revoked = |seconds: u64| LoggedRevocation {
+        serial: story.leaves[0].serial.hex(),
+        reason: None,
+        time: NOW.plus(Duration::from_secs(seconds)),
+    };
+    let with = |seconds: u64, covers: u64| {
+        let mut told = Story { book: story.book.clone(), crl: story.crl.clone(), ..Story::new() };
+        told.book.add_json(Kind::Revocation, &revoked(seconds));
+        told.book.add_json(Kind::Crl, &list(covers));
+        told
+    };
+    let missing = format!("it does not revoke {}", story.leaves[0].serial.hex());
+    assert_eq!(with(1, 5).audit(&["--crl", "0.crl"]).code, 0);
+    with(1, 6).finds(&["--crl", "0.crl"], &missing);
+    // What a CRL says of itself does not excuse a revocation from before its time.
+    with(0, 5).finds(&["--crl", "0.crl"], &missing);
+    with(1, 7).finds(&[], "it counts 7 entries, and the log had 6");
+    let mut early = Story { book: story.book.clone(), crl: story.ca.crl(3, &[&story.leaves[0]]), ..Story::new() };
+    early.book.add_crl(3, &early.crl);
+    early.book.add_json(Kind::Revocation, &revoked(1));
+    early.finds(&["--crl", "0.crl"], "which entry 6 does later");
 }
 
 #[test]

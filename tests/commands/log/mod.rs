@@ -5,6 +5,7 @@ mod network;
 mod policy;
 mod proof;
 mod verify;
+mod walk;
 
 use crate::transparency::{Book, Signer};
 use serde_json::Value;

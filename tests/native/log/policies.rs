@@ -10,7 +10,7 @@ use selvedge::ca::runtime::ports::Ports;
 use selvedge::ca::testing::{Client, World, WorldPorts, new_key};
 use selvedge::records::operations::audit::Actor;
 use selvedge::tlog::entry::{Entry, Kind, LoggedPolicy};
-use selvedge::values::{SigAlg, hex};
+use selvedge::values::{SigAlg, b64, hex};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::time::Duration;
@@ -19,7 +19,9 @@ use std::time::Duration;
 fn policies(world: &World) -> Vec<LoggedPolicy> {
     let entries = audited(world, ids(world).last().unwrap());
     let read = entries.iter().map(|entry| Entry::read(entry).unwrap());
-    read.filter(|entry| entry.kind == Kind::Policy).map(|entry| serde_json::from_slice(entry.body).unwrap()).collect()
+    let found =
+        read.filter(|entry| entry.kind == Kind::Policy).map(|entry| serde_json::from_slice(entry.body).unwrap());
+    found.map(|policy: LoggedPolicy| LoggedPolicy { prepared: None, ..policy }).collect()
 }
 
 /// Puts a policy in force.
@@ -36,7 +38,7 @@ fn text(document: &Value) -> String {
 
 /// A policy as an order has it.
 fn named(revision: u64, document: &Value) -> LoggedPolicy {
-    LoggedPolicy { revision, sha256: hex::encode(&Sha256::digest(text(document))), policy: None }
+    LoggedPolicy { revision, sha256: hex::encode(&Sha256::digest(text(document))), policy: None, prepared: None }
 }
 
 /// The calls to the operations partition.
@@ -111,7 +113,41 @@ fn policy_without_a_known_text_is_logged_by_its_hash() {
         tell(&world, &under(&world, n, policy));
         tell(&world, &under(&world, n + 10, policy));
     }
-    assert_eq!(policies(&world), all);
+    // Each certificate under an earlier revision than another has its own.
+    let [gone, never, other, long] = all;
+    assert_eq!(policies(&world), [gone, never, other.clone(), other, long.clone(), long]);
+}
+
+/// An order that is retried after others under a later revision.
+#[test]
+fn each_certificate_under_an_earlier_revision_has_its_policy_and_time() {
+    let world = logged();
+    let documents: Vec<Value> = (0..3).map(|n| json!({ "deny": [format!("n{n}.test")] })).collect();
+    documents.iter().for_each(|document| put(&world, document.clone()));
+    let [first, second, third] = [1, 2, 3].map(|n| named(n as u64, &documents[n - 1]));
+    let whole = |policy: &LoggedPolicy, n: usize| LoggedPolicy { policy: Some(text(&documents[n])), ..policy.clone() };
+    let at = world.now();
+    tell(&world, &under(&world, 1, &third));
+    world.pass(Duration::from_secs(60));
+    for n in 2..4 {
+        let mut late = under(&world, n, &second);
+        late.entry.recorded = at;
+        tell(&world, &late);
+        // A lost reply: nothing is logged twice.
+        tell(&world, &late);
+        world.restart();
+    }
+    tell(&world, &under(&world, 4, &first));
+    tell(&world, &under(&world, 5, &third));
+    tell(&world, &under(&world, 6, &third));
+    let wanted = [whole(&third, 2), whole(&second, 1), whole(&second, 1), whole(&first, 0), whole(&third, 2)];
+    assert_eq!(policies(&world), wanted);
+    let entries = audited(&world, ids(&world).last().unwrap());
+    let read: Vec<Entry<'_>> = entries.iter().map(|entry| Entry::read(entry).unwrap()).collect();
+    let body = |n: usize| serde_json::from_slice::<LoggedPolicy>(read[n].body).unwrap();
+    assert_eq!([read[3].kind, read[5].kind], [Kind::Policy; 2]);
+    assert_eq!([body(3).prepared, body(5).prepared, body(1).prepared], [Some(at); 3]);
+    assert_eq!(body(7).prepared, Some(world.now()));
 }
 
 #[test]
@@ -146,6 +182,8 @@ fn policy_of_the_release_before_is_logged_once() {
     let ledger = format!("ledger/{}", world.issuer().id());
     let (_, mut logs) = world.records("log").remove(0);
     logs["logs"][0].as_object_mut().unwrap().remove("last_policy").unwrap();
+    // Its entry has no time.
+    logs["logs"][0]["policy"] = json!(b64::encode(&Sha256::digest(serde_json::to_vec(&whole).unwrap())));
     world.plant(&ledger, "log", Some(&logs));
     tell(&world, &under(&world, 2, &bare));
     tell(&world, &under(&world, 3, &bare));
