@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
-use selvedge::ca::config::witness::{LOGS, VKEY, WitnessSettings};
+use selvedge::ca::config::witness::{LOGS, VKEY, WitnessSettings, is_of_log};
 use selvedge::tlog::VerifierKey;
 use selvedge::tlog::note::{KeyKind, is_name};
 use zeroize::Zeroizing;
@@ -47,8 +47,8 @@ fn name(text: &str) -> Result<String, String> {
 
 fn log(text: &str) -> Result<VerifierKey, String> {
     match VerifierKey::parse(text) {
-        Ok(key) if key.kind() == KeyKind::Ed25519 => Ok(key),
-        Ok(_) => Err("it is not the key of a log, whose kind is 01".to_owned()),
+        Ok(key) if is_of_log(key.kind()) => Ok(key),
+        Ok(_) => Err("it is not the key of a log, whose kind is 01 (Ed25519) or 06 (ML-DSA-44)".to_owned()),
         Err(fault) => Err(fault.to_string()),
     }
 }

@@ -87,6 +87,13 @@ impl WitnessSettings {
     }
 }
 
+/// Whether a log may sign its checkpoints by a key of this kind.
+///
+/// [tlog-checkpoint](https://c2sp.org/tlog-checkpoint) lets a log sign as a cosigner of ML-DSA-44.
+pub const fn is_of_log(kind: KeyKind) -> bool {
+    matches!(kind, KeyKind::Ed25519 | KeyKind::MlDsa44Cosignature)
+}
+
 /// Whether the log of this origin is one of a host.
 fn is_of_host(origin: &str, host: &str) -> bool {
     let host = host.trim_end_matches('/');
@@ -111,9 +118,12 @@ fn read_logs(text: &str) -> Result<Vec<TrustedLog>, String> {
             }
         };
         let key = match VerifierKey::parse(text) {
-            Ok(key) if key.kind() == KeyKind::Ed25519 => key,
+            Ok(key) if is_of_log(key.kind()) => key,
             Ok(key) => {
-                return refuse(&format!("its key is of kind {:02x}; a log's is of kind 01", key.kind().number()));
+                return refuse(&format!(
+                    "its key is of kind {:02x}; a log's is of kind 01 (Ed25519) or 06 (ML-DSA-44)",
+                    key.kind().number()
+                ));
             }
             Err(fault) => return refuse(&fault.to_string()),
         };

@@ -34,6 +34,8 @@ struct State {
     /// The step that fails.
     fails: Cell<Option<usize>>,
     log: RefCell<Vec<String>>,
+    /// Whether its provider has ML-DSA-44.
+    modern: Cell<bool>,
 }
 
 impl TestWitness {
@@ -43,21 +45,33 @@ impl TestWitness {
         let key = NativeKey::generate(SigAlg::Ed25519, &mut seed).expect("a key");
         let spki = key.spki_der().expect("a key");
         let vkey = VerifierKey::new(name, KeyKind::Ed25519Cosignature, &spki[spki.len() - 32..]).expect("a name");
-        let of = |key: &VerifierKey| TrustedLog { origin: key.name().to_owned(), keys: vec![key.clone()] };
+        let mut trusted: Vec<TrustedLog> = Vec::new();
+        for key in logs {
+            match trusted.iter_mut().find(|log| log.origin == key.name()) {
+                Some(log) => log.keys.push(key.clone()),
+                None => trusted.push(TrustedLog { origin: key.name().to_owned(), keys: vec![key.clone()] }),
+            }
+        }
         Self(Rc::new(State {
-            settings: WitnessSettings { vkey, logs: logs.iter().map(of).collect() },
+            settings: WitnessSettings { vkey, logs: trusted },
             key,
             now: Cell::new(now),
             storage: RefCell::default(),
             steps: Cell::new(0),
             fails: Cell::new(None),
             log: RefCell::default(),
+            modern: Cell::new(true),
         }))
     }
 
     /// Its verifier key.
     pub fn vkey(&self) -> &VerifierKey {
         &self.0.settings.vkey
+    }
+
+    /// Takes ML-DSA-44 from its provider.
+    pub fn without_ml_dsa(&self) {
+        self.0.modern.set(false);
     }
 
     /// Lets time pass.
@@ -125,6 +139,19 @@ impl Verify for TestWitness {
     async fn verify(&self, alg: SigAlg, spki: &[u8], message: &[u8], signature: &[u8]) -> Result<bool, CryptoFailure> {
         self.step("verify").await.map_err(CryptoFailure)?;
         NativeCrypto.verify(alg, spki, message, signature).await
+    }
+
+    async fn verify_ml_dsa_44(
+        &self,
+        key: &[u8],
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<Option<bool>, CryptoFailure> {
+        self.step("verify").await.map_err(CryptoFailure)?;
+        if !self.0.modern.get() {
+            return Ok(None);
+        }
+        NativeCrypto.verify_ml_dsa_44(key, message, signature).await
     }
 }
 

@@ -23,22 +23,28 @@ pub async fn verified<V: Verify>(
     checkpoint: &Checkpoint,
     note: &Note,
 ) -> Result<String, Unverified> {
-    let mut lines = String::new();
+    let (mut lines, mut unchecked) = (String::new(), false);
     for key in &log.keys {
         for signature in note.by(key) {
             let holds = match cosignature::check(key, checkpoint, signature) {
-                Some(check) => check.holds(provider).await.map_err(Unverified::Failed)? == Some(true),
-                None => false,
+                Some(check) => check.holds(provider).await.map_err(Unverified::Failed)?,
+                None => Some(false),
             };
-            if !holds {
-                return Err(Unverified::Refused("A signature of the log's key is wrong."));
+            match holds {
+                Some(true) => lines.push_str(&format!("{signature}\n")),
+                Some(false) => return Err(Unverified::Refused("A signature of the log's key is wrong.")),
+                // The provider does not have the algorithm: neither wrong nor counted.
+                None => unchecked = true,
             }
-            lines.push_str(&format!("{signature}\n"));
         }
     }
     if lines.is_empty() {
-        let why = "The checkpoint has no signature by a key that this witness trusts for its origin.";
-        return Err(Unverified::Refused(why));
+        return Err(Unverified::Refused(if unchecked {
+            "This witness cannot check ML-DSA-44, the only signature by a key that it trusts: its operator adds \
+             webcrypto_modern_algorithms to compatibility_flags, or the log's Ed25519 key to WITNESS_LOGS."
+        } else {
+            "The checkpoint has no signature by a key that this witness trusts for its origin."
+        }));
     }
     Ok(lines)
 }

@@ -1,5 +1,6 @@
 //! A witness of our own: each status on both sides of its rule.
 
+mod ml_dsa;
 mod settings;
 
 use crate::test_log::{Branch, TRUNK, TestLog};

@@ -59,7 +59,7 @@ fn unusable_line_is_refused_with_its_number() {
         (format!("Log {log}"), "not of the form"),
         (format!("log {log}x"), "is not a key of the form"),
         (format!("log {}", log.replace("a.example", "b.example")), "a part was changed"),
-        (format!("log {witness}"), "a log's is of kind 01"),
+        (format!("log {witness}"), "a log's is of kind 01 (Ed25519) or 06 (ML-DSA-44)"),
         (format!("log {log}\nlog {log}"), "this key is there twice"),
     ] {
         let refused = read(Some(&witness), Some(&format!("# a comment\n{line}")), None).unwrap_err();
