@@ -15,7 +15,10 @@ mod secrets;
 mod store;
 mod wrangler_cli;
 
+pub use api::{Api, ApiOptions};
+pub use check::MODERN;
 pub use deployment::{Options, run};
 pub use project::{Options as NewOptions, run as new_folder};
+pub use results::deployed_var;
 pub use secret_key::{Options as SecretKeyOptions, run as store_key};
-pub use wrangler_cli::WranglerCli;
+pub use wrangler_cli::{ListedSecret, WranglerCli};

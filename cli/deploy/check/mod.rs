@@ -36,7 +36,7 @@ pub fn deployment(files: &CaFiles, config: &WorkerConfig, now: Time) -> Vec<Find
 }
 
 /// The compatibility flag that lets the Worker sign with ML-DSA-44.
-const MODERN: &str = "webcrypto_modern_algorithms";
+pub const MODERN: &str = "webcrypto_modern_algorithms";
 
 /// All findings that do not depend on where the CA runs, errors first.
 pub fn anywhere(files: &CaFiles, config: &WorkerConfig, now: Time) -> Vec<Finding> {

@@ -7,6 +7,7 @@ mod fixture;
 mod keys;
 mod renames;
 mod status;
+mod witness;
 
 use crate::server::{Server, unused_address};
 use fixture::{CliFixture, CommandOutput, TOKEN, now};
