@@ -1,5 +1,6 @@
-//! A CA with a bucket: a double of R2 behind the binding of workerd.
+//! A CA with a bucket: a double of R2 behind the binding of workerd, or Cloudflare's simulator.
 
+use super::simulator::Simulator;
 use crate::common::companion::companion;
 use crate::common::server::Server;
 use crate::observed::Observed;
@@ -15,7 +16,8 @@ use std::time::{Duration, Instant};
 const BUCKET: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/bucket.js");
 
 const IDENTITY: &str = "AGE-SECRET-KEY-1YYFQVJRMCUKE6WN4RPL27D87YHX75094RQX83X7SLPWEEY9QZAWSA5VWJT\n";
-const RECIPIENT: &str = "age1uhqawj4cl07uh835keglugrphq2e79yc49nytryaxsru5cckqdhs6tsu2z";
+/// The recipient of the identity.
+pub const RECIPIENT: &str = "age1uhqawj4cl07uh835keglugrphq2e79yc49nytryaxsru5cckqdhs6tsu2z";
 
 /// The longest wait for a backup.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -34,26 +36,45 @@ fn bound(config: String) -> String {
     config.replace("      bindings = [\n", &bindings).replace("  services = [\n", &service)
 }
 
-/// A CA on workerd with a bucket, and its operator.
-pub struct Bucketed {
-    worker: Observed,
+/// A CA with a bucket, and its operator.
+pub struct Bucketed<W> {
+    /// What serves it.
+    pub worker: W,
+    url: String,
     token: PathBuf,
     folder: PathBuf,
 }
 
-impl Bucketed {
-    /// The CA of a server, with a bucket. Its operator's files are in a folder.
+impl Bucketed<Observed> {
+    /// The CA of a server on workerd, with a double of a bucket. Its operator's files are in a folder.
     pub fn of(server: Server, folder: &Path) -> Self {
         let token = PathBuf::from(server.fact("admin_token"));
-        let identity = folder.join("identity");
-        fs::write(&identity, IDENTITY).unwrap();
-        fs::set_permissions(&identity, fs::Permissions::from_mode(0o600)).unwrap();
-        Self { worker: Observed::start_with(server, bound), token, folder: folder.to_owned() }
+        let worker = Observed::start_with(server, bound);
+        Self { url: worker.url(""), worker, token, folder: with_identity(folder) }
     }
+}
 
+impl Bucketed<Simulator> {
+    /// The CA of a server under miniflare, with a bucket of its.
+    pub fn simulated(server: Server, folder: &Path) -> Self {
+        let token = PathBuf::from(server.fact("admin_token"));
+        let worker = Simulator::start(server, folder);
+        Self { url: worker.url(), worker, token, folder: with_identity(folder) }
+    }
+}
+
+/// Writes the identity into a folder.
+fn with_identity(folder: &Path) -> PathBuf {
+    let identity = folder.join("identity");
+    fs::write(&identity, IDENTITY).unwrap();
+    fs::set_permissions(&identity, fs::Permissions::from_mode(0o600)).unwrap();
+    folder.to_owned()
+}
+
+impl<W> Bucketed<W> {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = companion();
-        command.args(arguments).args(["--url", &self.worker.url(""), "--token-file"]).arg(&self.token);
+        command.args(arguments).args(["--url", &self.url, "--token-file"]).arg(&self.token);
         command.current_dir(&self.folder).stdin(Stdio::null());
         command
     }
@@ -68,11 +89,16 @@ impl Bucketed {
 
     /// Waits for a whole backup. Returns the list.
     pub fn backups(&self) -> Value {
+        self.backups_after("")
+    }
+
+    /// Waits for a whole backup after that of a name. Returns the list.
+    pub fn backups_after(&self, name: &str) -> Value {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let output = self.command(&["backup", "list", "--json"]).output().unwrap();
             let listed: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
-            if listed["backups"].as_array().is_some_and(|all| !all.is_empty()) {
+            if listed["backups"][0]["name"].as_str().is_some_and(|newest| newest > name) {
                 return listed;
             }
             assert!(Instant::now() < deadline, "{}", String::from_utf8_lossy(&output.stderr));
