@@ -1,10 +1,11 @@
 //! Reading of a log: tiles, entries, proofs.
 
 use super::kind::Ledger;
-use super::log::broken;
+use super::log::{OpenLog, broken};
+use super::log_tiles::{octets_of, read_roots};
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
-use crate::records::ledger::log::{CheckpointRecord, LeafRecord, LogState, SubtreeRecord, TileRecord};
+use crate::records::ledger::log::{CheckpointRecord, LeafRecord, LogState, TileRecord};
 use crate::records::ledger::log_tail::LogTail;
 use crate::store::{Kv, Txn};
 use crate::tlog::entry::bundle;
@@ -59,7 +60,9 @@ pub struct ReadEntries {
 /// A log within a transaction.
 pub(in crate::ca) struct LogReader<'t, 'k, K: Kv> {
     txn: &'t Txn<'k, K>,
-    tail: &'t LogTail,
+    /// Its end, which is read when it is needed.
+    open: &'t mut OpenLog,
+    state: LogState,
     /// The newest checkpoint.
     pub checkpoint: Option<CheckpointRecord>,
     /// The tiles that were read.
@@ -77,9 +80,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         read: impl FnOnce(&mut LogReader<'_, '_, K>) -> Result<Option<T>, Problem>,
     ) -> Result<Option<T>, Problem> {
         self.transact_logging(|txn, open| {
-            let Some((_, tail)) = open.find(txn, log)? else { return Ok(None) };
+            let Some(state) = open.logs(txn)?.find(log).cloned() else { return Ok(None) };
             let checkpoint = txn.get::<CheckpointRecord>(log)?;
-            read(&mut LogReader { txn, tail, checkpoint, tiles: BTreeMap::new() })
+            read(&mut LogReader { txn, open, state, checkpoint, tiles: BTreeMap::new() })
         })
     }
 
@@ -133,9 +136,9 @@ impl<K: Kv> LogReader<'_, '_, K> {
     }
 
     fn node(&mut self, node: Node, size: u64) -> Result<Hash, Problem> {
-        let tile = Tile::holding(node, size).ok_or_else(|| broken(&self.tail.log))?;
+        let tile = Tile::holding(node, size).ok_or_else(|| broken(&self.state.id))?;
         let octets = self.octets(tile)?;
-        tile.hash(&octets, node).ok_or_else(|| broken(&self.tail.log))
+        tile.hash(&octets, node).ok_or_else(|| broken(&self.state.id))
     }
 
     /// Reads the hashes of a tile.
@@ -149,35 +152,46 @@ impl<K: Kv> LogReader<'_, '_, K> {
         };
         octets.truncate(tile.octets());
         if octets.len() != tile.octets() {
-            return Err(broken(&self.tail.log));
+            return Err(broken(&self.state.id));
         }
         self.tiles.insert(tile, octets.clone());
         Ok(octets)
     }
 
-    /// Reads the roots of subtrees: those of stored tiles are rows.
-    fn subtree_octets(&self, level: u8, tile: Tile) -> Result<Vec<u8>, Problem> {
-        let (group, width) = (SubtreeRecord::group(&self.tail.log, level), usize::from(tile.width()));
-        let after = tile.first_hash().checked_sub(1).map(SubtreeRecord::number);
-        let rows = self.txn.list_below::<SubtreeRecord>(&group, after.as_deref(), width)?;
-        let stored = rows.into_iter().map(|(_, row)| row.hash);
-        let all = stored.chain(self.tail.subtrees(level, tile.first_hash()));
-        Ok(octets_of(all.take(width)))
+    /// Reads the roots of subtrees: those of stored tiles are in a row.
+    fn subtree_octets(&mut self, level: u8, tile: Tile) -> Result<Vec<u8>, Problem> {
+        let (first, width) = (tile.first_hash(), u64::from(tile.width()));
+        let complete = self.state.tiled.checked_shr(u32::from(level).saturating_mul(8)).unwrap_or(0);
+        let stored = complete.saturating_sub(first).min(width);
+        let mut octets = read_roots(self.txn, &self.state.id, (level, tile.index()), stored)?;
+        if stored < width {
+            let rest = self.tail()?.subtrees(level, first.saturating_add(stored));
+            octets.extend(octets_of(rest));
+        }
+        Ok(octets)
     }
 
     /// Reads the hashes of leaves: those of a stored tile are a row.
-    fn leaf_octets(&self, tile: Tile) -> Result<Vec<u8>, Problem> {
-        if let Some(hashes) = self.tail.tile(tile.index()) {
-            return Ok(octets_of(hashes.iter().copied()));
+    fn leaf_octets(&mut self, tile: Tile) -> Result<Vec<u8>, Problem> {
+        let id = self.state.id.clone();
+        if tile.filled().is_within(self.state.tiled) {
+            let stored = self.txn.get::<TileRecord>(&TileRecord::id(&id, 0, tile.index()))?;
+            return stored.and_then(|tile| tile.octets()).ok_or_else(|| broken(&id));
         }
-        let stored = self.txn.get::<TileRecord>(&TileRecord::id(&self.tail.log, tile.index()))?;
-        stored.and_then(|tile| b64::decode(&tile.hashes)).ok_or_else(|| broken(&self.tail.log))
+        let hashes = self.tail()?.tile(tile.index()).ok_or_else(|| broken(&id))?;
+        Ok(octets_of(hashes.iter().copied()))
+    }
+
+    /// Returns the end of the log. The first message after a start reads a row for each leaf that is in no stored tile.
+    fn tail(&mut self) -> Result<&LogTail, Problem> {
+        let found = self.open.find(self.txn, &self.state.id)?;
+        found.map(|(_, tail)| tail).ok_or_else(|| broken(&self.state.id))
     }
 
     /// Reads the entries of a tile, as they are served; `None` if some were pruned.
     fn entries(&self, tile: Tile) -> Result<Option<String>, Problem> {
         let after = tile.first_hash().checked_sub(1).map(LeafRecord::index);
-        let rows = self.txn.list_below::<LeafRecord>(&self.tail.log, after.as_deref(), usize::from(tile.width()))?;
+        let rows = self.txn.list_below::<LeafRecord>(&self.state.id, after.as_deref(), usize::from(tile.width()))?;
         let whole = rows.last().is_some_and(|(index, _)| {
             let last = tile.first_hash().saturating_add(u64::from(tile.width())).saturating_sub(1);
             rows.len() == usize::from(tile.width()) && *index == LeafRecord::index(last)
@@ -185,9 +199,4 @@ impl<K: Kv> LogReader<'_, '_, K> {
         let entries: Option<Vec<Vec<u8>>> = rows.iter().map(|(_, leaf)| b64::decode(leaf.entry.as_ref()?)).collect();
         Ok(entries.filter(|_| whole).and_then(bundle).map(|octets| b64::encode(&octets)))
     }
-}
-
-/// The octets of hashes.
-fn octets_of(hashes: impl Iterator<Item = Hash>) -> Vec<u8> {
-    hashes.flat_map(|hash| *hash.as_bytes()).collect()
 }

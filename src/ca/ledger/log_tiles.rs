@@ -2,15 +2,20 @@
 //!
 //! An issuance writes its leaf and no tile. Whatever wakes the ledger, a CRL or a witness, stores the tiles that became
 //! full since, in bounded steps. Until then readers assemble them from the leaves.
+//!
+//! Each step also adds the roots of its tiles to the tile of the level above, a row. So a partial tile of a higher level
+//! is one row to a reader. Each root is a row of its own, too: readers of an earlier release know only those.
 
 use super::kind::Ledger;
-use super::log::{OpenLog, TILING, read_leaves};
+use super::log::{OpenLog, TILING, broken, read_leaves};
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
 use crate::records::ledger::log::{LeafRecord, LogState, LogsRecord, SubtreeRecord, TileRecord};
 use crate::records::ledger::log_tail::{FullTile, LogTail, TILE};
 use crate::store::{Kv, Txn};
-use crate::values::{Time, b64};
+use crate::tlog::Hash;
+use crate::values::Time;
+use std::collections::BTreeMap;
 
 /// Maximum number of tiles stored in one step.
 pub const STEP: usize = 16;
@@ -75,9 +80,10 @@ fn store_tiles<K: Kv>(txn: &mut Txn<'_, K>, log: &mut OpenLog, id: &str, most: u
         None => read_tiles(txn, &state, most)?,
     };
     let Some(last) = full.last() else { return Ok(0) };
+    put_roots(txn, id, &full)?;
     for tile in &full {
-        let hashes: Vec<u8> = tile.hashes.iter().flat_map(|hash| *hash.as_bytes()).collect();
-        txn.put(&TileRecord::id(id, tile.number), &TileRecord { hashes: b64::encode(&hashes) })?;
+        let octets = octets_of(tile.hashes.iter().copied());
+        txn.put(&TileRecord::id(id, 0, tile.number), &TileRecord::of(&octets))?;
         for (level, number, hash) in &tile.subtrees {
             txn.put(&SubtreeRecord::id(id, *level, *number), &SubtreeRecord { hash: *hash })?;
         }
@@ -91,6 +97,59 @@ fn store_tiles<K: Kv>(txn: &mut Txn<'_, K>, log: &mut OpenLog, id: &str, most: u
     }
     txn.put("", logs)?;
     Ok(full.len())
+}
+
+/// Adds the roots of full tiles to the tiles of the levels above.
+fn put_roots<K: Kv>(txn: &mut Txn<'_, K>, log: &str, full: &[FullTile]) -> Result<(), Problem> {
+    let width = TILE as u64;
+    let mut above: BTreeMap<(u8, u64), Vec<(u64, Hash)>> = BTreeMap::new();
+    for (level, number, root) in full.iter().flat_map(|tile| &tile.subtrees) {
+        above.entry((*level, number / width)).or_default().push((*number, *root));
+    }
+    for ((level, tile), roots) in above {
+        let before = roots.first().map_or(0, |(number, _)| number % width);
+        let mut octets = read_roots(txn, log, (level, tile), before)?;
+        octets.extend(octets_of(roots.into_iter().map(|(_, root)| root)));
+        txn.put(&TileRecord::id(log, level, tile), &TileRecord::of(&octets))?;
+    }
+    Ok(())
+}
+
+/// Reads the first hashes of a stored tile of a higher level.
+///
+/// # Errors
+/// When the storage fails; if fewer are stored.
+pub(in crate::ca) fn read_roots<K: Kv>(
+    txn: &Txn<'_, K>,
+    log: &str,
+    (level, tile): (u8, u64),
+    count: u64,
+) -> Result<Vec<u8>, Problem> {
+    let count = usize::try_from(count).unwrap_or(TILE).min(TILE);
+    if count == 0 {
+        return Ok(Vec::new());
+    }
+    let stored = txn.get::<TileRecord>(&TileRecord::id(log, level, tile))?;
+    let mut octets = stored.map_or(Some(Vec::new()), |tile| tile.octets()).ok_or_else(|| broken(log))?;
+    octets.truncate(count.saturating_mul(Hash::LEN));
+    let there = octets.len() / Hash::LEN;
+    if there < count {
+        // An earlier release has stored each root alone.
+        let next = tile.saturating_mul(TILE as u64).saturating_add(there as u64);
+        let after = next.checked_sub(1).map(SubtreeRecord::number);
+        let group = SubtreeRecord::group(log, level);
+        let alone = txn.list_below::<SubtreeRecord>(&group, after.as_deref(), count.saturating_sub(there))?;
+        octets.extend(octets_of(alone.into_iter().map(|(_, row)| row.hash)));
+    }
+    if octets.len() != count.saturating_mul(Hash::LEN) {
+        return Err(broken(log));
+    }
+    Ok(octets)
+}
+
+/// The octets of hashes.
+pub(in crate::ca) fn octets_of(hashes: impl Iterator<Item = Hash>) -> Vec<u8> {
+    hashes.flat_map(|hash| *hash.as_bytes()).collect()
 }
 
 /// Reads the next full tiles of a log from its leaves.

@@ -2,6 +2,11 @@
 
 use super::world::World;
 use crate::ca::config::log::{EntryReaders, Log, LogKey};
+use crate::ca::ledger::log::{OpenLog, TILING};
+use crate::ca::ledger::log_tiles::STEP;
+use crate::records::ledger::log_tail::TILE;
+use crate::store::Txn;
+use crate::tlog::entry::{Entry, Kind};
 use crate::tlog::note::KeyKind;
 use crate::values::crypto::hkdf_sha256;
 use crate::values::native_crypto::{MlDsa44Key, NativeKey};
@@ -65,5 +70,23 @@ impl World {
     /// Sets whether the platform signs with ML-DSA-44, as WebCrypto does with a compatibility flag.
     pub fn set_ml_dsa(&self, has: bool) {
         self.state.platform.lacks_ml_dsa.set(!has);
+    }
+
+    /// Adds certificates to the issuer's open log, many in a transaction. Alarms store their full tiles.
+    pub fn fill_log(&self, bodies: impl IntoIterator<Item = Vec<u8>>) {
+        let (ledger, mut bodies) = (format!("ledger/{}", self.issuer().id()), bodies.into_iter().peekable());
+        while bodies.peek().is_some() {
+            let batch: Vec<Vec<u8>> = bodies.by_ref().take(STEP * TILE).collect();
+            let add = |txn: &mut Txn<'_, _>| {
+                let mut log = OpenLog::default();
+                batch.iter().try_for_each(|body| log.put(txn, Entry { kind: Kind::Certificate, body }).map(drop))
+            };
+            self.cell(&ledger).transact(add).expect("the leaves are stored");
+            // The memory knows nothing of them.
+            self.restart();
+            self.run_due_alarms();
+        }
+        self.pass(TILING);
+        self.run_due_alarms();
     }
 }

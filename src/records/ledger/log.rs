@@ -6,7 +6,7 @@
 use crate::store::{Kv, Record, StoreFailure, Table, Txn};
 use crate::tlog::Hash;
 use crate::tlog::entry::LoggedPolicy;
-use crate::values::Time;
+use crate::values::{Time, b64};
 use serde::{Deserialize, Serialize};
 
 /// The logs of an issuer, the oldest first, stored as `log`.
@@ -170,10 +170,13 @@ impl LeafRecord {
     }
 }
 
-/// A full tile of leaf hashes, stored as `tile/{log}/{number, 16 hex digits}`.
+/// A full tile of leaf hashes, stored as `tile/{log}/{number, 16 hex digits}`, or a higher one so far.
+///
+/// That of a higher level, `tile/{log}/{level}/{number, 16 hex digits}`, has the roots of all full tiles below it that
+/// are stored. It is written again with more of them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TileRecord {
-    /// Its 256 hashes in one, base64url.
+    /// Its hashes in one, base64url.
     pub hashes: String,
 }
 
@@ -188,8 +191,21 @@ impl Record for TileRecord {
 
 impl TileRecord {
     /// The id of a tile's record.
-    pub fn id(log: &str, number: u64) -> String {
-        format!("{log}/{number:016x}")
+    pub fn id(log: &str, level: u8, number: u64) -> String {
+        match level {
+            0 => format!("{log}/{number:016x}"),
+            _ => format!("{log}/{level}/{number:016x}"),
+        }
+    }
+
+    /// The record of a tile with these octets.
+    pub fn of(octets: &[u8]) -> Self {
+        Self { hashes: b64::encode(octets) }
+    }
+
+    /// The octets of its hashes; `None` if the record is broken.
+    pub fn octets(&self) -> Option<Vec<u8>> {
+        b64::decode(&self.hashes).filter(|octets| octets.len().is_multiple_of(Hash::LEN))
     }
 }
 

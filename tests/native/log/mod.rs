@@ -1,5 +1,6 @@
 //! The transparency log of an issuer, from a request to what a verifier computes.
 
+mod costs;
 mod entries;
 mod failing;
 mod keys;

@@ -2,8 +2,8 @@
 
 use super::{audited, checkpoint, enter, file, ids, logged, logs, read, stored};
 use selvedge::ca::testing::World;
-use selvedge::tlog::tile::{Resource, tiles};
-use selvedge::tlog::{Tile, tree};
+use selvedge::tlog::Tile;
+use selvedge::tlog::tile::Resource;
 use std::time::Duration;
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -118,49 +118,4 @@ fn paths_that_no_log_has_are_not_found() {
         assert_eq!(read(&world, &path).status(), 404, "{path}");
         assert_eq!(world.rows(), before, "{path}");
     }
-}
-
-/// Each resource costs a bounded number of rows, however long the log is.
-#[test]
-fn reads_cost_few_rows() {
-    let world = logged();
-    let place = enter(&world, 1..1_500).remove(700);
-    let log = ids(&world).remove(0);
-    world.pass(DAY);
-    world.run_due_alarms();
-    let issuer = logs(&world);
-    let (serial, _) = {
-        let entry = world.rows().into_iter().find(|(_, json)| json.contains(&format!("\"index\":{}}}", place.index)));
-        let ((_, key), json) = entry.unwrap();
-        (key.rsplit('/').next().unwrap().to_owned(), json)
-    };
-    let cost = |path: &str| {
-        world.restart();
-        let before = world.rows_read("ledger/");
-        read(&world, path).is(200);
-        let cold = world.rows_read("ledger/") - before;
-        read(&world, path).is(200);
-        (cold, world.rows_read("ledger/") - before - cold)
-    };
-    let documented = |what: &str| {
-        let document = include_str!("../../../docs/TRANSPARENCY.md");
-        let row = document.lines().find_map(|line| line.strip_prefix(&format!("| {what} | "))).unwrap();
-        let mut numbers = row.split('|').map(|cell| cell.trim().parse::<u64>());
-        (numbers.next().unwrap().unwrap(), numbers.next().unwrap().unwrap())
-    };
-    for (what, path) in [
-        ("checkpoint", format!("{issuer}/{log}/checkpoint")),
-        ("full tile", format!("{issuer}/{log}/tile/0/000")),
-        ("partial tile", format!("{issuer}/{log}/tile/0/005.p/200")),
-        ("tile of level 1", format!("{issuer}/{log}/tile/1/000.p/5")),
-        ("entries of a tile", format!("{issuer}/{log}/tile/entries/000")),
-        ("proof", format!("{issuer}/proof/{serial}")),
-    ] {
-        let (cold, warm) = cost(&path);
-        let most = documented(what);
-        assert!(cold <= most.0 && warm <= most.1, "{what}: {cold} and {warm}, not {most:?}");
-        println!("{what}: {cold} {warm}");
-    }
-    assert_eq!(tiles(1_500).count(), 7);
-    assert!(tree::inclusion(place.index, 1_500).is_some());
 }
