@@ -9,6 +9,8 @@ use selvedge::values::SigAlg;
 use selvedge::values::native_crypto::NativeKey;
 use serde_json::Value;
 use std::fs;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -23,13 +25,19 @@ struct LoggingCa {
 
 impl LoggingCa {
     fn start() -> Self {
+        Self::with(&[], |server| Wire::new(server.fact("directory"), server.fact("root")))
+    }
+
+    /// A CA of `dev` with these options too.
+    fn with(options: &[&str], wire: fn(&Server) -> Wire) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let key = NativeKey::generate(SigAlg::Ed25519, &mut |bytes| getrandom::fill(bytes).unwrap()).unwrap();
         let file = folder.path().join("log.key");
         fs::write(&file, key.to_pkcs8_pem().unwrap()).unwrap();
         fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
-        let server = Server::start_with(folder.path(), 0, &["--set", &format!("LOG_KEY=@{}", file.display())]);
-        let mut wire = Wire::new(server.fact("directory"), server.fact("root"));
+        let key = format!("LOG_KEY=@{}", file.display());
+        let server = Server::start_with(folder.path(), 0, &[options, &["--set", &key]].concat());
+        let mut wire = wire(&server);
         wire.register();
         Self { folder, server, wire }
     }
@@ -121,4 +129,59 @@ fn a_log_is_verified_downloaded_audited_and_proven_to_a_stranger() {
     let proof = fs::read_to_string(ca.folder.path().join("one.tlog-proof")).unwrap();
     assert!(spicy(ca.folder.path(), key, "one.test.der", &proof));
     assert!(!spicy(ca.folder.path(), key, "two.test.der", &proof));
+}
+
+/// A proxy before a CA that names the client's address, as Cloudflare does. Gives its own.
+fn edge(to: String) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for client in listener.incoming().map_while(Result::ok) {
+            let to = to.clone();
+            std::thread::spawn(move || relay(client, &to));
+        }
+    });
+    address
+}
+
+/// Passes one GET on.
+fn relay(mut client: TcpStream, to: &str) -> Option<()> {
+    let (mut head, mut octet) = (Vec::new(), [0]);
+    while !head.ends_with(b"\r\n\r\n") {
+        client.read_exact(&mut octet).ok()?;
+        head.extend(octet);
+    }
+    let head = String::from_utf8(head).ok()?;
+    let kept = |line: &&str| !["host:", "connection:"].iter().any(|name| line.to_lowercase().starts_with(name));
+    let lines: Vec<&str> = head.trim_end().split("\r\n").filter(kept).collect();
+    let more = format!("Host: {to}\r\nConnection: close\r\nCF-Connecting-IP: 192.0.2.7");
+    let mut server = TcpStream::connect(to).ok()?;
+    server.write_all(format!("{}\r\n{more}\r\n\r\n", lines.join("\r\n")).as_bytes()).ok()?;
+    std::io::copy(&mut server, &mut client).ok().map(drop)
+}
+
+/// Two GETs at once from an address, and one a second after them.
+const LIMIT: &str = r#"RATE_LIMITS={"unauthenticated":{"count":2,"period":"2s"}}"#;
+
+#[test]
+fn commands_wait_for_the_limit_of_gets_and_end_well() {
+    let ca = LoggingCa::with(&["--plain-http", "--set", LIMIT], |server| Wire::plain(server.fact("directory")));
+    let proof = ca.issue("one.test");
+    let listed = body(&ca.wire.get(proof.split("/proof/").next().unwrap()));
+    let (log, key) = (listed["logs"][0]["url"].as_str().unwrap(), listed["logs"][0]["keys"][0].as_str().unwrap());
+    let (host, path) = log.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    let url = format!("http://{}/{path}", edge(host.to_owned()));
+    let token = ca.server.fact("admin_token").to_owned();
+    for arguments in [
+        &["download", &url, "copy", "--token-file", &token][..],
+        &["audit", &url, "--key", key, "--token-file", &token],
+        &["verify", &url, "--key", key],
+        &["verify", &url, "--key", key],
+    ] {
+        let ended = ca.log(arguments);
+        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert_eq!(ended.status.code(), Some(0), "{arguments:?} {ended:?}");
+        assert!(said.contains("asks to wait: going on in 1 s"), "{arguments:?} {said}");
+    }
+    assert_eq!(ca.fine(&["audit", "copy", "--key", key])["certificates"], 1);
 }
