@@ -3,16 +3,30 @@ use crate::values::hex;
 use core::convert::Infallible;
 use proptest::prelude::*;
 
-/// The leaves of RFC 6962's first implementation. The roots are of trees of its first 0 … 8.
+/// The leaves of RFC 6962's reference implementation, and its roots by size.
 const LEAVES: [&str; 8] =
     ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"];
-const ROOTS: [(usize, &str); 6] = [
+const ROOTS: [(usize, &str); 9] = [
     (0, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
     (1, "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d"),
     (2, "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125"),
     (3, "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77"),
+    (4, "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7"),
+    (5, "4e3bbb1f7b478dcfe71fb631631519a3bca12c9aefca1612bfce4c13a86264d4"),
+    (6, "76e67dadbcdf1e10e1b74ddc608abd2f98dfb16fbce75277b5232a127f2087ef"),
     (7, "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c"),
     (8, "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328"),
+];
+
+/// Its hashes by first leaf and end, from which its published proofs are made.
+const NODES: [((u64, u64), &str); 7] = [
+    ((0, 1), "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d"),
+    ((1, 2), "96a296d224f285c67bee93c30f8a309157f0daa35dc5b87e410b78630a09cfc7"),
+    ((4, 5), "bc1a0643b12e4d2d7c77918f44e0f4f79a838b6cf9ec5b5c283e1f4d88599e6b"),
+    ((2, 4), "5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e"),
+    ((4, 6), "0ebc5d3437fbe2db158b9f126a1d118e308181031d0a949f8dededebc558ef6a"),
+    ((6, 8), "ca854ea128ed050b41b35ffc1b87b8eb2bde461e9e3b5596ece6b9d5975a0ae0"),
+    ((4, 8), "6b47aaf29ee3c2af9af889bc1fb9254dabd31177f16232dd6aab035ca39bf6e4"),
 ];
 
 const LARGEST: u64 = 70;
@@ -74,6 +88,45 @@ fn roots_are_those_of_rfc_6962() {
         leaves[..size].iter().for_each(|leaf| frontier.push(*leaf));
         assert_eq!(hex::encode(frontier.root().as_bytes()), wanted, "{size}");
         assert_eq!(root(size as u64, &mut reader(&leaves)), Ok(frontier.root()), "{size}");
+    }
+}
+
+/// A published hash.
+fn published(range: (u64, u64)) -> Hash {
+    let node = NODES.iter().find(|(found, _)| *found == range).map(|(_, hash)| *hash);
+    let root = ROOTS.iter().find(|(size, _)| (0, *size as u64) == range).map(|(_, hash)| *hash);
+    Hash::new(hex::decode(node.or(root).unwrap()).unwrap().try_into().unwrap())
+}
+
+/// The published proofs of the reference implementation, which RFC 9162 has unchanged.
+#[test]
+fn proofs_are_those_of_rfc_6962() {
+    let leaves: Vec<Hash> = LEAVES.iter().map(|leaf| leaf_hash(&hex::decode(leaf).unwrap())).collect();
+    let hashes_of = |ranges: &[(u64, u64)]| ranges.iter().map(|range| published(*range)).collect::<Vec<_>>();
+    let made = |subtrees: Option<Vec<Subtree>>| hashes(&subtrees.unwrap(), &mut reader(&leaves)).unwrap();
+    let of = |size: u64| published((0, size));
+    for (index, size, path) in [
+        (0, 1, &[][..]),
+        (0, 2, &[(1, 2)]),
+        (1, 2, &[(0, 1)]),
+        (2, 3, &[(0, 2)]),
+        (1, 5, &[(0, 1), (2, 4), (4, 5)]),
+        (0, 8, &[(1, 2), (2, 4), (4, 8)]),
+        (5, 8, &[(4, 5), (6, 8), (0, 4)]),
+    ] {
+        let path = hashes_of(path);
+        assert_eq!(made(inclusion(index, size)), path, "{index} of {size}");
+        assert!(is_included(&leaves[index as usize], index, size, &path, &of(size)), "{index} of {size}");
+    }
+    for (old, new, proof) in [
+        (1, 1, &[][..]),
+        (1, 8, &[(1, 2), (2, 4), (4, 8)]),
+        (2, 5, &[(2, 4), (4, 5)]),
+        (6, 8, &[(4, 6), (6, 8), (0, 4)]),
+    ] {
+        let proof = hashes_of(proof);
+        assert_eq!(made(consistency(old, new)), proof, "{old} and {new}");
+        assert!(is_consistent((old, &of(old)), (new, &of(new)), &proof), "{old} and {new}");
     }
 }
 
