@@ -37,20 +37,20 @@ fn certify(folder: &Path, name: &str, (ca, key): (&str, &str), serial: &str, mor
 }
 
 /// One of the companion's commands.
-fn selvedge(state: &Path, arguments: &[&str]) -> Output {
+pub fn selvedge(state: &Path, arguments: &[&str]) -> Output {
     let mut command = companion();
     command.args(arguments).arg("--state").arg(state.join("ca")).stdin(Stdio::null());
     command.env_remove("SELVEDGE_URL").env_remove("SELVEDGE_TOKEN").output().unwrap()
 }
 
-fn answer(state: &Path, arguments: &[&str]) -> Value {
+pub fn answer(state: &Path, arguments: &[&str]) -> Value {
     let output = selvedge(state, &[arguments, &["--json"]].concat());
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
 /// What OpenSSL says of a certificate, by all lists of the CA. Empty if it is good.
-fn verdict(server: &Server, name: &str) -> String {
+pub fn verdict(server: &Server, name: &str) -> String {
     let url = server.fact("directory").replace("/directory", "/crl/all.pem");
     let lists = ureq::get(&url).call().unwrap().body_mut().read_to_string().unwrap();
     fs::write(server.state.join("all.pem"), lists).unwrap();
@@ -60,7 +60,7 @@ fn verdict(server: &Server, name: &str) -> String {
     if output.status.success() { String::new() } else { String::from_utf8_lossy(&output.stderr).into_owned() }
 }
 
-fn revoked_within_a_minute(server: &Server, name: &str) {
+pub fn revoked_within_a_minute(server: &Server, name: &str) {
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         let said = verdict(server, name);

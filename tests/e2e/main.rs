@@ -28,6 +28,7 @@ mod log;
 mod log_cost;
 mod many;
 mod observed;
+mod openbao;
 mod reach;
 mod receivers;
 mod recoveries;

@@ -3,6 +3,7 @@
 
 pub mod debian;
 pub mod go;
+pub mod openbao;
 pub mod postgres;
 pub mod torchwood;
 pub mod venv;
