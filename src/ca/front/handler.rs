@@ -152,7 +152,7 @@ impl<P: Ports> Front<P> {
             Some(Route::Form(FormRoute::Agreement(account, proof))) => terms_page::page(settings, account, proof),
             Some(Route::Form(FormRoute::Resumption(pause, proof))) => pause_page::page(settings, pause, proof),
             Some(Route::Account(AccountRoute::Directory)) => {
-                let in_force = effective::in_force(&self.ports).await?;
+                let in_force = effective::in_force_shown(&self.ports).await?;
                 Ok(directory(settings, in_force.policy(settings), self.ports.issuer()))
             }
             Some(Route::Account(AccountRoute::NewNonce)) => {

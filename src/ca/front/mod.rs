@@ -57,7 +57,7 @@ pub async fn get<P: Ports>(ports: &P, request: &Request, route: &PublicRoute) ->
 /// Answers GET of the landing page.
 async fn home<P: Ports>(ports: &P, request: &Request) -> Answer {
     let settings = ports.settings();
-    let in_force = effective::in_force(ports).await?;
+    let in_force = effective::in_force_shown(ports).await?;
     let policy = in_force.policy(settings);
     let faults = match settings.test_machine.faults {
         true => ports.ask(&FaultsAt, &ListFaults).await?.iter().map(|record| record.rule.text()).collect(),

@@ -97,9 +97,13 @@ pub async fn for_external_key<P: Ports>(ports: &P, key: Option<(&str, bool)>) ->
 /// `serverInternal` if the operations partition does not answer and the cached ones are too old.
 pub async fn in_force<P: Ports>(ports: &P) -> Result<Rc<InForce>, Problem> {
     let (memory, now) = (ports.memory(), ports.now());
+    let asked = async {
+        let documents = ports.ask(&OperationsAt, &PoliciesInForce).await?;
+        InForce::read(&documents).map(Rc::new)
+    };
     if ports.settings().closed {
-        // What is in force is being restored.
-        return Ok(Rc::default());
+        // A restore exchanges it, so what is cached may be of before.
+        return asked.await;
     }
     let known = memory.policies();
     if let Some((at, found)) = &known
@@ -107,10 +111,6 @@ pub async fn in_force<P: Ports>(ports: &P) -> Result<Rc<InForce>, Problem> {
     {
         return Ok(found.clone());
     }
-    let asked = async {
-        let documents = ports.ask(&OperationsAt, &PoliciesInForce).await?;
-        InForce::read(&documents).map(Rc::new)
-    };
     match (asked.await, known) {
         (Ok(found), _) => {
             memory.keep_policies(found.clone(), now);
@@ -122,6 +122,16 @@ pub async fn in_force<P: Ports>(ports: &P) -> Result<Rc<InForce>, Problem> {
         }
         (Err(problem), _) => Err(problem),
     }
+}
+
+/// The policies that public pages show. They decide nothing.
+///
+/// Those of a closed CA have the configured policy: they answer also while a restore exchanges what is in force.
+///
+/// # Errors
+/// As [`in_force`].
+pub async fn in_force_shown<P: Ports>(ports: &P) -> Result<Rc<InForce>, Problem> {
+    if ports.settings().closed { Ok(Rc::default()) } else { in_force(ports).await }
 }
 
 /// The rule of an external account key. Configured and created keys do not share a kid, and accounts of a key never

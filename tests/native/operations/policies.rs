@@ -231,6 +231,22 @@ fn dry_run_decides_like_an_order() {
 }
 
 #[test]
+fn closed_ca_decides_by_the_policy_in_force() {
+    let operator = Operator::new();
+    put(&operator, &json!({ "allow": ["*.a.test"] }));
+    let shut = super::backup::closed(&operator, true);
+    let question = json!({ "identifiers": ["x.a.test", "b.test"] });
+    let answer = shut.post("policy/check", &question).is(200).json();
+    let allowed = |n: usize| answer["identifiers"][n]["allowed"].clone();
+    assert_eq!((&answer["version"], allowed(0), allowed(1)), (&1.into(), true.into(), false.into()), "{answer}");
+    // The directory answers all the same.
+    shut.world.ask("GET", "/directory").is(200);
+    // A policy that was exchanged within the time of the cache counts at once.
+    put(&operator, &json!({ "allow": ["b.test"] }));
+    assert_eq!(shut.post("policy/check", &question).is(200).json()["version"], 2);
+}
+
+#[test]
 fn dry_run_stores_nothing() {
     let operator = Operator::new();
     put(&operator, &json!({ "allow": ["*.a.test"] }));
