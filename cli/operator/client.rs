@@ -52,6 +52,28 @@ pub struct Document {
     pub value: Value,
 }
 
+/// An action that waits for a second person, as an error.
+#[derive(Clone, Debug)]
+pub struct Waits {
+    /// The id of its approval.
+    pub id: String,
+    /// The end of the time for its confirmation.
+    pub until: String,
+}
+
+impl std::fmt::Display for Waits {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { id, until } = self;
+        write!(
+            f,
+            "nothing was changed yet: this waits for a second person. Another operator confirms it until {until} with \
+             `selvedge approvals confirm {id}`"
+        )
+    }
+}
+
+impl std::error::Error for Waits {}
+
 /// Entries of a list, over one or more pages.
 #[derive(Debug)]
 pub struct Listed {
@@ -301,15 +323,12 @@ impl Listed {
     }
 }
 
-/// The message about an action that waits for a second person.
-fn waits(status: u16, text: &str) -> Option<String> {
+/// Reads an answer about an action that waits for a second person.
+fn waits(status: u16, text: &str) -> Option<Waits> {
     let body = serde_json::from_str::<Value>(text).ok().filter(|_| status == 202)?;
     let id = plain(body.pointer("/approval/id")?.as_str()?);
     let until = plain(body.pointer("/approval/until").and_then(Value::as_str).unwrap_or_default());
-    Some(format!(
-        "nothing was changed yet: this waits for a second person. Another operator confirms it until {until} with \
-         `selvedge approvals confirm {id}`"
-    ))
+    Some(Waits { id, until })
 }
 
 /// The query of a page.

@@ -10,7 +10,7 @@ use super::certificates;
 use super::operator::Operator;
 use super::replacements::{SELECTS, selection};
 use super::state::{not_found, shown};
-use super::{accounts, external_keys, policies, revocations};
+use super::{accounts, external_keys, imports, policies, revocations};
 use crate::ca::http::message::{Answer, Body, Request};
 use crate::ca::http::operator_routes::{AdminRoute, PREFIX};
 use crate::ca::ledger::filter::{Query, Standing};
@@ -42,6 +42,7 @@ fn action<P: Ports>(ports: &P, route: &AdminRoute) -> Option<&'static str> {
         AdminRoute::Deactivate(_) => (needed.accounts, "account.deactivate"),
         AdminRoute::Revoke(_) => (needed.revoke.is_some(), "certificate.revoke"),
         AdminRoute::Revocations => (needed.revoke.is_some(), "certificates.revoke"),
+        AdminRoute::Import => (needed.revoke.is_some(), "certificates.import"),
         _ => (false, ""),
     };
     on.then_some(name)
@@ -77,6 +78,13 @@ pub async fn gate<P: Ports>(
             Revocations::Gate(gate) => return Ok(gate),
             Revocations::Many(pinned) => body = pinned,
         },
+        AdminRoute::Import => {
+            let n = apart(imports::revocations(ports, operator, request)).await?;
+            if n == 0 || few(ports, operator, (n, n)).await? {
+                return Ok(Gate::Open);
+            }
+            body::text(request)?.clone_into(&mut body);
+        }
         _ => body::text(request)?.clone_into(&mut body),
     }
     Ok(Gate::Waits(Box::new(apart(ask(ports, operator, request, what, body)).await)))
@@ -318,6 +326,7 @@ async fn run<P: Ports>(ports: &P, operator: &Operator, request: &Request, route:
         AdminRoute::Deactivate(id) => apart(accounts::deactivate(ports, operator, request, id)).await,
         AdminRoute::Revoke(serial) => apart(certificates::revoke(ports, operator, request, serial)).await,
         AdminRoute::Revocations => apart(revocations::step(ports, operator, request)).await,
+        AdminRoute::Import => apart(imports::import(ports, operator, request)).await,
         _ => Err(not_found("approval")),
     }
 }

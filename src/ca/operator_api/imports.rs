@@ -62,7 +62,36 @@ pub async fn import<P: Ports>(ports: &P, operator: &Operator, request: &Request)
     .await
 }
 
+/// Counts the certificates that an import would mark as revoked, and that are not yet.
+///
+/// A request that the import refuses counts none.
+///
+/// # Errors
+/// When a partition does not answer.
+pub async fn revocations<P: Ports>(ports: &P, operator: &Operator, request: &Request) -> Result<usize, Problem> {
+    let counted = async {
+        let members = Input::body(request, &["certificates", "check"])?;
+        if members.flag("check")?.unwrap_or_default() {
+            return Ok(0);
+        }
+        let mut batch = read(ports, operator, &members).await?;
+        take(ports, &mut batch, true).await?;
+        Ok(batch.revocations())
+    };
+    counted.await.or_else(|problem: Problem| if problem.status < 500 { Ok(0) } else { Err(problem) })
+}
+
 impl Batch {
+    /// Counts the certificates that their import revokes here, or whose keys it blocks.
+    fn revocations(&self) -> usize {
+        let revokes = |(at, one): &&(usize, CertificateToImport)| {
+            let fate = self.fates.get(*at).and_then(|fate| fate.get("fate"));
+            let is_here = one.entry.foreign().is_none() || one.entry.blocks_key();
+            one.entry.revoked.is_some() && is_here && fate.is_some_and(|fate| fate != "known")
+        };
+        self.ledgers.values().flatten().filter(revokes).count()
+    }
+
     /// Counts the fates, for the audit record.
     fn said(&self) -> String {
         let count = |fate: &str| self.fates.iter().filter(|one| one.get("fate").is_some_and(|is| is == fate)).count();

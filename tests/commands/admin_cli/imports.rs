@@ -42,13 +42,14 @@ fn files_of_all_forms_are_checked_before_they_are_imported() {
         &["5 would be imported", "4 are signed by an issuer", "1 are of other CAs", "left out: 1 certificates of CAs"],
     );
     run.is(0, &["left out: 2 files without a certificate"]);
-    assert_eq!(sent(&double).len(), 1);
+    assert_eq!(sent(&double).len(), 2, "what is revoked has a request of its own");
     double.run(&import(&["export"])).is(0, &["5 imported, 0 marked as revoked"]);
     let sent = sent(&double);
     let checks: Vec<&Value> = sent.iter().map(|body| &body["check"]).collect();
-    assert_eq!(checks, [&json!(true), &json!(true), &json!(false)]);
-    assert_eq!(sent[1]["certificates"], sent[2]["certificates"]);
-    let revoked: Vec<&Value> = sent[2]["certificates"].as_array().unwrap().iter().map(|one| &one["revoked"]).collect();
+    assert_eq!(checks, [true, true, true, true, false, false].map(Value::Bool).each_ref());
+    let certificates = |n: usize| sent[n]["certificates"].as_array().unwrap();
+    assert_eq!([certificates(2), certificates(3)], [certificates(4), certificates(5)]);
+    let revoked: Vec<&Value> = certificates(4).iter().chain(certificates(5)).map(|one| &one["revoked"]).collect();
     assert_eq!(revoked.iter().filter(|one| one["at"] == NOW.rfc3339()).count(), 1, "{revoked:?}");
     assert_eq!(revoked.iter().filter(|one| one.is_null()).count(), 4);
     let told = double.run(&[&import(&["export"])[..], &["--json"]].concat());
@@ -75,7 +76,7 @@ fn list_of_the_old_authority_marks_what_it_revoked() {
         run.is(1, &["old.crl cannot be checked", "name the file with that CA's certificate"]);
     }
     double.run(&import(&[&leaves, "--crl", &issuer])).is(1, &["issuer.pem is no CRL, so nothing was imported"]);
-    assert_eq!(double.operations().len(), 2, "nothing is asked for a wrong file");
+    assert_eq!(double.operations().len(), 4, "nothing is asked for a wrong file");
 }
 
 #[test]
@@ -103,6 +104,29 @@ fn unusable_file_is_named_and_nothing_is_asked() {
     double.run(&import(&[&issuer])).is(1, &["no certificate of a subscriber", "nothing was imported"]);
     double.run(&["certs", "import"]).is(2, &["<PATH>"]);
     assert_eq!(double.operations(), Vec::<String>::new());
+}
+
+#[test]
+fn revocations_that_wait_for_a_second_person_do_not_hold_up_the_others() {
+    let double = Double::with(|request, asked| {
+        let body: Value = serde_json::from_str(&asked.body).unwrap_or_default();
+        let waits = body["check"] == false && asked.body.contains("\"revoked\"");
+        let act = json!({"at": "2026-11-24T12:00:00Z", "by": "ada"});
+        let approval = json!({"id": "appr1", "action": "certificates.import", "path": "certificates/import",
+            "state": "pending", "role": "owner", "asked": act, "until": "2026-11-25T12:00:00Z", "decided": null});
+        (request.operation == "importCertificates" && waits).then(|| (202, json!({ "approval": approval })))
+    });
+    let ca = Ca::new();
+    for n in 1..4_u8 {
+        let time = if n == 2 { NOW.secs() } else { 0 };
+        let data = json!({"certificate": text(&ca.leaf(n, &format!("n{n}.test")).der), "revocation_time": time});
+        double.write(&format!("{n}.json"), &json!({ "data": data }).to_string());
+    }
+    let run = double.run(&import(&["1.json", "2.json", "3.json"]));
+    run.is(1, &["2 imported", "`selvedge approvals confirm appr1`", "1 certificates are not imported yet"]);
+    let sizes: Vec<usize> = sent(&double).iter().map(|body| body["certificates"].as_array().unwrap().len()).collect();
+    assert_eq!(sizes, [2, 1, 2, 1], "checks, then the others, then what is revoked");
+    double.run(&import(&["1.json", "3.json"])).is(0, &["2 imported"]);
 }
 
 #[test]

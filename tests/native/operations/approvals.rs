@@ -1,6 +1,8 @@
 //! Actions that a second person has to confirm.
 
+use super::imports::{bodied, fates, import, plain};
 use super::operator::{BEN, DAY, Operator, SECOND, address, issue};
+use super::other_program::{Made, OtherProgram};
 use selvedge::ca::config::admin_tokens::AdminTokens;
 use selvedge::ca::config::four_eyes::FourEyes;
 use selvedge::ca::testing::{Answered, World};
@@ -11,7 +13,12 @@ const EVE: &str = "eve-token-0123456789-0123456789-abc";
 
 /// A CA on which two persons act: ada asks, ben confirms; eve is a revoker.
 fn guarded(list: &str) -> (Operator, Operator, Operator) {
-    let operator = Operator::of(&World::new());
+    guarded_of(&World::new(), list)
+}
+
+/// As [`guarded`], on this CA.
+fn guarded_of(world: &World, list: &str) -> (Operator, Operator, Operator) {
+    let operator = Operator::of(world);
     let tokens = json!({ "ada": operator.token, "ben": BEN, "eve": { "token": EVE, "role": "revoker" } }).to_string();
     let world = operator.world.reconfigured(|settings| {
         settings.admin = AdminTokens::read(Some(&tokens)).unwrap();
@@ -183,6 +190,59 @@ fn confirmed_revocation_goes_on_in_steps_for_its_two_persons_only() {
     assert!(detail.ends_with(&format!("asked by ada, confirmed by ben, approval {id}")), "{detail}");
     ada.world.pass(DAY);
     ben.post("revocations", &json!({ "approval": id })).refused(403, Kind::Unauthorized);
+}
+
+#[test]
+fn revocations_of_an_import_wait_beyond_the_number_of_one_person() {
+    let program = OtherProgram::new("Our Issuer");
+    let (ada, ben, eve) = guarded_of(&World::new().with_only(&program.authority), "revoke:1");
+    ada.world.pass(DAY);
+    let at = ada.world.now().rfc3339();
+    let revoked = |made: &Made, reason: Option<u8>| {
+        let mut element = plain(made);
+        element["revoked"] = json!({ "at": at });
+        if let Some(reason) = reason {
+            element["revoked"]["reason"] = reason.into();
+        }
+        element
+    };
+    let made: Vec<Made> = (1..6).map(|n| program.certificate(&[n], &[&format!("n{n}.test")], None)).collect();
+    let listed =
+        |status: &str| ada.see(&format!("certificates?status={status}"))["certificates"].as_array().unwrap().len();
+    // What is not revoked needs no second person, nor does a check.
+    assert_eq!(fates(import(&ada, &[plain(&made[0])])), ["imported"]);
+    let two = [revoked(&made[1], None), revoked(&made[2], None)];
+    assert_eq!(fates(ada.post("certificates/import", &bodied(&two, true))), ["imported", "imported"]);
+    // One is within the number; it is not counted again by the same import.
+    for fate in ["imported", "known"] {
+        assert_eq!(fates(import(&ada, &two[..1])), [fate]);
+    }
+    let id = waits(import(&ada, &[&two[..], &[plain(&made[3])]].concat()));
+    assert_eq!((listed("valid"), listed("revoked")), (1, 1), "nothing of the request was stored");
+    // A certificate that is here already is revoked under the same rule.
+    let late = waits(import(&ada, &[revoked(&made[0], Some(4))]));
+    let shown = ben.see(&format!("approvals/{id}"));
+    assert_eq!((&shown["action"], &shown["path"]), (&"certificates.import".into(), &"certificates/import".into()));
+    decide(&ada, &id, "confirm").refused(403, Kind::Unauthorized);
+    let lacks = decide(&eve, &id, "confirm").refused(403, Kind::Unauthorized);
+    assert!(lacks.detail().contains("needs the permission \"import\""), "{}", lacks.detail());
+    let done = decide(&ben, &id, "confirm").is(200).json();
+    let became: Vec<&Value> =
+        done["result"]["certificates"].as_array().unwrap().iter().map(|one| &one["fate"]).collect();
+    assert_eq!(became, ["known", "imported", "imported"]);
+    assert_eq!((listed("valid"), listed("revoked")), (2, 2));
+    assert_eq!(recorded(&ada, 2), ["ada certificates.import done", "ben approval.confirm done"]);
+    decide(&ben, &late, "confirm").is(200);
+    assert_eq!((listed("valid"), listed("revoked")), (1, 3));
+    // Another CA's is only noted here; but its key is blocked if it was compromised.
+    let other = OtherProgram::new("Their CA");
+    let theirs: Vec<Made> = (7..9).map(|n| other.certificate(&[n], &[&format!("n{n}.test")], None)).collect();
+    assert_eq!(fates(import(&ada, &[revoked(&theirs[0], Some(4))])), ["imported"]);
+    waits(import(&ada, &[revoked(&theirs[1], Some(1))]));
+    // A wrong request is refused at once.
+    let mut wrong = revoked(&made[4], None);
+    wrong["revoked"]["at"] = "never".into();
+    import(&ada, &[wrong]).refused(400, Kind::Malformed);
 }
 
 #[test]

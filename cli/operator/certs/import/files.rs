@@ -56,6 +56,11 @@ pub struct Found {
 }
 
 impl Leaf {
+    /// Whether it is revoked.
+    pub fn is_revoked(&self) -> bool {
+        self.revoked.is_some()
+    }
+
     /// The certificate as the operations API takes it.
     pub fn shown(&self) -> Value {
         match self.revoked {

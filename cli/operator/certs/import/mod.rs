@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use self::files::{Found, Leaf};
 use super::certificate::PATH;
 use crate::common::host::{print, say};
-use crate::operator::client::{Client, escaped};
+use crate::operator::client::{Client, Waits, escaped};
 use crate::operator::target::Target;
 
 /// Most characters of certificates in one request, whose body has at most 64 kB.
@@ -46,7 +46,9 @@ pub fn run(client: &Client, at: &Target, options: &Options) -> Result<()> {
         say(format!("{listed} of the certificates are revoked by the CRLs"));
     }
     found.left_out().into_iter().for_each(say);
-    let leaves: Vec<&Leaf> = found.leaves.values().collect();
+    let mut leaves: Vec<&Leaf> = found.leaves.values().collect();
+    // A second person may have to confirm revocations: the others do not share a request with them.
+    leaves.sort_by_key(|leaf| leaf.is_revoked());
     if leaves.is_empty() {
         bail!(
             "there is no certificate of a subscriber in these files, so nothing was imported. Name the files with the \
@@ -54,35 +56,53 @@ pub fn run(client: &Client, at: &Target, options: &Options) -> Result<()> {
         );
     }
     // The authority checks all of them before it stores the first.
-    let mut fates = send(client, &leaves, true)?;
+    let (mut fates, mut waiting) = send(client, &leaves, true)?;
     if !options.dry_run {
-        fates = send(client, &leaves, false).context(
+        (fates, waiting) = send(client, &leaves, false).context(
             "the certificates were checked, and some of them may be imported; repeat the command: what is there already \
              stays as it is",
         )?;
     }
     show(at, &fates, options.dry_run);
+    for Waits { id, until } in &waiting {
+        say(format!("until {until} another operator confirms with `selvedge approvals confirm {id}`"));
+    }
+    if !waiting.is_empty() {
+        bail!("{} certificates are not imported yet: they wait for a second person, by the commands above", {
+            leaves.len().saturating_sub(fates.len())
+        });
+    }
     Ok(())
 }
 
-/// Sends the certificates in batches. Returns what became of each.
-fn send(client: &Client, leaves: &[&Leaf], check: bool) -> Result<Vec<Value>> {
-    let mut fates = Vec::new();
+/// Sends the certificates in batches. Returns what became of each, and the batches that wait for a second person.
+fn send(client: &Client, leaves: &[&Leaf], check: bool) -> Result<(Vec<Value>, Vec<Waits>)> {
+    let (mut fates, mut waiting) = (Vec::new(), Vec::new());
     for batch in batches(leaves) {
         let certificates: Vec<Value> = batch.iter().map(|leaf| leaf.shown()).collect();
         let answer = client.post(&[PATH, "import"], &json!({ "certificates": certificates, "check": check }));
-        let answer = answer.with_context(|| files_of(&batch))?.value;
+        let answer = match answer {
+            Err(error) if error.is::<Waits>() => {
+                waiting.extend(error.downcast::<Waits>());
+                continue;
+            }
+            answer => answer.with_context(|| files_of(&batch))?.value,
+        };
         let part = answer.get("certificates").and_then(Value::as_array).filter(|part| part.len() == batch.len());
         fates.extend(part.context("the authority's response lacks what became of the certificates")?.iter().cloned());
     }
-    Ok(fates)
+    Ok((fates, waiting))
 }
 
 fn batches<'a>(leaves: &[&'a Leaf]) -> Vec<Vec<&'a Leaf>> {
     let (mut all, mut size) = (Vec::<Vec<&Leaf>>::new(), 0_usize);
     for leaf in leaves {
         let more = leaf.der.len();
-        match all.last_mut().filter(|last| last.len() < MAX_CERTIFICATES && size.saturating_add(more) <= BATCH_SIZE) {
+        let fits = |last: &Vec<&Leaf>| {
+            let is_alike = last.first().is_none_or(|first| first.is_revoked() == leaf.is_revoked());
+            is_alike && last.len() < MAX_CERTIFICATES && size.saturating_add(more) <= BATCH_SIZE
+        };
+        match all.last_mut().filter(|last| fits(last)) {
             Some(last) => last.push(leaf),
             None => {
                 all.push(vec![leaf]);
