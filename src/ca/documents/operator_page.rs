@@ -25,6 +25,7 @@ const SCRIPT: &str = concat!(
     include_str!("operator_page/pictures.js"),
     include_str!("operator_page/lists.js"),
     include_str!("operator_page/actions.js"),
+    include_str!("operator_page/backups.js"),
     include_str!("operator_page/logs.js"),
     include_str!("operator_page/overview.js"),
     include_str!("operator_page/certificates.js"),

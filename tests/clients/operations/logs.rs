@@ -1,18 +1,8 @@
-//! Transparency logs on the operators' page: none, and many with long names.
+//! Transparency logs and backups on the operators' page: none, and much with long names.
 
 use super::desk::Desk;
 use super::page::inspect;
 use serde_json::{Value, json};
-
-/// Puts these logs into the overview that the page gets.
-const ANSWER: &str = "const logs = arguments[0], real = window.fetch;
-    window.fetch = async (path, request) => {
-        const answer = await real(path, request);
-        if (!path.endsWith('/admin/v1/overview')) return answer;
-        const it = await answer.json();
-        it.health.logs = logs;
-        return new Response(JSON.stringify(it), { headers: { 'Content-Type': 'application/json' } });
-    };";
 
 /// A checkpoint of some entries.
 fn point(size: u64) -> Value {
@@ -56,10 +46,9 @@ fn logs_and_their_witnesses_fit_with_much_data_and_with_none() {
     desk.sign_in();
     let section = || desk.browser.find(".logs").text();
     assert!(section().contains("No log is open"), "{}", section());
+    photograph(&desk, "logs", "none");
     inspect(&desk, "/", "no-logs");
-    desk.browser.execute(ANSWER, &[many()]);
-    desk.show("#/certificates");
-    desk.show("#/");
+    overview(&desk, &json!({ "logs": many() }));
     assert_eq!(desk.browser.find_all(".logs tbody tr").len(), 21);
     for words in
         ["met five-of-eight", "missing five-of-eight", "not yet met", "no witnesses", "4 of 8 cosigned", "3 faulty"]
@@ -67,27 +56,83 @@ fn logs_and_their_witnesses_fit_with_much_data_and_with_none() {
         assert!(section().contains(words), "{words} in {}", section());
     }
     inspect(&desk, "/", "many-logs");
-    photograph(&desk, "closed");
+    photograph(&desk, "logs", "closed");
     // All open, as wide as they get.
     desk.browser.execute("document.querySelectorAll('.logs details').forEach((one) => { one.open = true; })", &[]);
     for state in ["forked", "refused", "silent", "waiting", "never cosigned", "1,134 behind"] {
         assert!(section().contains(state), "{state} in {}", section());
     }
-    photograph(&desk, "open");
+    photograph(&desk, "logs", "open");
     assert_eq!(desk.complaints(), [""; 0]);
 }
 
-/// Takes pictures of the logs, in which no text is cut off.
-fn photograph(desk: &Desk, state: &str) {
-    let cut = "scrollTo(0, document.querySelector('.logs').offsetTop);
-        return [...document.querySelectorAll('.logs .line, .logs li, .logs .cell')]
-            .filter((one) => one.getBoundingClientRect().right > document.querySelector('.logs').getBoundingClientRect().right)
+/// The state of the schedule after a backup, while another is under way and after one that failed.
+fn busy() -> Value {
+    let why = "the bucket does not answer: ".to_owned() + &"a-word-without-an-end".repeat(20);
+    json!({
+        "since": "2026-11-01T00:00:00Z", "due": "2026-12-02T03:00:00Z", "running": "2026-12-01T03:00:00Z",
+        "failed": { "begun": "2026-11-30T03:00:00Z", "at": "2026-11-30T04:00:00Z", "why": why },
+        "last": {
+            "name": "1764385200-0a1b2c3d4e5f60718293a4b5c6d7e8f9", "begun": "2026-11-29T03:00:00Z",
+            "ended": "2026-11-29T03:00:40Z", "octets": 1_234_567_890_u64,
+        },
+    })
+}
+
+#[test]
+fn backups_fit_with_much_data_and_with_none() {
+    let desk = Desk::new();
+    desk.sign_in();
+    let section = || desk.browser.find(".backups").text();
+    assert!(section().contains("No backup is due"), "{}", section());
+    photograph(&desk, "backups", "none");
+    let first = json!({ "since": "2026-12-01T00:00:00Z", "due": "2026-12-01T03:00:00Z", "running": null, "failed": null, "last": null });
+    overview(&desk, &json!({ "backups": first }));
+    assert!(section().contains("none yet") && !section().contains("failed"), "{}", section());
+    overview(&desk, &json!({ "backups": busy() }));
+    for words in [
+        "whole",
+        "0a1b2c3d4e5f60718293a4b5c6d7e8f9",
+        "1.2 GB",
+        "failed",
+        "does not answer",
+        "since",
+        "2026-12-02 03:00",
+    ] {
+        assert!(section().contains(words), "{words} in {}", section());
+    }
+    inspect(&desk, "/", "backups");
+    photograph(&desk, "backups", "busy");
+    assert_eq!(desk.complaints(), [""; 0]);
+}
+
+/// Shows the overview with these members of its health in place of the CA's.
+fn overview(desk: &Desk, health: &Value) {
+    const ANSWER: &str = "const health = arguments[0], real = window.fetch;
+        window.fetch = async (path, request) => {
+            const answer = await real(path, request);
+            if (!path.endsWith('/admin/v1/overview')) return answer;
+            const it = await answer.json();
+            Object.assign(it.health, health);
+            return new Response(JSON.stringify(it), { headers: { 'Content-Type': 'application/json' } });
+        };";
+    desk.browser.execute(ANSWER, &[health.clone()]);
+    desk.show("#/certificates");
+    desk.show("#/");
+}
+
+/// Takes pictures of a section, in which no text is cut off.
+fn photograph(desk: &Desk, section: &str, state: &str) {
+    let cut = "const section = document.querySelector('.' + arguments[0]);
+        scrollTo(0, section.offsetTop);
+        return [...section.querySelectorAll('.line, li, .cell, dd')]
+            .filter((one) => one.getBoundingClientRect().right > section.getBoundingClientRect().right)
             .map((one) => one.innerText);";
     for (width, height) in [(390, 844), (1280, 800), (1920, 1080)] {
         desk.browser.set_window(width, height);
         assert!(desk.fits(), "wider than {width}");
-        assert_eq!(desk.browser.execute(cut, &[]), json!([]), "{width}");
-        desk.browser.screenshot(format!("page/many-logs/{state}-{width}.png"));
+        assert_eq!(desk.browser.execute(cut, &[json!(section)]), json!([]), "{width}");
+        desk.browser.screenshot(format!("page/many-{section}/{state}-{width}.png"));
     }
     desk.browser.set_window(1280, 800);
 }

@@ -216,6 +216,7 @@ async function viewOverview(root) {
         { class: "charts two" },
       ),
       logs(it.health),
+      backups(it.health),
       el(
         "section",
         { class: "card" },
