@@ -43,7 +43,7 @@ fn ed25519_public(of: &LogKey) -> Result<[u8; 32], CryptoFailure> {
     Ok(spki.last_chunk().copied().unwrap_or_default())
 }
 
-/// The public octets of the key of a log; `None` where the platform lacks its algorithm.
+/// The public octets of a log's key; `None` where the platform lacks its algorithm.
 pub(super) fn public(world: &World, of: &LogKey) -> Result<Option<Vec<u8>>, CryptoFailure> {
     match of.kind() {
         KeyKind::MlDsa44Cosignature if world.state.platform.lacks_ml_dsa.get() => Ok(None),

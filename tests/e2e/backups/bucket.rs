@@ -1,4 +1,6 @@
-//! A CA with a bucket: a double of R2 behind the binding of workerd, or Cloudflare's simulator.
+//! A CA with a bucket.
+//!
+//! Behind the binding of workerd is a double of R2, or Cloudflare's simulator.
 
 use super::simulator::Simulator;
 use crate::common::companion::companion;

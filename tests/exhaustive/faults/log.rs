@@ -27,9 +27,9 @@ pub fn logging(fixture: &Fixture) -> Vec<Case<'_>> {
     all
 }
 
-/// Leaves ML-DSA-44, which takes a third of all time, to the cases about logs and issuance.
+/// Leaves signatures of ML-DSA-44 to the cases about logs and issuance.
 ///
-/// The others run on a platform without it, where checkpoints have one signature.
+/// They took a third of all time. The other cases run on a platform without it, where checkpoints have one signature.
 pub fn signing_as_needed(cases: Vec<Case<'_>>) -> Vec<Case<'_>> {
     for case in &cases {
         case.start.set_ml_dsa(case.name.starts_with("log: ") || ["finalize", "alarms"].contains(&case.name.as_str()));
