@@ -66,7 +66,7 @@ fn logs_and_their_witnesses_fit_with_much_data_and_with_none() {
     assert_eq!(desk.complaints(), [""; 0]);
 }
 
-/// The state of the schedule after a backup, while another is under way and after one that failed.
+/// The state of a schedule with a whole backup, a failed one and one under way.
 fn busy() -> Value {
     let why = "the bucket does not answer: ".to_owned() + &"a-word-without-an-end".repeat(20);
     json!({
