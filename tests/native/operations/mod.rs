@@ -6,6 +6,7 @@ mod approvals;
 mod audit;
 mod auth;
 mod backup;
+mod backup_costs;
 mod backups;
 mod bodies;
 mod calendar;
