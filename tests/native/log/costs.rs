@@ -1,13 +1,20 @@
 //! What reading costs in logs of few and of many leaves: the table of docs/TRANSPARENCY.md.
 
 use super::{audited, enter, file, ids, logged, logs, read, record, stored};
-use selvedge::ca::testing::World;
-use selvedge::tlog::Tile;
+use core::time::Duration;
+use selvedge::ca::config::log_policy::LogPolicy;
+use selvedge::ca::testing::{TestWitness, World};
 use selvedge::tlog::tile::Resource;
+use selvedge::tlog::{Policy, Tile};
+use selvedge::validation::outbound::FetchAnswer;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 /// The length of a usual to-be-signed certificate, in octets.
 const USUAL: usize = 900;
+
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// A log of so many leaves, with the serial number of one of its certificates.
 ///
@@ -65,6 +72,36 @@ fn costs(size: u64) -> BTreeMap<&'static str, Cost> {
     paths.into_iter().map(|(what, path)| (what, cost(&path))).collect()
 }
 
+/// The cost of the consistency proof for a witness that answers 409.
+///
+/// The witness has a third of the leaves. The alarm that asks a witness reads a checkpoint and the proof. Later is what the proof alone reads.
+fn consistency(size: u64) -> Cost {
+    let (world, ..) = grown(size);
+    let old = (size / 3).max(1);
+    let witness = TestWitness::new("w0.example", &[], world.now());
+    let text = format!("witness w0 {} https://w0.example/witness\nquorum w0\n", witness.vkey());
+    let policy = LogPolicy { policy: Policy::parse(&text).unwrap(), interval: DAY, required: false };
+    let world = world.reconfigured(|settings| settings.log_policy = Some(policy));
+    let asked = Rc::new(RefCell::new(Vec::new()));
+    let (from, seen) = (world.clone(), asked.clone());
+    world.network().serve("https://w0.example/witness/add-checkpoint", move |body| {
+        seen.borrow_mut().push((from.rows_read("ledger/"), body.to_owned()));
+        let (status, answer) =
+            if body.starts_with(&format!("old {old}\n")) { (500, String::new()) } else { (409, format!("{old}\n")) };
+        Ok(FetchAnswer { status, location: None, body: answer.into_bytes() })
+    });
+    world.restart();
+    let before = world.rows_read("ledger/");
+    // It sets the alarm for the witnesses: none came with the policy.
+    world.ask("GET", "/issuers").is(200);
+    world.live(Duration::from_secs(1));
+    let asked = asked.borrow();
+    let [(first, without), (second, with)] = &asked[..] else { panic!("{asked:?}") };
+    assert!(without.starts_with("old 0\n\n") && with.starts_with(&format!("old {old}\n")), "{asked:?}");
+    assert!(!with.starts_with(&format!("old {old}\n\n")), "a proof: {with}");
+    (second - before, second - first, with.len())
+}
+
 /// The bounds in the documents: rows after a start, rows later, octets.
 fn documented(what: &str) -> Cost {
     let document = include_str!("../../../docs/TRANSPARENCY.md");
@@ -77,7 +114,8 @@ fn documented(what: &str) -> Cost {
 fn reads_cost_few_rows_in_a_log_of_any_size() {
     println!("leaves | resource | rows read after a start | later | octets");
     for size in [2, 1_000, 100_000] {
-        for (what, (cold, warm, octets)) in costs(size) {
+        let consistency = [("consistency proof", consistency(size))];
+        for (what, (cold, warm, octets)) in costs(size).into_iter().chain(consistency) {
             println!("{size} | {what} | {cold} | {warm} | {octets}");
             let most = documented(what);
             assert!(
