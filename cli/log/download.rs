@@ -11,10 +11,11 @@ use selvedge::tlog::{Checkpoint, Tile};
 
 use super::alarm::{Alarm, Kind};
 use super::report::Report;
-use super::source::{ABOUT, Access, Source};
+use super::source::{ABOUT, About, Access, Source};
 use super::tiles::{Tiles, find};
 use super::verify::newest;
 use crate::common::files::{Readers, Staged};
+use crate::common::web::plain;
 
 /// Options of `log download`.
 #[derive(Clone, Debug, clap::Args)]
@@ -51,14 +52,18 @@ impl Download<'_> {
         let note = newest(self.source)?;
         let refused = |fault| Alarm::new(Kind::Checkpoint, format!("the checkpoint is refused: {fault}"));
         let Checkpoint { size, root, origin, .. } = Checkpoint::parse(note.text()).map_err(refused)?;
-        let about = self.source.about()?.unwrap_or_default();
+        let mut about = self.source.about()?.unwrap_or_default();
+        about.origin.clone_from(&origin);
+        self.claim(&about)?;
         for tile in tiles(size) {
             self.hashes(tile)?;
         }
         let folder = Source::Folder(self.folder.to_path_buf());
         let mut here = Tiles::new(&folder, size);
         if here.root(size)? != root {
-            bail!(Alarm::new(Kind::Tree, "the downloaded tiles have another root than the checkpoint"));
+            let text = "the tiles have another root than the checkpoint: download into a new folder, to see whether those of \
+                        the log are wrong or those that were in this folder";
+            bail!(Alarm::new(Kind::Tree, text));
         }
         if !hashes_only {
             for tile in tiles_of_level(0, size).filter(|tile| tile.first_hash() >= about.least) {
@@ -75,6 +80,19 @@ impl Download<'_> {
             report.notes.push(format!("the log serves entries from index {} on", about.least));
         }
         Ok(())
+    }
+
+    /// Refuses the folder of another log, and marks a new one.
+    fn claim(&self, about: &About) -> Result<()> {
+        let folder = self.folder.display();
+        match Source::Folder(self.folder.to_path_buf()).about()? {
+            Some(here) if !here.origin.is_empty() && here.origin != about.origin => {
+                let (has, wanted) = (plain(&here.origin), plain(&about.origin));
+                bail!("the folder {folder} has the log {has}, and not {wanted}: choose another folder");
+            }
+            Some(_) => Ok(()),
+            None => self.write(&self.folder.join(ABOUT), serde_json::to_string_pretty(about)?.as_bytes()),
+        }
     }
 
     fn hashes(&mut self, tile: Tile) -> Result<()> {

@@ -54,7 +54,10 @@ pub fn run(options: &Options) -> Result<Report> {
     }
     let done = text(options, &serial).and_then(|text| match text {
         Some(text) => check(options, &entry, &text, &mut report),
-        None => Ok(()),
+        None => {
+            report.notes.push("no proof was checked: give one with --proof FILE, or a log with --log URL".to_owned());
+            Ok(())
+        }
     });
     report.take(done)?;
     report.show(options.access.json);

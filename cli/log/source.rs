@@ -108,7 +108,9 @@ impl Source {
                     "{text:?} is neither the URL of a log, as https://ca.example.org/log/ISSUER/ID, nor a folder of one"
                 );
             }
-            return Ok(Self::Folder(folder));
+            // `copy/` and `./copy` are `copy`, also in the file of what was seen.
+            let shorter = folder.strip_prefix(".").unwrap_or(&folder).components().collect::<PathBuf>();
+            return Ok(Self::Folder(if shorter.as_os_str().is_empty() { folder } else { shorter }));
         }
         let prefix = web::safe_url(text.trim_end_matches('/'))?;
         let root = access.root.as_deref().map(read_pem).transpose()?;
@@ -170,6 +172,23 @@ impl Source {
             (None, Self::Folder(_)) => Ok(Vec::new()),
         }
     }
+
+    /// The fault of a place without a log.
+    ///
+    /// For an issuer it has the URLs of its logs.
+    pub fn no_log(&self) -> String {
+        let name = self.name();
+        match self {
+            Self::Folder(_) => format!("{name} has no checkpoint: it is not a folder of a whole `log download`"),
+            Self::Web { agent, prefix, .. } => match listed(agent, prefix).unwrap_or_default().as_slice() {
+                [] => format!("{name} has no log; give the URL of a log, as https://ca.example.org/log/ISSUER/ID"),
+                logs => {
+                    let urls: Vec<_> = logs.iter().map(|about| plain(&about.url)).collect();
+                    format!("{name} is the URL of an issuer; give that of one of its logs: {}", urls.join(", "))
+                }
+            },
+        }
+    }
 }
 
 /// The logs that an issuer's list has.
@@ -183,12 +202,17 @@ fn listed(agent: &Agent, url: &Url) -> Result<Vec<About>> {
 /// # Errors
 /// When the server does not answer, or has none.
 pub fn fetch_proof(text: &str, serial: &str, access: &Access) -> Result<String> {
-    let Source::Web { agent, prefix, .. } = Source::open(text, access)? else {
+    let source = Source::open(text, access)?;
+    let Source::Web { agent, prefix, .. } = &source else {
         bail!("{text:?} is a folder; a proof is fetched from the URL of a log, or read with --proof FILE");
     };
-    let url = below(&parent(&prefix)?, &format!("proof/{serial}"))?;
-    let Answer { status, body, .. } = patiently(|| web::get(&agent, &url))?;
+    let url = below(&parent(prefix)?, &format!("proof/{serial}"))?;
+    let Answer { status, body, .. } = patiently(|| web::get(agent, &url))?;
     if status == 404 {
+        // Another place than a log has no proof either, which is no alarm.
+        if source.about()?.is_none() {
+            bail!(source.no_log());
+        }
         bail!(Alarm::new(
             Kind::Proof,
             format!("the logs of {url} have no certificate with the serial number {serial}")

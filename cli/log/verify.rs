@@ -118,7 +118,7 @@ impl Check<'_> {
 /// An [`Alarm`] when it is not a signed note.
 pub fn newest(source: &Source) -> Result<Note> {
     let File::Found(octets) = source.read(Resource::Checkpoint)? else {
-        bail!("{} has no checkpoint; check the URL or the folder of the log", source.name());
+        bail!(source.no_log());
     };
     let refused = |fault: String| Alarm::new(Kind::Checkpoint, format!("the checkpoint is not a signed note: {fault}"));
     let text = String::from_utf8(octets).map_err(|_| refused("it is not UTF-8".to_owned()))?;

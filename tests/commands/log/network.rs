@@ -44,7 +44,10 @@ fn answer(files: &BTreeMap<String, Vec<u8>>, asked: &Asked) -> Reply {
         let log = json!({ "id": "0a1b2c3d", "origin": ORIGIN, "url": url, "keys": keys, "least": 0 });
         return (200, json!({ "logs": [log] }).to_string().into_bytes()).into();
     }
-    let file = path.strip_prefix("/log/1/0a1b2c3d/").or_else(|| path.strip_prefix("/log/1/")).unwrap_or_default();
+    let file = path
+        .strip_prefix("/log/1/0a1b2c3d/")
+        .or_else(|| path.strip_prefix("/log/1/").filter(|file| file.starts_with("proof/")))
+        .unwrap_or_default();
     if file.starts_with("tile/entries/") && asked.header("authorization") != Some(&format!("Bearer {TOKEN}")) {
         return (401, Vec::new()).into();
     }
@@ -174,6 +177,39 @@ fn a_proof_is_fetched_by_the_serial_number() {
     fine(&place.run(&["proof", "1.pem", "--log", &double.url(), "--key", &key, "--save", "1.tlog-proof"]));
     assert_eq!(std::fs::read_to_string(place.path("1.tlog-proof")).unwrap(), proof);
     fine(&place.run(&["proof", "1.pem", "--proof", "1.tlog-proof", "--key", &key]));
+}
+
+/// Checks and proofs at the URL of an issuer, or of nothing, raise no alarm.
+#[test]
+fn the_url_of_no_log_is_no_alarm() {
+    let (place, ca) = (Place::new(), Ca::new());
+    place.write("1.pem", pem::write_certificate(&ca.leaf(1, "one.example.org").der).unwrap());
+    let double = Double::new(&Book::numbers(9));
+    let (log, host) = (double.url(), format!("http://{}", double.server.address));
+    let key = Signer::log().public.to_string();
+    for path in ["/log/1", "/log/1/", "/log/2/0a1b2c3d", "/log/1/ffffffff"] {
+        let url = format!("{host}{path}");
+        for command in [&["proof", "1.pem", "--log", &url, "--key", &key][..], &["verify", &url, "--key", &key]] {
+            let ended = place.run(command);
+            assert_eq!(ended.code, 2, "{command:?}: {}{}", ended.out, ended.err);
+            let says = if path.trim_end_matches('/') == "/log/1" { &log } else { "give the URL of a log" };
+            assert!(ended.err.contains(says), "{command:?}: {}", ended.err);
+        }
+    }
+}
+
+#[test]
+fn a_download_leaves_the_folder_of_another_log() {
+    let (place, double) = (Place::new(), Double::new(&Book::numbers(9)));
+    let download = ["download", &double.url(), "log", "--hashes-only"];
+    fine(&place.run(&download));
+    let about = std::fs::read_to_string(place.path("log/log.json")).unwrap();
+    place.write("log/log.json", about.replace(ORIGIN, "ca.example.org/log/2/ffffffff"));
+    let other = place.run(&download);
+    assert_eq!(other.code, 2, "{}{}", other.out, other.err);
+    assert!(other.err.contains("has the log ca.example.org/log/2/ffffffff, and not"), "{}", other.err);
+    place.write("log/log.json", about);
+    fine(&place.run(&download));
 }
 
 #[test]

@@ -63,7 +63,9 @@ fn a_proof_without_its_quorum_is_an_alarm() {
 #[test]
 fn the_entry_is_written_for_others() {
     let place = place(&[&Signer::log()]);
-    assert_eq!(place.run(&["proof", "1.pem", "--entry", "made.entry"]).code, 0);
+    let made = place.run(&["proof", "1.pem", "--entry", "made.entry"]);
+    assert_eq!(made.code, 0);
+    assert!(made.out.contains("note: no proof was checked"), "{}", made.out);
     assert_eq!(fs::read(place.path("made.entry")).unwrap(), fs::read(place.path("1.entry")).unwrap());
     let missing = place.run(&["proof", "1.pem"]);
     assert!(missing.code == 2 && missing.err.contains("--proof"), "{}", missing.err);

@@ -48,8 +48,11 @@ fn a_rewound_log_is_found_out() {
     let place = Place::with(&Book::numbers(9));
     assert_eq!(place.check("verify", &["--state", "state.json"]).code, 0);
     place.put(&Book::numbers(8));
-    let rewound = place.check("verify", &["--state", "state.json"]);
-    assert_eq!((rewound.code, rewound.alarms()), (1, vec!["rewound".to_owned()]));
+    let key = Signer::log().public.to_string();
+    for name in ["log", "log/", "./log", "./log/"] {
+        let rewound = place.run(&["verify", name, "--key", &key, "--json", "--state", "state.json"]);
+        assert_eq!((rewound.code, rewound.alarms()), (1, vec!["rewound".to_owned()]), "{name}");
+    }
 }
 
 #[test]
