@@ -18,7 +18,7 @@ mod wrangler_cli;
 pub use api::{Api, ApiOptions};
 pub use check::MODERN;
 pub use deployment::{Options, run};
-pub use project::{Options as NewOptions, run as new_folder};
+pub use project::{Options as NewOptions, run as new_folder, worker_name};
 pub use results::deployed_var;
 pub use secret_key::{Options as SecretKeyOptions, run as store_key};
 pub use wrangler_cli::{ListedSecret, WranglerCli};

@@ -32,7 +32,10 @@ pub struct Options {
 const MAX_NAME: usize = 63;
 
 /// Reads the name of a Worker, which may become a label of a host name.
-fn worker_name(text: &str) -> Result<String, String> {
+///
+/// # Errors
+/// What a name consists of.
+pub fn worker_name(text: &str) -> Result<String, String> {
     let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     if text.is_empty()
         || text.len() > MAX_NAME

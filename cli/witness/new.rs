@@ -17,6 +17,7 @@ use crate::common::invocation::companion;
 use crate::common::secret::new_ed25519_key;
 use crate::common::shell::quoted;
 use crate::common::template;
+use crate::deploy::worker_name;
 
 /// Files that belong into no repository.
 const IGNORED: &str = "/witness.key\n/state/\n/.wrangler\n";
@@ -34,7 +35,7 @@ pub struct Options {
     #[arg(long, value_name = "VKEY", value_parser = log)]
     log: Vec<VerifierKey>,
     /// The name of the Worker.
-    #[arg(long, value_name = "NAME", default_value = "selvedge-witness")]
+    #[arg(long, value_name = "NAME", default_value = "selvedge-witness", value_parser = worker_name)]
     worker: String,
 }
 

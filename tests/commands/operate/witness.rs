@@ -215,3 +215,17 @@ fn pinned_wrangler_takes_a_dry_run_and_asks_for_a_login() {
     assert!(real.0 == 1 && real.1.contains("wrangler login`, or set CLOUDFLARE_API_TOKEN"), "{}", real.1);
     assert!(!real.1.contains("is deployed"), "{}", real.1);
 }
+
+#[test]
+fn witness_is_made_only_with_a_name_that_a_worker_can_have() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["Bad Name!", "quoted\"", "-w", &"a".repeat(64)] {
+        let folder = dir.path().join("w");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_selvedge"));
+        command.args(["witness", "new"]).arg(&folder).args(["--name", "w.example.org"]).arg(format!("--worker={name}"));
+        let made = command.output().unwrap();
+        let said = String::from_utf8_lossy(&made.stderr).into_owned();
+        assert!(!made.status.success() && said.contains("is not a Worker's name"), "{name}: {said}");
+        assert!(!folder.exists(), "{name}");
+    }
+}
