@@ -172,12 +172,16 @@ impl Found {
         for (der, leaf) in &mut self.leaves {
             let Ok(parts) = Parts::read(der) else { continue };
             let Some(entry) = list.entry(parts.serial).filter(|_| parts.issuer == list.issuer) else { continue };
-            let reason = entry.reason.filter(|code| *code != 0 && ALLOWED_REASONS.contains(code));
-            leaf.revoked = Some(Revoked { at: entry.at, reason });
+            leaf.revoked = Some(Revoked { at: entry.at, reason: entry.reason.filter(is_kept) });
             marked = marked.saturating_add(1);
         }
         Ok(marked)
     }
+}
+
+/// Whether this CA uses a reason.
+fn is_kept(code: &u8) -> bool {
+    *code != 0 && ALLOWED_REASONS.contains(code)
 }
 
 fn refused(path: &Path, why: &str) -> Error {
@@ -213,13 +217,17 @@ fn in_pem(text: &str) -> Result<Vec<Vec<u8>>, String> {
     Ok(found)
 }
 
-/// Collects the members "certificate" of Vault's and OpenBao's answers, with "revocation_time" beside them.
+/// Collects the members "certificate", with "revocation_time" and "revocation_reason" beside them.
+///
+/// Vault and OpenBao give no reason.
 fn collect(json: &Value, found: &mut Vec<Read>) -> Result<(), String> {
     match json {
         Value::Object(members) => {
             if let Some(text) = members.get("certificate").and_then(Value::as_str) {
                 let revoked = members.get("revocation_time").and_then(Value::as_u64).filter(|at| *at > 0);
-                let revoked = revoked.map(|at| Revoked { at: Time::from_secs(at), reason: None });
+                let code = members.get("revocation_reason").and_then(Value::as_u64);
+                let reason = code.and_then(|code| u8::try_from(code).ok()).filter(is_kept);
+                let revoked = revoked.map(|at| Revoked { at: Time::from_secs(at), reason });
                 let all = in_pem(text)?;
                 if all.is_empty() {
                     return Err("its member \"certificate\" is no certificate in PEM".to_owned());
@@ -253,6 +261,12 @@ mod tests {
             json!([{ "data": { "certificate": PEM, "revocation_time": 0 } }, { "data": { "certificate": PEM } }]);
         let found = certificates(valid.to_string().as_bytes()).unwrap();
         assert_eq!(found.iter().filter(|(_, revoked)| revoked.is_none()).count(), 2);
+        for (code, kept) in
+            [(json!(1), Some(1)), (json!(0), None), (json!(6), None), (json!(257), None), (json!(null), None)]
+        {
+            let exported = json!([{ "certificate": PEM, "revocation_time": 9, "revocation_reason": code }]);
+            assert_eq!(certificates(exported.to_string().as_bytes()).unwrap()[0].1.unwrap().reason, kept, "{code}");
+        }
         for bad in ["{", "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n", "{\"certificate\":\"x\"}"] {
             assert!(certificates(bad.as_bytes()).is_err(), "{bad}");
         }
