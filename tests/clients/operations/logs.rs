@@ -66,7 +66,7 @@ fn logs_and_their_witnesses_fit_with_much_data_and_with_none() {
     assert_eq!(desk.complaints(), [""; 0]);
 }
 
-/// The state of a schedule with a whole backup, a failed one and one under way.
+/// A schedule with a whole backup, a failed one and one under way.
 fn busy() -> Value {
     let why = "the bucket does not answer: ".to_owned() + &"a-word-without-an-end".repeat(20);
     json!({
@@ -116,7 +116,7 @@ fn overview(desk: &Desk, health: &Value) {
             Object.assign(it.health, health);
             return new Response(JSON.stringify(it), { headers: { 'Content-Type': 'application/json' } });
         };";
-    desk.browser.execute(ANSWER, &[health.clone()]);
+    desk.browser.execute(ANSWER, std::slice::from_ref(health));
     desk.show("#/certificates");
     desk.show("#/");
 }
