@@ -161,6 +161,14 @@ impl Api {
         read(answer.status, &answer.body).map_err(anyhow::Error::msg).with_context(asked)
     }
 
+    /// The settings of a deployed Worker, or the refusal.
+    ///
+    /// # Errors
+    /// As [`Api::get`].
+    pub fn worker_settings(&self, worker: &str) -> Result<Result<Value, Refusal>> {
+        self.get(&format!("/accounts/{}/workers/scripts/{worker}/settings", self.account))
+    }
+
     /// The result of a PUT request with JSON, or the refusal.
     ///
     /// # Errors

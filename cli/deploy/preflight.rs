@@ -10,7 +10,7 @@ use url::Url;
 
 use super::api::{Api, Refusal};
 use super::check::{Finding, WORKERS_DEV};
-use super::results::{list, text, unknown};
+use super::results::{deployed_var, list, text, unknown};
 use super::store;
 use crate::common::web::plain;
 use crate::common::worker_config::WorkerConfig;
@@ -28,7 +28,7 @@ pub fn check(api: &Api, config: &WorkerConfig, new_store: bool) -> Result<Vec<Fi
     let url = config.var("BASE_URL").and_then(|base| Url::parse(base).ok());
     let Some(host) = url.as_ref().and_then(Url::host_str) else { return Ok(Vec::new()) };
     let mut found = Vec::new();
-    let deployed = api.get(&format!("/accounts/{}/workers/scripts/{}/settings", api.account(), config.name()?))?;
+    let deployed = api.worker_settings(config.name()?)?;
     jurisdiction(&deployed, config, &mut found);
     if !new_store {
         store::check(api, &deployed, config, &mut found)?;
@@ -46,8 +46,7 @@ pub fn check(api: &Api, config: &WorkerConfig, new_store: bool) -> Result<Vec<Fi
 fn jurisdiction(deployed: &Result<Value, Refusal>, config: &WorkerConfig, found: &mut Vec<Finding>) {
     match deployed {
         Ok(settings) => {
-            let bindings = settings.get("bindings").unwrap_or(&Value::Null);
-            let deployed = list(bindings).find(|one| text(one, "name") == "JURISDICTION").map(|one| text(one, "text"));
+            let deployed = deployed_var(settings, "JURISDICTION");
             let wanted = config.var("JURISDICTION");
             if store::has_one(settings) && deployed.unwrap_or_default() != wanted.unwrap_or_default() {
                 let shown = |value: Option<&str>| value.map_or("unset".to_owned(), |name| format!("{:?}", plain(name)));

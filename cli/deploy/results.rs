@@ -1,9 +1,8 @@
 //! Reading of what Cloudflare's API returned.
 
-use anyhow::Result;
 use serde_json::Value;
 
-use super::api::{Api, Refusal};
+use super::api::Refusal;
 use super::check::Finding;
 
 /// A member that is a text.
@@ -16,17 +15,14 @@ pub fn list(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }
 
-/// A plain variable of a deployed Worker.
-///
-/// `None` when it has none, or Cloudflare refuses to say.
-///
-/// # Errors
-/// When Cloudflare does not answer.
-pub fn deployed_var(api: &Api, worker: &str, name: &str) -> Result<Option<String>> {
-    let settings = api.get(&format!("/accounts/{}/workers/scripts/{worker}/settings", api.account()))?;
-    let Ok(settings) = settings else { return Ok(None) };
-    let found = list(settings.get("bindings").unwrap_or(&Value::Null)).find(|one| text(one, "name") == name);
-    Ok(found.map(|one| text(one, "text").to_owned()))
+/// The bindings in the settings of a deployed Worker.
+pub fn bindings(settings: &Value) -> impl Iterator<Item = &Value> {
+    settings.get("bindings").into_iter().flat_map(list)
+}
+
+/// A plain variable in the settings of a deployed Worker.
+pub fn deployed_var<'a>(settings: &'a Value, name: &str) -> Option<&'a str> {
+    bindings(settings).find(|one| text(one, "name") == name).map(|one| text(one, "text"))
 }
 
 /// The warning about something that the token may not read.

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::api::{Api, ApiOptions, Refusal, TOKEN, check_name};
 use super::ca_files::CaFiles;
 use super::check;
+use super::wrangler_cli::KEY_KIND;
 use crate::ceremony::webcrypto;
 use crate::common::ca_paths::CaPaths;
 use crate::common::host::{disable_core_dumps, now, say};
@@ -81,7 +82,7 @@ pub fn put_key(api: &Api, script: &str, name: &str, pem: &Secret) -> Result<()> 
 /// The request that stores a key.
 fn body(name: &str, kind: KeyKind, der: &Secret) -> Value {
     json!({
-        "type": "secret_key",
+        "type": KEY_KIND,
         "name": name,
         "format": "pkcs8",
         // Other kinds of keys are refused when read.

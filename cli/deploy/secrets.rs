@@ -10,7 +10,7 @@ use selvedge::ca::config::issuers::{MAX_ISSUERS, name_of};
 use selvedge::pki::Issuer;
 
 use super::ca_files::CaFiles;
-use super::wrangler_cli::ListedSecret;
+use super::wrangler_cli::{KEY_KIND, ListedSecret};
 use crate::ceremony::ADMIN_TOKENS;
 use crate::common::host::say;
 use crate::common::invocation::companion;
@@ -21,8 +21,6 @@ use crate::common::worker_config::WorkerConfig;
 use crate::status;
 use crate::status::facts::Authority;
 
-/// Cloudflare's kind of a non-extractable key.
-const KEY: &str = "secret_key";
 /// The secret that every CA has.
 const NONCE_KEY: &str = "NONCE_KEY";
 /// The secret that counts beside it for a time.
@@ -50,7 +48,7 @@ pub type ActiveIssuers = Vec<(u8, String)>;
 impl RequiredSecret<'_> {
     /// Cloudflare's name for its kind.
     fn kind(&self) -> &'static str {
-        if self.as_key { KEY } else { "secret_text" }
+        if self.as_key { KEY_KIND } else { "secret_text" }
     }
 }
 
@@ -158,12 +156,12 @@ pub fn action_for(
     };
     match there {
         None => SecretAction::Store,
-        Some(one) if (replace || used == Some(None)) && one.kind == KEY && !secret.as_key => SecretAction::Exposed,
+        Some(one) if (replace || used == Some(None)) && one.is_key() && !secret.as_key => SecretAction::Exposed,
         Some(_) if replace => SecretAction::Replace,
         Some(_) if used == Some(None) => SecretAction::Unused,
         Some(_) if used == Some(Some(false)) => SecretAction::Conflict,
         // A non-extractable key need not become a text.
-        Some(one) if one.kind == secret.kind() || one.kind == KEY => SecretAction::Keep,
+        Some(one) if one.kind == secret.kind() || one.is_key() => SecretAction::Keep,
         Some(_) => SecretAction::KeepText,
     }
 }

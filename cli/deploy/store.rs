@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::api::{Api, Refusal};
 use super::check::Finding;
-use super::results::{list, text, unknown};
+use super::results::{bindings, deployed_var, list, text, unknown};
 use super::secrets::RequiredSecret;
 use crate::common::web;
 use crate::common::web::plain;
@@ -25,7 +25,7 @@ const MEANT: &str = "for a CA that is to be restored from a backup, set CLOSED t
 
 /// Whether a deployed Worker has Durable Objects.
 pub fn has_one(settings: &Value) -> bool {
-    list(settings.get("bindings").unwrap_or(&Value::Null)).any(|one| text(one, "type") == "durable_object_namespace")
+    bindings(settings).any(|one| text(one, "type") == "durable_object_namespace")
 }
 
 /// Whether an empty store is as it should be: it is about to be restored.
@@ -62,9 +62,7 @@ pub fn check(
     workers.sort_unstable();
     workers.dedup();
     for worker in workers.into_iter().filter(|worker| *worker != name && is_plain(worker)).take(MAX_WORKERS) {
-        let Ok(settings) = api.get(&format!("/accounts/{account}/workers/scripts/{worker}/settings"))? else {
-            continue;
-        };
+        let Ok(settings) = api.worker_settings(worker)? else { continue };
         if is_same_ca(&settings, config) && !config.takes_over(worker) {
             found.push(renamed(worker, name, config));
         }
@@ -79,8 +77,7 @@ fn is_plain(worker: &str) -> bool {
 /// Whether a deployed Worker is this CA: it has a store, and its BASE_URL.
 fn is_same_ca(settings: &Value, config: &WorkerConfig) -> bool {
     let base = |text: &str| text.trim_end_matches('/').to_owned();
-    let bindings = settings.get("bindings").unwrap_or(&Value::Null);
-    let there = list(bindings).find(|one| text(one, "name") == "BASE_URL").map(|one| base(text(one, "text")));
+    let there = deployed_var(settings, "BASE_URL").map(base);
     has_one(settings) && there.is_some() && there == config.var("BASE_URL").map(base)
 }
 

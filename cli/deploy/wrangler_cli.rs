@@ -28,9 +28,19 @@ pub struct WranglerCli<'a> {
 pub struct ListedSecret {
     /// Its name.
     pub name: String,
-    /// `secret_text`, or `secret_key`.
+    /// `secret_text`, or [`KEY_KIND`].
     #[serde(rename = "type")]
     pub kind: String,
+}
+
+/// Cloudflare's kind of a non-extractable key.
+pub const KEY_KIND: &str = "secret_key";
+
+impl ListedSecret {
+    /// Whether it is a key that the module cannot read.
+    pub fn is_key(&self) -> bool {
+        self.kind == KEY_KIND
+    }
 }
 
 impl<'a> WranglerCli<'a> {

@@ -14,9 +14,6 @@ use crate::common::secret::Secret;
 use crate::deploy::{Api, ApiOptions, ListedSecret, MODERN, WranglerCli, deployed_var};
 use crate::tools::Toolbox;
 
-/// The kind of a secret that the module cannot read.
-const KEY_BINDING: &str = "secret_key";
-
 /// Options of `witness deploy`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
@@ -69,12 +66,12 @@ fn sends_key(options: &Options, folder: &Folder, wrangler: &WranglerCli<'_>) -> 
     let worker = folder.config.name()?;
     let Some(listed) = wrangler.secrets(worker)? else { return Ok(true) };
     refuse_foreign(worker, &listed)?;
-    let deployed = match Api::of_login(&options.api, folder.config.account.clone(), wrangler)? {
-        Some(api) => deployed_var(&api, worker, VKEY)?,
+    let settings = match Api::of_login(&options.api, folder.config.account.clone(), wrangler)? {
+        Some(api) => api.worker_settings(worker)?.ok(),
         None => None,
     };
     let own = folder.settings.vkey.to_string();
-    match deployed {
+    match settings.as_ref().and_then(|settings| deployed_var(settings, VKEY)) {
         Some(other) if other.trim() != own && !options.replace => bail!(
             "nothing was done: the Worker {worker:?} is another witness, with the verifier key {other}, and this folder has \
              {own}. Choose another name in wrangler.toml; or deploy with --replace, after which no log gets a cosignature of \
@@ -83,7 +80,7 @@ fn sends_key(options: &Options, folder: &Folder, wrangler: &WranglerCli<'_>) -> 
         Some(_) => {}
         None => say(format!("note: whether the Worker {worker:?} has the same verifier key is unknown")),
     }
-    let keeps = listed.iter().any(|secret| secret.name == KEY && secret.kind == KEY_BINDING);
+    let keeps = listed.iter().any(|secret| secret.name == KEY && secret.is_key());
     if keeps {
         say(format!("{KEY}: exists as a non-extractable key, unchanged"));
     }
